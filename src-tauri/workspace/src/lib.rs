@@ -1,0 +1,17 @@
+//! The app-owned copy of a project: confined file access, scan, hand-over, snapshots, restore, watch.
+//!
+//! Synchronous, without Docker. The agent owns every byte, name, mode and time below a workspace and
+//! keeps writing while we read: nothing below a root is opened by name, no link is followed, and a
+//! missing or unreadable part is never taken for a deletion (SECURITY R1, R2, R4, R7, R13).
+#![deny(missing_docs)]
+
+pub mod blobs;
+pub mod escape;
+pub mod path;
+pub mod progress;
+pub mod tree;
+
+pub use blobs::{BlobSource, MemoryBlobs};
+pub use path::{PathError, WorkspacePath};
+pub use progress::{Cancel, Progress, Silent, Step};
+pub use tree::{BlobId, Entry, EntryKind, FileTime, Special, Tree, Unreadable};

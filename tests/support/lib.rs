@@ -1,0 +1,1 @@
+//! Shared set-up of the tests: own home, data directory and labels per run.
