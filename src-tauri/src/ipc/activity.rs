@@ -1,0 +1,49 @@
+//! What happened in a sandbox, newest first.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum ActivityKind {
+    HandedOver,
+    Started,
+    Stopped,
+    Paused,
+    Resumed,
+    Snapshot,
+    Reset,
+    CopiedOut,
+    CopyOutUndone,
+    Network,
+    LimitHit,
+    Recovered,
+    Removed,
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ActivityEntry {
+    #[ts(type = "number")]
+    pub id: u64,
+    #[ts(type = "number")]
+    pub time: i64,
+    pub kind: ActivityKind,
+    /// `Workspace reset`, `Copied out 3 files`.
+    pub what: String,
+    /// `Allowed`, `Blocked`; for network rows.
+    pub decision: Option<String>,
+    pub detail: String,
+    /// The snapshot or copy-out it is about, for *Show* and *Undo*.
+    pub subject: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ActivityPage {
+    pub entries: Vec<ActivityEntry>,
+    /// Ask again with the last entry's id for older ones.
+    pub more: bool,
+}

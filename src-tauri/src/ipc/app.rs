@@ -1,0 +1,118 @@
+//! The app itself: checks of the computer, the environment image, disk use.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use super::error::WireError;
+
+/// Said once at start.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct AppInfo {
+    pub version: String,
+    /// `linux`, `macos` or `windows`.
+    pub platform: String,
+    pub home: String,
+    pub data_dir: String,
+    /// Whether the first-start check was finished once.
+    pub checked_before: bool,
+    pub engine: EngineState,
+}
+
+/// The container engine as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "state", rename_all = "snake_case", rename_all_fields = "snake_case")]
+#[ts(export)]
+pub enum EngineState {
+    Connecting,
+    /// For instance product `Docker`, version `27.3.1`.
+    Running { product: String, version: String, cpus: u32, #[ts(type = "number")] memory: u64 },
+    Unavailable { error: WireError },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum CheckId {
+    Engine,
+    Disk,
+    Fence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum CheckState {
+    Ok,
+    Warning,
+    Failed,
+}
+
+/// One row of the first-start check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Check {
+    pub id: CheckId,
+    pub state: CheckState,
+    /// At the right: `Docker 27.3.1`, `1.2 GB free`, `9 of 9 passed`.
+    pub figure: String,
+    /// One or two sentences; on failure with the exact next step.
+    pub summary: String,
+    /// A command the user can copy, if one mends it.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// What was tried and what happened, behind a disclosure.
+    pub tried: Vec<Tried>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Tried {
+    pub what: String,
+    pub happened: String,
+    pub ok: bool,
+}
+
+/// The environment image that sandboxes start from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "state", rename_all = "snake_case", rename_all_fields = "snake_case")]
+#[ts(export)]
+pub enum ImageState {
+    Missing,
+    Preparing {
+        phase: String,
+        /// 0 to 1; absent while it cannot be told.
+        fraction: Option<f64>,
+    },
+    Ready { reference: String, #[ts(type = "number")] bytes: u64 },
+    Failed { error: WireError },
+}
+
+/// What the app holds on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct DiskUse {
+    #[ts(type = "number")]
+    pub free: u64,
+    #[ts(type = "number")]
+    pub store: u64,
+    #[ts(type = "number")]
+    pub images: u64,
+    pub sandboxes: Vec<SandboxDiskUse>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct SandboxDiskUse {
+    pub sandbox: String,
+    pub name: String,
+    #[ts(type = "number")]
+    pub workspace: u64,
+    #[ts(type = "number")]
+    pub home: u64,
+    #[ts(type = "number")]
+    pub trash: u64,
+    #[ts(type = "number")]
+    pub backups: u64,
+}

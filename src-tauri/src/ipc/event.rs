@@ -1,0 +1,44 @@
+//! The one event stream.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use super::activity::ActivityEntry;
+use super::app::{EngineState, ImageState};
+use super::handover::ProgressReport;
+use super::sandbox::SandboxRow;
+use super::settings::Settings;
+use super::terminal::TerminalRow;
+
+/// An event with its place in the stream. A gap means: read everything again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Numbered {
+    #[ts(type = "number")]
+    pub seq: u64,
+    pub event: Event,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "snake_case")]
+#[ts(export)]
+pub enum Event {
+    Engine { state: EngineState },
+    Image { state: ImageState },
+    /// A line of the image's build log.
+    ImageLog { line: String },
+    /// New or changed.
+    Sandbox { row: SandboxRow },
+    SandboxRemoved { sandbox: String },
+    Progress { report: ProgressReport },
+    /// The workspace differs from what was last read: read the open folders and the change list again.
+    Workspace { sandbox: String },
+    Terminal { sandbox: String, terminal: TerminalRow },
+    TerminalClosed { sandbox: String, terminal: u32 },
+    Activity { sandbox: String, entry: ActivityEntry },
+    /// Snapshots were added or removed.
+    Snapshots { sandbox: String },
+    /// Decisions, copy-outs or the capture changed from elsewhere.
+    Review { sandbox: String },
+    Settings { settings: Settings },
+}

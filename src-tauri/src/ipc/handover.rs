@@ -1,0 +1,172 @@
+//! The hand-over sheet: preflight, choices, agents, creating.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use super::path::WirePath;
+use super::sandbox::{Limits, NetworkMode};
+
+/// What would go in and what would stay out, with the choices so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Preflight {
+    pub project: String,
+    pub suggested_name: String,
+    /// Top-level entries, largest first; more than 200 are summed into `goes_in_more`.
+    pub goes_in: Vec<GoesIn>,
+    pub goes_in_more: u32,
+    #[ts(type = "number")]
+    pub files: u64,
+    #[ts(type = "number")]
+    pub bytes: u64,
+    pub stays_out: Vec<StaysOut>,
+    #[ts(type = "number")]
+    pub out_files: u64,
+    #[ts(type = "number")]
+    pub out_bytes: u64,
+    /// A `.gitignore` is there: offered as a switch.
+    pub has_gitignore: bool,
+    /// Said above the lists: a linked worktree, a very large folder, an unreadable part.
+    pub warnings: Vec<String>,
+    #[ts(type = "number")]
+    pub free: u64,
+    pub default_limits: Limits,
+    pub default_network: NetworkMode,
+    pub default_agent: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct GoesIn {
+    pub path: WirePath,
+    pub is_dir: bool,
+    #[ts(type = "number")]
+    pub files: u64,
+    #[ts(type = "number")]
+    pub bytes: u64,
+    /// For instance `never copied out` beside `.git`.
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum StaysOutReason {
+    Secret,
+    PrivateKey,
+    Rebuildable,
+    GitIgnored,
+    Excluded,
+    Special,
+    Unreadable,
+}
+
+/// How one left-out path is treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum PutIn {
+    LeaveOut,
+    /// A file of settings such as `.env` with its values replaced.
+    Placeholders,
+    AsIs,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct StaysOut {
+    pub path: WirePath,
+    pub is_dir: bool,
+    pub reason: StaysOutReason,
+    /// In words: `may hold passwords`, `can be rebuilt`.
+    pub why: String,
+    #[ts(type = "number")]
+    pub files: u64,
+    #[ts(type = "number")]
+    pub bytes: u64,
+    /// False: never goes in (a socket, a device).
+    pub switchable: bool,
+    pub placeholders_possible: bool,
+}
+
+/// The switches the user moved.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct HandOverChoices {
+    pub put_in: Vec<PutInChoice>,
+    pub exclude: Vec<String>,
+    pub use_gitignore: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PutInChoice {
+    pub path: WirePath,
+    pub how: PutIn,
+}
+
+/// An agent card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct AgentCard {
+    pub id: String,
+    pub name: String,
+    /// `Needs nothing`, `Anthropic key, saved`.
+    pub needs: String,
+    pub available: bool,
+    /// Why not, where it is not available yet.
+    pub unavailable_reason: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct CreateRequest {
+    /// Made by the window; progress events carry it, `cancel_operation` takes it.
+    pub operation: String,
+    pub project: String,
+    pub name: String,
+    pub choices: HandOverChoices,
+    pub agent: String,
+    /// For the agent `own`.
+    pub command: Option<String>,
+    pub network: NetworkMode,
+    pub limits: Limits,
+    pub image: Option<String>,
+}
+
+/// Phases of long operations, in the order they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Phase {
+    Counting,
+    Copying,
+    Baseline,
+    Image,
+    Preparing,
+    Starting,
+    Capturing,
+    Comparing,
+    Staging,
+    Writing,
+    Restoring,
+    Removing,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ProgressReport {
+    pub operation: String,
+    pub phase: Phase,
+    #[ts(type = "number")]
+    pub entries: u64,
+    /// 0 while not known; so for bytes.
+    #[ts(type = "number")]
+    pub entries_total: u64,
+    #[ts(type = "number")]
+    pub bytes: u64,
+    #[ts(type = "number")]
+    pub bytes_total: u64,
+    /// Absent until it can be told honestly.
+    pub seconds_left: Option<u32>,
+}

@@ -1,0 +1,288 @@
+//! The review of one capture: changes, diffs, decisions, copy-out.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use super::path::WirePath;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum ChangeStatus {
+    Added,
+    Modified,
+    Deleted,
+    Renamed,
+    Mode,
+    Type,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum ChangeKind {
+    File,
+    Dir,
+    Symlink,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum RiskClass {
+    RunsByItself,
+    RunsOnBuild,
+    SteersAgents,
+    Executable,
+    EscapingLink,
+    HiddenCharacters,
+    Secret,
+    Refused,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct WireRisk {
+    pub class: RiskClass,
+    /// In plain words: `VS Code runs these tasks when the folder is opened.`
+    pub reason: String,
+}
+
+/// What the user decided about one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Decision {
+    Undecided,
+    Accepted,
+    /// Some hunks or lines only.
+    Partly,
+    Rejected,
+}
+
+/// A changed file of the review.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ReviewFile {
+    pub path: WirePath,
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_path: Option<WirePath>,
+    pub status: ChangeStatus,
+    pub kind: ChangeKind,
+    pub binary: bool,
+    /// Lines; absent for binary.
+    pub additions: Option<u32>,
+    pub deletions: Option<u32>,
+    #[ts(type = "number")]
+    pub old_size: u64,
+    #[ts(type = "number")]
+    pub new_size: u64,
+    pub risks: Vec<WireRisk>,
+    /// May never be copied out, with the reason (`.git`, a device).
+    pub refused: Option<String>,
+    /// The project's file is neither base nor capture.
+    pub conflict: bool,
+    /// Both changed, and the hunks merge cleanly.
+    pub merges_cleanly: bool,
+    /// Written to while it was captured: capture again before copying out.
+    pub torn: bool,
+    pub decision: Decision,
+    pub viewed: bool,
+    pub comments: u32,
+}
+
+/// A capture with its changes and the decisions so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Review {
+    pub capture: String,
+    /// Milliseconds since 1970.
+    #[ts(type = "number")]
+    pub taken: i64,
+    pub project: String,
+    pub files: Vec<ReviewFile>,
+    pub left_out: u32,
+    pub incomplete: bool,
+    /// Files that changed again since the capture; grows live.
+    pub changed_since: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum LineKind {
+    Context,
+    Deleted,
+    Added,
+}
+
+/// One line of a hunk. `text` has no line ending; hidden characters are in it and are drawn visible.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct DiffLine {
+    pub kind: LineKind,
+    pub old: Option<u32>,
+    pub new: Option<u32>,
+    pub text: String,
+    /// Changed words as ranges of UTF-16 units in `text`.
+    pub words: Vec<(u32, u32)>,
+    /// False where this line is decided against; context lines follow their hunk.
+    pub accepted: bool,
+    /// No newline at the end of this, the last line.
+    pub no_newline: bool,
+    /// Longer than 2,000 characters and cut; the whole length.
+    pub cut: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct DiffHunk {
+    /// Stable while the content of the hunk is the same.
+    pub id: String,
+    pub old_start: u32,
+    pub old_lines: u32,
+    pub new_start: u32,
+    pub new_lines: u32,
+    /// The line the hunk lies under, for instance a function's head.
+    pub heading: String,
+    pub lines: Vec<DiffLine>,
+    pub decision: Decision,
+}
+
+/// The diff of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "snake_case")]
+#[ts(export)]
+pub enum FileDiff {
+    Text {
+        hunks: Vec<DiffHunk>,
+        old_total: u32,
+        new_total: u32,
+        /// Hunks not in this answer; ask with `from_hunk`.
+        more_hunks: u32,
+        /// Said above the diff: `Line endings change from CRLF to LF`, `Mode 644 → 755`.
+        notes: Vec<String>,
+        /// Hidden or bidirectional characters were found, by line.
+        hidden: Vec<u32>,
+    },
+    Binary { description: String, #[ts(type = "number")] old_size: u64, #[ts(type = "number")] new_size: u64 },
+    /// Ask `review_image` for each side.
+    Image { old: bool, new: bool, #[ts(type = "number")] old_size: u64, #[ts(type = "number")] new_size: u64 },
+    Symlink { old: Option<String>, new: Option<String>, leaves: bool },
+    /// Only mode, kind or a folder: said in words.
+    Facts { notes: Vec<String> },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct DiffOptions {
+    pub ignore_whitespace: bool,
+    /// Unchanged lines around a change; 3 as a rule.
+    pub context: u32,
+    pub from_hunk: u32,
+    /// 0 is the server's own limit.
+    pub max_hunks: u32,
+}
+
+/// Unchanged lines for a fold that is opened; both sides have them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct UnchangedLines {
+    pub lines: Vec<DiffLine>,
+}
+
+/// One decision of the user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "on", rename_all = "snake_case", rename_all_fields = "snake_case")]
+#[ts(export)]
+pub enum Decide {
+    /// All but conflicts, risky and refused ones.
+    All { accept: bool },
+    File { path: WirePath, accept: bool },
+    Hunk { path: WirePath, hunk: String, accept: bool },
+    /// Lines of a hunk by their index in it.
+    Lines { path: WirePath, hunk: String, lines: Vec<u32>, accept: bool },
+    Viewed { path: WirePath, viewed: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum SkipReason {
+    Risky,
+    Refused,
+    Unsupported,
+    LeftOut,
+    Same,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Skipped {
+    pub path: WirePath,
+    pub reason: SkipReason,
+}
+
+/// What a copy-out or an undo of one did. With conflicts nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct CopyOutReport {
+    pub capture: Option<String>,
+    pub applied: Vec<WirePath>,
+    pub merged: Vec<WirePath>,
+    pub conflicts: Vec<WirePath>,
+    pub skipped: Vec<Skipped>,
+}
+
+/// Both sides of a conflict and what they had in common. Texts are whole; absent where the side has no file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ConflictView {
+    pub path: WirePath,
+    pub text: bool,
+    pub yours: Option<String>,
+    pub agents: Option<String>,
+    pub base: Option<String>,
+    /// The merge in pieces, top to bottom.
+    pub pieces: Vec<MergePiece>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "snake_case")]
+#[ts(export)]
+pub enum MergePiece {
+    Same { lines: Vec<String> },
+    /// Taken from one side without asking; can be changed.
+    Clean { from: MergeSide, lines: Vec<String>, base: Vec<String> },
+    Conflict { yours: Vec<String>, agents: Vec<String>, base: Vec<String> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum MergeSide {
+    Yours,
+    Agents,
+}
+
+/// How a conflict is settled. `Merged` is the whole new text of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "take", rename_all = "snake_case", rename_all_fields = "snake_case")]
+#[ts(export)]
+pub enum Resolution {
+    Yours,
+    Agents,
+    Merged { text: String },
+}
+
+/// One finished copy-out that can be undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct CopyOutEntry {
+    pub id: String,
+    #[ts(type = "number")]
+    pub time: i64,
+    pub files: u32,
+    pub undone: bool,
+}

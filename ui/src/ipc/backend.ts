@@ -1,0 +1,147 @@
+/**
+ * Everything the window can ask for. Two implementations: Tauri (`tauri.ts`) and a fake one for the
+ * plain browser and the component tests (`fake/`). Nothing else in the UI imports Tauri.
+ *
+ * Each method is one command of the same name in snake_case, its parameters by these names.
+ * A failure rejects with a `WireError`.
+ */
+import type { ActivityKind } from './generated/ActivityKind';
+import type { ActivityPage } from './generated/ActivityPage';
+import type { AgentCard } from './generated/AgentCard';
+import type { AppInfo } from './generated/AppInfo';
+import type { Check } from './generated/Check';
+import type { CheckId } from './generated/CheckId';
+import type { CompareSide } from './generated/CompareSide';
+import type { ConflictView } from './generated/ConflictView';
+import type { CopyOutEntry } from './generated/CopyOutEntry';
+import type { CopyOutReport } from './generated/CopyOutReport';
+import type { CreateRequest } from './generated/CreateRequest';
+import type { Decide } from './generated/Decide';
+import type { DiffOptions } from './generated/DiffOptions';
+import type { DiskUse } from './generated/DiskUse';
+import type { FileDiff } from './generated/FileDiff';
+import type { FileView } from './generated/FileView';
+import type { HandOverChoices } from './generated/HandOverChoices';
+import type { ImageState } from './generated/ImageState';
+import type { Limits } from './generated/Limits';
+import type { Listing } from './generated/Listing';
+import type { LiveChanges } from './generated/LiveChanges';
+import type { Numbered } from './generated/Numbered';
+import type { OpenTerminal } from './generated/OpenTerminal';
+import type { Preflight } from './generated/Preflight';
+import type { ProcessRow } from './generated/ProcessRow';
+import type { ResetReport } from './generated/ResetReport';
+import type { Resolution } from './generated/Resolution';
+import type { Review } from './generated/Review';
+import type { SandboxRow } from './generated/SandboxRow';
+import type { Settings } from './generated/Settings';
+import type { SnapshotRow } from './generated/SnapshotRow';
+import type { Stats } from './generated/Stats';
+import type { TerminalRow } from './generated/TerminalRow';
+import type { UnchangedLines } from './generated/UnchangedLines';
+import type { WirePath } from './generated/WirePath';
+
+/** Ends a subscription. */
+export type Stop = () => void;
+
+export interface Backend {
+  // The app
+  appInfo(): Promise<AppInfo>;
+  /** Runs one check of the computer; rows run side by side. */
+  runCheck(check: CheckId): Promise<Check>;
+  /** The first-start check was passed. */
+  finishFirstStart(): Promise<void>;
+  imageState(): Promise<ImageState>;
+  /** Starts preparing in the background, if needed; `image` and `image_log` events tell. */
+  prepareImage(): Promise<void>;
+  /** Local images that can be chosen instead. */
+  listImages(): Promise<string[]>;
+  settings(): Promise<Settings>;
+  saveSettings(settings: Settings): Promise<Settings>;
+  diskUse(): Promise<DiskUse>;
+  /** What *Remove everything this app made* would remove, in words. */
+  removeEverythingPreview(): Promise<string[]>;
+  removeEverything(operation: string): Promise<void>;
+  subscribe(listener: (event: Numbered) => void): Promise<Stop>;
+  /** Files and folders dropped on the window, and the pointer over it with files. */
+  onDrop(listener: (drop: { over: boolean; paths: string[] | null }) => void): Promise<Stop>;
+  cancelOperation(operation: string): Promise<void>;
+  openInFileManager(path: string): Promise<void>;
+  /** A link the user followed after seeing its real target; http and https only. */
+  openLink(url: string): Promise<void>;
+  /** Text into the clipboard. */
+  copyText(text: string): Promise<void>;
+  readClipboard(): Promise<string>;
+
+  // Hand-over
+  /** The system's folder dialog; null when dismissed. */
+  chooseFolder(title: string): Promise<string | null>;
+  recentProjects(): Promise<string[]>;
+  /** Makes the sample project's folder, or finds it, and gives its path. */
+  sampleProject(): Promise<string>;
+  preflight(project: string, choices: HandOverChoices): Promise<Preflight>;
+  agents(): Promise<AgentCard[]>;
+  createSandbox(request: CreateRequest): Promise<SandboxRow>;
+
+  // Sandboxes
+  listSandboxes(): Promise<SandboxRow[]>;
+  startSandbox(sandbox: string): Promise<void>;
+  stopSandbox(sandbox: string): Promise<void>;
+  restartSandbox(sandbox: string): Promise<void>;
+  pauseSandbox(sandbox: string): Promise<void>;
+  resumeSandbox(sandbox: string): Promise<void>;
+  renameSandbox(sandbox: string, name: string): Promise<void>;
+  setLimits(sandbox: string, limits: Limits): Promise<void>;
+  /** How many changed files were never copied out. */
+  removeSandbox(sandbox: string): Promise<void>;
+  listFolder(sandbox: string, folder: WirePath | null): Promise<Listing>;
+  /** Files whose path has all the words of the query; at most `limit`. */
+  findFiles(sandbox: string, query: string, limit: number): Promise<WirePath[]>;
+  readFile(sandbox: string, path: WirePath): Promise<FileView>;
+  liveChanges(sandbox: string): Promise<LiveChanges>;
+  /** Once a second while subscribed; null while it does not run. */
+  watchStats(sandbox: string, listener: (stats: Stats | null) => void): Promise<Stop>;
+  processes(sandbox: string): Promise<ProcessRow[]>;
+  activity(sandbox: string, kinds: ActivityKind[], query: string, before: number | null): Promise<ActivityPage>;
+
+  // Terminals
+  listTerminals(sandbox: string): Promise<TerminalRow[]>;
+  openTerminal(request: OpenTerminal): Promise<TerminalRow>;
+  /** First the screen and scrollback as they are, then what comes. `done` acknowledges a chunk; without it no more comes. */
+  attachTerminal(
+    sandbox: string,
+    terminal: number,
+    listener: (chunk: Uint8Array, done: () => void) => void,
+  ): Promise<Stop>;
+  terminalInput(sandbox: string, terminal: number, data: Uint8Array): Promise<void>;
+  resizeTerminal(sandbox: string, terminal: number, cols: number, rows: number): Promise<void>;
+  closeTerminal(sandbox: string, terminal: number): Promise<void>;
+
+  // Review and copy-out
+  /** The newest capture's review; `fresh` captures anew. Null when nothing was ever captured. */
+  review(sandbox: string, fresh: boolean, operation: string): Promise<Review | null>;
+  fileDiff(sandbox: string, capture: string, path: WirePath, options: DiffOptions): Promise<FileDiff>;
+  unchangedLines(sandbox: string, capture: string, path: WirePath, newFrom: number, count: number): Promise<UnchangedLines>;
+  reviewImage(sandbox: string, capture: string, path: WirePath, side: 'old' | 'new'): Promise<FileView>;
+  decide(sandbox: string, capture: string, decisions: Decide[]): Promise<Review>;
+  conflict(sandbox: string, capture: string, path: WirePath): Promise<ConflictView>;
+  resolveConflict(sandbox: string, capture: string, path: WirePath, resolution: Resolution): Promise<Review>;
+  copyOut(sandbox: string, capture: string, operation: string): Promise<CopyOutReport>;
+  undoCopyOut(sandbox: string, operation: string): Promise<CopyOutReport>;
+  copyOuts(sandbox: string): Promise<CopyOutEntry[]>;
+  /** Asks where to and saves the accepted changes; null when dismissed, else the path. */
+  savePatch(sandbox: string, capture: string): Promise<string | null>;
+  saveToFolder(sandbox: string, capture: string, operation: string): Promise<string | null>;
+
+  // Snapshots
+  snapshots(sandbox: string): Promise<SnapshotRow[]>;
+  takeSnapshot(sandbox: string, name: string | null): Promise<SnapshotRow>;
+  nameSnapshot(sandbox: string, snapshot: string, name: string | null): Promise<void>;
+  deleteSnapshot(sandbox: string, snapshot: string): Promise<void>;
+  compare(sandbox: string, from: CompareSide, to: CompareSide): Promise<LiveChanges>;
+  compareDiff(sandbox: string, from: CompareSide, to: CompareSide, path: WirePath, options: DiffOptions): Promise<FileDiff>;
+  /** Paths as they are in the snapshot, into the workspace. */
+  putBack(sandbox: string, snapshot: string, paths: WirePath[], operation: string): Promise<ResetReport>;
+  /** To the baseline, or to a snapshot. Undo is a reset to `safety`. */
+  reset(sandbox: string, snapshot: string | null, operation: string): Promise<ResetReport>;
+}
