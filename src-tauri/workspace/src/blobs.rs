@@ -13,7 +13,9 @@ pub trait BlobSource: Send + Sync {
     /// The whole content; fails with [`io::ErrorKind::FileTooLarge`] beyond `limit` bytes.
     fn read(&self, id: &BlobId, limit: u64) -> io::Result<Vec<u8>> {
         let mut content = Vec::new();
-        self.open(id)?.take(limit.saturating_add(1)).read_to_end(&mut content)?;
+        self.open(id)?
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut content)?;
         if content.len() as u64 > limit {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
         }

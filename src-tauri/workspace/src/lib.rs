@@ -4,14 +4,17 @@
 //! keeps writing while we read: nothing below a root is opened by name, no link is followed, and a
 //! missing or unreadable part is never taken for a deletion (SECURITY R1, R2, R4, R7, R13).
 #![deny(missing_docs)]
+#![forbid(unsafe_code)]
 
 pub mod blobs;
+pub mod confined;
 pub mod escape;
 pub mod path;
 pub mod progress;
 pub mod tree;
 
 pub use blobs::{BlobSource, MemoryBlobs};
+pub use confined::{Dir, FsError, Kind, Space, Stat};
 pub use path::{PathError, WorkspacePath};
 pub use progress::{Cancel, Progress, Silent, Step};
 pub use tree::{BlobId, Entry, EntryKind, FileTime, Special, Tree, Unreadable};

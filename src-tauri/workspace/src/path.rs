@@ -208,7 +208,10 @@ mod tests {
         for bytes in [&b"plain/name"[..], b"not\xffutf8", b"new\nline"] {
             let path = WorkspacePath::new(bytes).expect("valid");
             let json = serde_json::to_string(&path).expect("serialises");
-            assert_eq!(serde_json::from_str::<WorkspacePath>(&json).expect("parses"), path);
+            assert_eq!(
+                serde_json::from_str::<WorkspacePath>(&json).expect("parses"),
+                path
+            );
         }
     }
 }

@@ -91,7 +91,10 @@ impl Tree {
         entries.reverse();
         entries.dedup_by(|a, b| a.path == b.path);
         entries.reverse();
-        Self { entries, ..Self::default() }
+        Self {
+            entries,
+            ..Self::default()
+        }
     }
 
     /// All entries, sorted by path: a folder directly before what lies in it.
@@ -129,10 +132,12 @@ impl Tree {
 
     /// Number of files and their bytes together.
     pub fn totals(&self) -> (u64, u64) {
-        self.entries.iter().fold((0, 0), |(files, bytes), e| match e.kind {
-            EntryKind::File { size, .. } => (files + 1, bytes + size),
-            _ => (files, bytes),
-        })
+        self.entries
+            .iter()
+            .fold((0, 0), |(files, bytes), e| match e.kind {
+                EntryKind::File { size, .. } => (files + 1, bytes + size),
+                _ => (files, bytes),
+            })
     }
 
     /// The entries, to be changed and made into a new tree.
@@ -184,6 +189,7 @@ impl Serialize for BlobId {
 impl<'de> Deserialize<'de> for BlobId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::from_hex(&text).ok_or_else(|| serde::de::Error::custom("not a blake3 hash in hexadecimal"))
+        Self::from_hex(&text)
+            .ok_or_else(|| serde::de::Error::custom("not a blake3 hash in hexadecimal"))
     }
 }
