@@ -23,6 +23,54 @@ pub trait BlobSource: Send + Sync {
     }
 }
 
+/// Something that takes file contents: the store, or only their hash.
+pub trait BlobSink: Send + Sync {
+    /// Whether this content, of this length, need not be given again.
+    fn has(&self, id: &BlobId, size: u64) -> bool;
+
+    /// Takes a content held in memory.
+    fn put_bytes(&self, content: &[u8]) -> io::Result<BlobId>;
+
+    /// Takes a content as a stream; gives its hash and length.
+    fn put_reader(&self, reader: &mut dyn Read) -> io::Result<(BlobId, u64)>;
+
+    /// Takes the content of a file from where it stands; may share its blocks where the file system can.
+    fn put_file(&self, file: &std::fs::File) -> io::Result<(BlobId, u64)> {
+        self.put_reader(&mut &*file)
+    }
+}
+
+/// Keeps nothing but the hash.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct HashOnly;
+
+impl BlobSink for HashOnly {
+    fn has(&self, _: &BlobId, _: u64) -> bool {
+        true
+    }
+
+    fn put_bytes(&self, content: &[u8]) -> io::Result<BlobId> {
+        Ok(BlobId::of(content))
+    }
+
+    fn put_reader(&self, reader: &mut dyn Read) -> io::Result<(BlobId, u64)> {
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0; 256 * 1024];
+        let mut length = 0;
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok((BlobId(*hasher.finalize().as_bytes()), length)),
+                Ok(n) => {
+                    hasher.update(&buffer[..n]);
+                    length += n as u64;
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}
+
 /// Contents held in memory, for tests and small additions to another source.
 #[derive(Debug, Default, Clone)]
 pub struct MemoryBlobs(std::collections::HashMap<BlobId, Vec<u8>>);

@@ -8,13 +8,17 @@
 
 pub mod blobs;
 pub mod confined;
+mod durable;
 pub mod escape;
 pub mod path;
 pub mod progress;
+mod sparse;
+pub mod store;
 pub mod tree;
 
-pub use blobs::{BlobSource, MemoryBlobs};
+pub use blobs::{BlobSink, BlobSource, HashOnly, MemoryBlobs};
 pub use confined::{Dir, FsError, Kind, Space, Stat};
 pub use path::{PathError, WorkspacePath};
 pub use progress::{Cancel, Progress, Silent, Step};
+pub use store::{Store, StoreError, TreeId};
 pub use tree::{BlobId, Entry, EntryKind, FileTime, Special, Tree, Unreadable};

@@ -1,0 +1,85 @@
+//! Reading a file with holes at the speed of memory.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::{SeekFrom, seek};
+
+/// Reads a file from its start; where it has holes, zeros come without a read.
+#[derive(Debug)]
+pub(crate) struct SparseReader<'f> {
+    file: &'f File,
+    at: u64,
+    length: u64,
+    /// Where the data known last begins and ends.
+    data: (u64, u64),
+}
+
+impl<'f> SparseReader<'f> {
+    pub fn new(file: &'f File) -> io::Result<Self> {
+        Ok(Self {
+            file,
+            at: 0,
+            length: file.metadata()?.len(),
+            data: (0, 0),
+        })
+    }
+
+    /// Finds the data at or after the current place.
+    fn look(&mut self) -> io::Result<()> {
+        self.data = match seek(self.file, SeekFrom::Data(self.at)) {
+            Ok(start) => {
+                let end = seek(self.file, SeekFrom::Hole(start))?;
+                (start, end)
+            }
+            // Nothing but a hole up to the end.
+            Err(rustix::io::Errno::NXIO) => (self.length, self.length),
+            // A file system that cannot say: all is data.
+            Err(_) => (self.at, u64::MAX),
+        };
+        Ok(())
+    }
+}
+
+impl Read for SparseReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at >= self.data.1 && self.at < self.length {
+            self.look()?;
+        }
+        let room = buffer.len() as u64;
+        if self.at < self.data.0.min(self.length) {
+            let zeros = (self.data.0.min(self.length) - self.at).min(room) as usize;
+            buffer[..zeros].fill(0);
+            self.at += zeros as u64;
+            return Ok(zeros);
+        }
+        let wanted = room.min(self.data.1.saturating_sub(self.at)) as usize;
+        let n = self.file.read_at(&mut buffer[..wanted], self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn holes_read_as_zeros_and_data_as_it_is() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(3 << 20).unwrap();
+        file.write_all_at(b"begin", 0).unwrap();
+        file.write_all_at(b"middle", 1 << 20).unwrap();
+        let mut read = Vec::new();
+        SparseReader::new(&file)
+            .unwrap()
+            .read_to_end(&mut read)
+            .unwrap();
+        let mut plain = vec![0; 3 << 20];
+        plain[..5].copy_from_slice(b"begin");
+        plain[1 << 20..(1 << 20) + 6].copy_from_slice(b"middle");
+        assert!(read == plain);
+    }
+}

@@ -1,0 +1,135 @@
+//! Contents of 4 MiB and more, each a file named by its hash.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+
+use crate::tree::BlobId;
+
+/// Runs of zeros of this length become holes.
+const HOLE: usize = 64 * 1024;
+
+/// Where the content lies.
+pub(super) fn path(root: &Path, id: &BlobId) -> PathBuf {
+    let hex = id.to_hex();
+    root.join("large").join(&hex[..2]).join(hex)
+}
+
+/// A file without a name: gone by itself if nothing comes of it.
+pub(super) fn nameless(root: &Path) -> io::Result<File> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let folder = root.join("large");
+    Ok(File::from(rustix::fs::open(
+        &folder,
+        flags,
+        Mode::from_raw_mode(0o600),
+    )?))
+}
+
+/// Gives a file its name; it is on the disk already. One that is there is as good.
+pub(super) fn publish(root: &Path, file: &File, id: &BlobId) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let path = path(root, id);
+    if let Some(folder) = path.parent() {
+        match std::fs::create_dir(folder) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+            _ => {}
+        }
+        let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+        match rustix::fs::linkat(CWD, own.as_str(), CWD, &path, AtFlags::SYMLINK_FOLLOW) {
+            Err(e) if e != rustix::io::Errno::EXIST => return Err(e.into()),
+            _ => {}
+        }
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Writes all of `reader`, hashing, with runs of zeros as holes.
+pub(super) fn write(
+    file: &mut File,
+    reader: &mut dyn Read,
+    first: &[u8],
+) -> io::Result<(BlobId, u64)> {
+    use std::io::Seek;
+    let mut hasher = blake3::Hasher::new();
+    let mut length = 0_u64;
+    let mut put = |bytes: &[u8]| -> io::Result<()> {
+        hasher.update(bytes);
+        for block in bytes.chunks(HOLE) {
+            if is_zero(block) {
+                file.seek_relative(block.len() as i64)?;
+            } else {
+                file.write_all(block)?;
+            }
+        }
+        length += bytes.len() as u64;
+        Ok(())
+    };
+    put(first)?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match read_full(reader, &mut buffer)? {
+            0 => break,
+            n => put(&buffer[..n])?,
+        }
+    }
+    // A hole at the end.
+    file.set_len(length)?;
+    Ok((BlobId(*hasher.finalize().as_bytes()), length))
+}
+
+/// Reads until the buffer is full or nothing more comes.
+pub(crate) fn read_full(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}
+
+pub(crate) fn is_zero(bytes: &[u8]) -> bool {
+    // Compares with itself shifted by one: as quick as memcmp.
+    bytes.first() == Some(&0) && bytes[..bytes.len() - 1] == bytes[1..]
+}
+
+/// A content as a stream that fails at its end if the bytes were not those of the hash.
+pub(super) struct Checked {
+    file: File,
+    hasher: blake3::Hasher,
+    id: BlobId,
+    path: PathBuf,
+}
+
+impl Checked {
+    pub fn open(path: &Path, id: BlobId) -> io::Result<Self> {
+        Ok(Self {
+            file: File::open(path)?,
+            hasher: blake3::Hasher::new(),
+            id,
+            path: path.to_owned(),
+        })
+    }
+}
+
+impl Read for Checked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        if n == 0 && !buffer.is_empty() && BlobId(*self.hasher.finalize().as_bytes()) != self.id {
+            return Err(super::StoreError::Damaged {
+                what: "a content",
+                path: self.path.clone(),
+            }
+            .into());
+        }
+        self.hasher.update(&buffer[..n]);
+        Ok(n)
+    }
+}

@@ -1,0 +1,339 @@
+//! The content-addressed store that all sandboxes share.
+//!
+//! ```text
+//! format          {"format":1}
+//! lock            writers hold it shared, prune exclusively
+//! reserve         room that is given back when the disk is full, so that deleting still works
+//! packs/N.pack    contents below 4 MiB, one after the other, compressed where it pays
+//! packs/N.index   where they lie (see `pack`)
+//! large/ab/HASH   contents of 4 MiB and more, as files, sharing blocks where the file system can
+//! trees/HASH      manifests (see `manifest`)
+//! ```
+//!
+//! Metadata are plain checksummed files rather than a database: the only queries are "where is this
+//! hash" and "give me this tree", every file is written once and never changed in place, and each can
+//! be verified alone. A tree is written last, after everything it names is on the disk: it exists
+//! whole or not at all. Every content is checked against its hash whenever it is read.
+
+mod error;
+mod index;
+mod large;
+mod manifest;
+mod pack;
+mod upkeep;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::StoreError;
+pub use upkeep::{Damage, Pruned, Stats, Verified};
+pub use writer::Writer;
+
+use crate::blobs::BlobSource;
+use crate::tree::{BlobId, Entry, Tree};
+use index::{Found, Index};
+use manifest::Manifest;
+use pack::Codec;
+
+/// The format that this version writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// Contents of this length and more are files of their own.
+pub const LARGE: u64 = 4 << 20;
+
+/// Bytes kept back for the moment when the disk is full.
+const RESERVE: u64 = 4 << 20;
+
+/// The name of a stored tree: the hash of its manifest. Equal trees have equal names.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TreeId(pub BlobId);
+
+impl std::fmt::Display for TreeId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.to_hex())
+    }
+}
+
+impl std::fmt::Debug for TreeId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An open store. Cheap to clone; may be open in several threads and processes at once.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    root: PathBuf,
+    index: Index,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FormatFile {
+    format: u32,
+}
+
+/// How many entries a stored tree has, and what its files weigh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreeSummary {
+    /// Everything: files, folders, links, specials.
+    pub entries: u64,
+    /// Regular files.
+    pub files: u64,
+    /// Bytes of the regular files together.
+    pub bytes: u64,
+    /// Whether everything could be read when it was made.
+    pub complete: bool,
+}
+
+impl Store {
+    /// Opens the store in this folder of the app's own, making it where it is missing.
+    /// A store of a newer format is refused.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        for folder in ["", "packs", "large", "trees"] {
+            let path = root.join(folder);
+            let made = fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&path);
+            made.map_err(|e| StoreError::io("make", path, e))?;
+        }
+        check_format(root)?;
+        let store = Self {
+            inner: Arc::new(Inner {
+                root: root.to_owned(),
+                index: Index::new(root.join("packs")),
+            }),
+        };
+        store.inner.index.refresh()?;
+        store.keep_reserve();
+        Ok(store)
+    }
+
+    /// Starts to add contents and trees. Several may be at work at once, in any process.
+    pub fn writer(&self) -> Result<Writer, StoreError> {
+        Writer::new(self.clone())
+    }
+
+    /// Whether the store has this content.
+    pub fn has(&self, id: &BlobId) -> bool {
+        self.inner.index.find(id).is_some() || large::path(&self.inner.root, id).exists()
+    }
+
+    /// A stored tree, each part checked against its hash.
+    pub fn tree(&self, id: &TreeId) -> Result<Tree, StoreError> {
+        let manifest = self.manifest(id)?;
+        // The count is a claim until the chunks are read.
+        let mut entries: Vec<Entry> =
+            Vec::with_capacity(usize::try_from(manifest.entries).unwrap_or(0).min(1 << 20));
+        for chunk in &manifest.chunks {
+            let bytes = self.small(chunk)?;
+            manifest::read_chunk(&bytes, &mut entries)
+                .ok_or_else(|| self.damaged_tree("an entry of a tree", id))?;
+        }
+        if entries.len() as u64 != manifest.entries {
+            return Err(self.damaged_tree("the number of entries", id));
+        }
+        let mut tree = Tree::new(entries);
+        tree.unreadable = manifest.notes.unreadable;
+        tree.torn = manifest.notes.torn;
+        Ok(tree)
+    }
+
+    /// What a stored tree holds, without reading its entries.
+    pub fn summary(&self, id: &TreeId) -> Result<TreeSummary, StoreError> {
+        let manifest = self.manifest(id)?;
+        Ok(TreeSummary {
+            entries: manifest.entries,
+            files: manifest.totals.0,
+            bytes: manifest.totals.1,
+            complete: manifest.notes.unreadable.is_empty(),
+        })
+    }
+
+    /// Every tree of the store, in no order.
+    pub fn trees(&self) -> Result<Vec<TreeId>, StoreError> {
+        let folder = self.inner.root.join("trees");
+        let failed = |e| StoreError::io("list", &folder, e);
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            found.extend(name.to_str().and_then(BlobId::from_hex).map(TreeId));
+        }
+        Ok(found)
+    }
+
+    /// The file that holds a large content, for sharing its blocks; not checked.
+    pub fn large_file(&self, id: &BlobId) -> Option<File> {
+        File::open(large::path(&self.inner.root, id)).ok()
+    }
+
+    fn manifest(&self, id: &TreeId) -> Result<Manifest, StoreError> {
+        let path = self.tree_path(id);
+        let bytes = match fs::read(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(StoreError::NoTree(*id)),
+            read => read.map_err(|e| StoreError::io("read", &path, e))?,
+        };
+        if BlobId::of(&bytes) != id.0 {
+            return Err(self.damaged_tree("the manifest", id));
+        }
+        Manifest::read(&bytes).ok_or_else(|| self.damaged_tree("the manifest", id))
+    }
+
+    fn tree_path(&self, id: &TreeId) -> PathBuf {
+        self.inner.root.join("trees").join(id.to_string())
+    }
+
+    fn damaged_tree(&self, what: &'static str, id: &TreeId) -> StoreError {
+        StoreError::Damaged {
+            what,
+            path: self.tree_path(id),
+        }
+    }
+
+    /// A content from a pack, whole and checked.
+    fn small(&self, id: &BlobId) -> Result<Vec<u8>, StoreError> {
+        let mut found = self.find(id)?.ok_or(StoreError::NoBlob(*id))?;
+        let mut content = read_record(&found, id);
+        if matches!(&content, Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound)
+        {
+            // Another process repacked meanwhile.
+            self.inner.index.reload()?;
+            found = self.find(id)?.ok_or(StoreError::NoBlob(*id))?;
+            content = read_record(&found, id);
+        }
+        content
+    }
+
+    fn find(&self, id: &BlobId) -> Result<Option<Found>, StoreError> {
+        if let Some(found) = self.inner.index.find(id) {
+            return Ok(Some(found));
+        }
+        self.inner.index.refresh()?;
+        Ok(self.inner.index.find(id))
+    }
+
+    /// Puts the reserve back where there is room for it and more.
+    fn keep_reserve(&self) {
+        let path = self.inner.root.join("reserve");
+        let there = fs::metadata(&path).is_ok_and(|m| m.len() >= RESERVE);
+        let roomy = rustix::fs::statvfs(&self.inner.root)
+            .is_ok_and(|s| s.f_bavail.saturating_mul(s.f_frsize) > 16 * RESERVE);
+        if there || !roomy {
+            return;
+        }
+        let made = File::options()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path);
+        let kept = made.and_then(|file| {
+            let flags = rustix::fs::FallocateFlags::empty();
+            rustix::fs::fallocate(&file, flags, 0, RESERVE).map_err(io::Error::from)
+        });
+        if let Err(error) = kept {
+            tracing::debug!(%error, "no reserve is kept: the file system cannot");
+        }
+    }
+
+    /// Gives the reserve back to a full disk.
+    fn release_reserve(&self) {
+        let _ = fs::remove_file(self.inner.root.join("reserve"));
+    }
+}
+
+impl BlobSource for Store {
+    fn open(&self, id: &BlobId) -> io::Result<Box<dyn Read + Send + '_>> {
+        match self.small(id) {
+            Ok(content) => Ok(Box::new(io::Cursor::new(content))),
+            Err(StoreError::NoBlob(_)) => {
+                let path = large::path(&self.inner.root, id);
+                Ok(Box::new(large::Checked::open(&path, *id)?))
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    fn read(&self, id: &BlobId, limit: u64) -> io::Result<Vec<u8>> {
+        if let Some(found) = self.find(id)? {
+            if u64::from(found.place.raw) > limit {
+                return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+            }
+            return Ok(self.small(id)?);
+        }
+        let mut content = Vec::new();
+        self.open(id)?
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut content)?;
+        if content.len() as u64 > limit {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
+        Ok(content)
+    }
+}
+
+fn read_record(found: &Found, id: &BlobId) -> Result<Vec<u8>, StoreError> {
+    let damaged = || StoreError::Damaged {
+        what: "a content",
+        path: found.path.clone(),
+    };
+    let file = found.open()?;
+    let mut stored = vec![0; found.place.stored as usize];
+    file.read_exact_at(&mut stored, found.place.offset)
+        .map_err(|e| match e.kind() {
+            io::ErrorKind::UnexpectedEof => damaged(),
+            _ => StoreError::io("read", &found.path, e),
+        })?;
+    let content = match found.place.codec {
+        Codec::Raw => stored,
+        Codec::Zstd => {
+            zstd::bulk::decompress(&stored, found.place.raw as usize).map_err(|_| damaged())?
+        }
+    };
+    if BlobId::of(&content) == *id {
+        Ok(content)
+    } else {
+        Err(damaged())
+    }
+}
+
+fn check_format(root: &Path) -> Result<(), StoreError> {
+    let path = root.join("format");
+    match fs::read(&path) {
+        Ok(bytes) => {
+            let known: FormatFile =
+                serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged {
+                    what: "the format",
+                    path: path.clone(),
+                })?;
+            if known.format > FORMAT {
+                return Err(StoreError::Newer {
+                    path: root.to_owned(),
+                    found: known.format,
+                    known: FORMAT,
+                });
+            }
+            Ok(())
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let text = format!("{{\"format\":{FORMAT}}}\n");
+            crate::durable::write(&path, text.as_bytes())
+                .map_err(|e| StoreError::io("write", path, e))
+        }
+        Err(e) => Err(StoreError::io("read", path, e)),
+    }
+}

@@ -1,0 +1,271 @@
+#![allow(clippy::unwrap_used, unused_qualifications)]
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::*;
+use crate::blobs::BlobSink;
+use crate::path::WorkspacePath;
+use crate::progress::Cancel;
+use crate::tree::{EntryKind, FileTime};
+
+fn open() -> (tempfile::TempDir, Store) {
+    let temp = tempfile::tempdir().unwrap();
+    let store = Store::open(&temp.path().join("store")).unwrap();
+    (temp, store)
+}
+
+fn tree_of(writer: &Writer, files: &[(&str, &[u8])]) -> Tree {
+    let entries = files.iter().map(|(path, content)| Entry {
+        path: WorkspacePath::try_from(*path).unwrap(),
+        kind: EntryKind::File {
+            blob: writer.put_bytes(content).unwrap(),
+            size: content.len() as u64,
+        },
+        mode: 0o644,
+        mtime: FileTime {
+            seconds: 1,
+            nanos: 2,
+        },
+    });
+    Tree::new(entries.collect())
+}
+
+fn large(fill: u8) -> Vec<u8> {
+    let mut content = vec![fill; LARGE as usize + 5];
+    content[100] = 1;
+    content
+}
+
+#[test]
+fn what_was_put_comes_back_also_in_another_process() {
+    let (temp, store) = open();
+    let other = Store::open(&temp.path().join("store")).unwrap();
+    let writer = store.writer().unwrap();
+    let text = b"compresses well ".repeat(1000);
+    let big = large(9);
+    let tree = tree_of(
+        &writer,
+        &[("a", b""), ("b", b"tiny"), ("c", &text), ("d", &big)],
+    );
+    let id = writer.put_tree(&tree).unwrap();
+    assert_eq!(
+        writer.put_tree(&tree).unwrap(),
+        id,
+        "the same tree has the same name"
+    );
+    drop(writer);
+    for store in [
+        store,
+        other,
+        Store::open(&temp.path().join("store")).unwrap(),
+    ] {
+        assert_eq!(store.tree(&id).unwrap(), tree);
+        for content in [&b""[..], b"tiny", &text, &big] {
+            let read = BlobSource::read(&store, &BlobId::of(content), u64::MAX).unwrap();
+            assert!(read == content);
+        }
+        assert!(
+            BlobSource::read(&store, &BlobId::of(&text), 10).is_err(),
+            "the limit holds"
+        );
+    }
+}
+
+#[test]
+fn the_same_content_is_kept_once() {
+    let (_temp, store) = open();
+    let writer = store.writer().unwrap();
+    tree_of(&writer, &[("a", b"same"), ("b", b"same")]);
+    writer.commit().unwrap();
+    let again = store.writer().unwrap();
+    tree_of(&again, &[("c", b"same")]);
+    again.commit().unwrap();
+    assert_eq!(store.stats().unwrap().blobs, 1);
+}
+
+#[test]
+fn two_writers_take_two_packs_and_disturb_nobody() {
+    let (temp, store) = open();
+    let (one, two) = (store.writer().unwrap(), store.writer().unwrap());
+    let a = tree_of(&one, &[("a", b"from one")]);
+    let b = tree_of(&two, &[("b", b"from two")]);
+    let (a_id, b_id) = (one.put_tree(&a).unwrap(), two.put_tree(&b).unwrap());
+    assert_eq!(store.stats().unwrap().packs, 2);
+    drop((one, two));
+    let fresh = Store::open(&temp.path().join("store")).unwrap();
+    assert_eq!(
+        (fresh.tree(&a_id).unwrap(), fresh.tree(&b_id).unwrap()),
+        (a, b)
+    );
+    let third = fresh.writer().unwrap();
+    let c = tree_of(&third, &[("c", b"later")]);
+    third.put_tree(&c).unwrap();
+    assert_eq!(
+        fresh.stats().unwrap().packs,
+        2,
+        "a pack that is not full is used again"
+    );
+}
+
+#[test]
+fn what_was_not_committed_never_was() {
+    let (_temp, store) = open();
+    let writer = store.writer().unwrap();
+    tree_of(&writer, &[("a", b"kept")]);
+    writer.commit().unwrap();
+    let before = store.stats().unwrap();
+    tree_of(&writer, &[("b", &vec![3; 2 << 20])]);
+    drop(writer);
+    assert_eq!(store.stats().unwrap(), before);
+    assert!(!store.has(&BlobId::of(&vec![3; 2 << 20])));
+}
+
+#[test]
+fn a_newer_store_is_refused_and_left_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    std::fs::write(temp.path().join("format"), "{\"format\":2}").unwrap();
+    let refused = Store::open(temp.path()).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            StoreError::Newer {
+                found: 2,
+                known: 1,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+}
+
+#[test]
+fn damage_is_found_named_and_kept_apart() {
+    let (temp, store) = open();
+    let writer = store.writer().unwrap();
+    let noise: Vec<u8> = (0..5000_u32)
+        .flat_map(|n| blake3::hash(&n.to_le_bytes()).as_bytes()[..4].to_vec())
+        .collect();
+    let big = large(9);
+    let tree = tree_of(
+        &writer,
+        &[("good", b"fine"), ("rotten", &noise), ("big", &big)],
+    );
+    let id = writer.put_tree(&tree).unwrap();
+    drop(writer);
+    let cancel = Cancel::default();
+    assert_eq!(
+        store.verify(&cancel).unwrap().damaged,
+        [],
+        "the probe: nothing is damaged yet"
+    );
+
+    let packs = temp.path().join("store/packs");
+    let pack = std::fs::read_dir(packs).unwrap().map(|e| e.unwrap().path());
+    let pack = pack
+        .filter(|p| p.extension().is_some_and(|e| e == "pack"))
+        .last()
+        .unwrap();
+    let mut bytes = std::fs::read(&pack).unwrap();
+    let at = bytes
+        .windows(64)
+        .position(|w| w == &noise[1000..1064])
+        .unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&pack, bytes).unwrap();
+    let cut = large::path(&temp.path().join("store"), &BlobId::of(&big));
+    std::fs::File::options()
+        .write(true)
+        .open(cut)
+        .unwrap()
+        .set_len(100)
+        .unwrap();
+
+    let store = Store::open(&temp.path().join("store")).unwrap();
+    let found = store.verify(&cancel).unwrap();
+    let mut named: Vec<_> = found.damaged.iter().flat_map(|d| &d.files).collect();
+    named.sort();
+    let path = |p: &str| Some(WorkspacePath::try_from(p).unwrap());
+    assert_eq!(named, [&(id, path("big")), &(id, path("rotten"))]);
+    assert!(BlobSource::read(&store, &BlobId::of(&noise), u64::MAX).is_err());
+    assert!(BlobSource::read(&store, &BlobId::of(&big), u64::MAX).is_err());
+    assert_eq!(
+        BlobSource::read(&store, &BlobId::of(b"fine"), 9).unwrap(),
+        b"fine"
+    );
+}
+
+#[test]
+fn prune_keeps_what_lives_and_gives_back_the_rest() {
+    let (_temp, store) = open();
+    let writer = store.writer().unwrap();
+    let noise: Vec<u8> = (0..200_000_u32)
+        .flat_map(|n| blake3::hash(&n.to_le_bytes()).as_bytes()[..8].to_vec())
+        .collect();
+    let big = large(7);
+    let old = tree_of(&writer, &[("a", b"shared"), ("b", &noise), ("c", &big)]);
+    let new = tree_of(&writer, &[("a", b"shared"), ("b", b"small now")]);
+    let old_id = writer.put_tree(&old).unwrap();
+    let new_id = writer.put_tree(&new).unwrap();
+    let live = HashSet::from([new_id]);
+    assert!(
+        matches!(store.prune(&live, Duration::ZERO), Err(StoreError::Busy)),
+        "a writer is open"
+    );
+    drop(writer);
+    let kept = store.prune(&live, Duration::from_secs(3600)).unwrap();
+    assert_eq!(kept.trees, 0, "young trees may not be recorded yet");
+    let done = store.prune(&live, Duration::ZERO).unwrap();
+    assert_eq!(done.trees, 1);
+    assert!(done.freed > 4 << 20, "{done:?}");
+    assert!(matches!(store.tree(&old_id), Err(StoreError::NoTree(_))));
+    assert_eq!(store.tree(&new_id).unwrap(), new);
+    assert_eq!(
+        BlobSource::read(&store, &BlobId::of(b"shared"), 9).unwrap(),
+        b"shared"
+    );
+    assert_eq!(store.verify(&Cancel::default()).unwrap().damaged, []);
+}
+
+#[test]
+fn a_torn_end_is_cut_off_by_the_next_writer() {
+    let (temp, store) = open();
+    let writer = store.writer().unwrap();
+    let id = writer
+        .put_tree(&tree_of(&writer, &[("a", b"whole")]))
+        .unwrap();
+    drop(writer);
+    for entry in std::fs::read_dir(temp.path().join("store/packs")).unwrap() {
+        use std::io::Write;
+        let path = entry.unwrap().path();
+        let mut file = std::fs::File::options().append(true).open(path).unwrap();
+        file.write_all(&[0xaa; 777]).unwrap();
+    }
+    let store = Store::open(&temp.path().join("store")).unwrap();
+    let writer = store.writer().unwrap();
+    let next = writer
+        .put_tree(&tree_of(&writer, &[("b", b"after")]))
+        .unwrap();
+    drop(writer);
+    let store = Store::open(&temp.path().join("store")).unwrap();
+    assert_eq!(store.stats().unwrap().packs, 1);
+    assert!(store.tree(&id).is_ok() && store.tree(&next).is_ok());
+    assert_eq!(store.verify(&Cancel::default()).unwrap().damaged, []);
+}
+
+#[test]
+fn a_sparse_file_stays_sparse() {
+    let (temp, store) = open();
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(256 << 20).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"end", (256 << 20) - 3).unwrap();
+    let writer = store.writer().unwrap();
+    let (id, length) = writer.put_file(&file).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(length, 256 << 20);
+    use std::os::unix::fs::MetadataExt;
+    let kept = large::path(&temp.path().join("store"), &id)
+        .metadata()
+        .unwrap();
+    assert_eq!(kept.len(), 256 << 20);
+    assert!(kept.blocks() * 512 < 1 << 20, "{} blocks", kept.blocks());
+}

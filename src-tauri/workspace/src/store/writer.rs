@@ -1,0 +1,470 @@
+//! Adding contents and trees.
+
+use std::collections::HashSet;
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::index::ByHash;
+use super::manifest::{self, Manifest};
+use super::pack::{self, Codec, HEADER, INDEX_MAGIC, PACK_MAGIC, Place};
+use super::{LARGE, Store, StoreError, TreeId, large};
+use crate::blobs::BlobSink;
+use crate::tree::{BlobId, Tree};
+
+/// A pack is left alone from this length on.
+const PACK_FULL: u64 = 128 << 20;
+/// Bytes gathered before they are written.
+const GATHER: usize = 1 << 20;
+/// Large files that wait for their name at most, with their handles.
+const WAITING: usize = 16;
+/// Below this length compressing does not pay.
+const TINY: usize = 128;
+/// Of a longer content, this much is tried first.
+const SAMPLE: usize = 32 * 1024;
+
+/// Adds to a store: contents from any thread, then a tree. What is added is found by others after
+/// [`Writer::commit`] or [`Writer::put_tree`]; dropped before, it is as if it had never been.
+#[derive(Debug)]
+pub struct Writer {
+    store: Store,
+    /// Held shared: nothing is pruned meanwhile.
+    _lock: File,
+    open: Mutex<Open>,
+    /// Put by this writer and not yet committed.
+    pending: Mutex<HashSet<BlobId, ByHash>>,
+    large: Mutex<Vec<(File, BlobId)>>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    current: Option<Appender>,
+    full: Vec<Appender>,
+}
+
+impl Writer {
+    pub(super) fn new(store: Store) -> Result<Self, StoreError> {
+        let lock = lock_file(&store)?;
+        let path = store.inner.root.join("lock");
+        lock.lock_shared()
+            .map_err(|e| StoreError::io("lock", path, e))?;
+        Self::with_lock(store, lock)
+    }
+
+    /// For prune, which holds the lock exclusively.
+    pub(super) fn with_lock(store: Store, lock: File) -> Result<Self, StoreError> {
+        store.inner.index.refresh()?;
+        Ok(Self {
+            store,
+            _lock: lock,
+            open: Mutex::default(),
+            pending: Mutex::default(),
+            large: Mutex::default(),
+        })
+    }
+
+    /// Stores a tree, whose contents were put before, and everything put so far, durably.
+    pub fn put_tree(&self, tree: &Tree) -> Result<TreeId, StoreError> {
+        let mut chunks = Vec::new();
+        for chunk in manifest::cut(tree.entries()) {
+            let bytes = manifest::write_chunk(chunk);
+            let stored = self.put_small(&bytes);
+            chunks.push(stored.map_err(|e| StoreError::io("write", self.packs(), e))?);
+        }
+        self.commit()?;
+        let bytes = Manifest::of(tree, chunks).write();
+        let id = TreeId(BlobId::of(&bytes));
+        let path = self.store.tree_path(&id);
+        if path.exists() {
+            return Ok(id);
+        }
+        fail::fail_point!("store-before-manifest");
+        crate::durable::write(&path, &bytes).map_err(|e| StoreError::io("write", path, e))?;
+        fail::fail_point!("store-after-manifest");
+        Ok(id)
+    }
+
+    /// Makes everything put so far durable and known to others.
+    pub fn commit(&self) -> Result<(), StoreError> {
+        self.publish_large(0)
+            .map_err(|e| StoreError::io("write", self.larges(), e))?;
+        let mut open = locked(&self.open);
+        let Open { current, full } = &mut *open;
+        for appender in full.iter_mut().chain(current) {
+            appender
+                .commit()
+                .map_err(|e| StoreError::io("write", &appender.path, e))?;
+        }
+        full.clear();
+        drop(open);
+        self.store.inner.index.refresh()?;
+        locked(&self.pending).clear();
+        Ok(())
+    }
+
+    fn packs(&self) -> PathBuf {
+        self.store.inner.root.join("packs")
+    }
+
+    fn larges(&self) -> PathBuf {
+        self.store.inner.root.join("large")
+    }
+
+    /// Copies a record as it is; for prune.
+    pub(super) fn adopt(
+        &self,
+        id: &BlobId,
+        stored: &[u8],
+        raw: u32,
+        codec: Codec,
+    ) -> io::Result<()> {
+        if locked(&self.pending).insert(*id) {
+            self.append(id, stored, raw, codec)?;
+        }
+        Ok(())
+    }
+
+    fn put_small(&self, content: &[u8]) -> io::Result<BlobId> {
+        let id = BlobId::of(content);
+        if self.store.inner.index.has(&id) || !locked(&self.pending).insert(id) {
+            return Ok(id);
+        }
+        let done = match compress(content) {
+            Some(stored) => self.append(&id, &stored, content.len() as u32, Codec::Zstd),
+            None => self.append(&id, content, content.len() as u32, Codec::Raw),
+        };
+        if done.is_err() {
+            locked(&self.pending).remove(&id);
+        }
+        done.map(|()| id)
+    }
+
+    fn append(&self, id: &BlobId, stored: &[u8], raw: u32, codec: Codec) -> io::Result<()> {
+        let mut open = locked(&self.open);
+        if open.current.as_ref().is_some_and(|a| a.end() >= PACK_FULL) {
+            let full = open.current.take();
+            open.full.extend(full);
+        }
+        let appender = match &mut open.current {
+            Some(appender) => appender,
+            none => none.insert(Appender::claim(&self.packs())?),
+        };
+        appender.append(id, stored, raw, codec)
+    }
+
+    fn put_large(&self, first: &[u8], reader: &mut dyn Read) -> io::Result<(BlobId, u64)> {
+        let mut file = large::nameless(&self.store.inner.root)?;
+        let (id, length) = large::write(&mut file, reader, first)?;
+        self.keep_large(file, id)?;
+        Ok((id, length))
+    }
+
+    fn keep_large(&self, file: File, id: BlobId) -> io::Result<()> {
+        if !large::path(&self.store.inner.root, &id).exists() && locked(&self.pending).insert(id) {
+            locked(&self.large).push((file, id));
+            self.publish_large(WAITING)?;
+        }
+        Ok(())
+    }
+
+    /// Names the waiting large files, if there are more than `above`.
+    fn publish_large(&self, above: usize) -> io::Result<()> {
+        let waiting = {
+            let mut large = locked(&self.large);
+            if large.len() <= above {
+                return Ok(());
+            }
+            std::mem::take(&mut *large)
+        };
+        for (file, id) in waiting {
+            fail::fail_point!("store-large");
+            file.sync_data()?;
+            large::publish(&self.store.inner.root, &file, &id)?;
+        }
+        Ok(())
+    }
+}
+
+impl BlobSink for Writer {
+    fn has(&self, id: &BlobId, size: u64) -> bool {
+        locked(&self.pending).contains(id)
+            || if size < LARGE {
+                self.store.inner.index.has(id)
+            } else {
+                large::path(&self.store.inner.root, id).exists()
+            }
+    }
+
+    fn put_bytes(&self, content: &[u8]) -> io::Result<BlobId> {
+        if content.len() as u64 >= LARGE {
+            return self.put_large(content, &mut io::empty()).map(|(id, _)| id);
+        }
+        self.put_small(content)
+    }
+
+    fn put_reader(&self, reader: &mut dyn Read) -> io::Result<(BlobId, u64)> {
+        let mut first = Vec::with_capacity(64 * 1024);
+        reader.take(LARGE).read_to_end(&mut first)?;
+        if (first.len() as u64) < LARGE {
+            return Ok((self.put_small(&first)?, first.len() as u64));
+        }
+        self.put_large(&first, reader)
+    }
+
+    fn put_file(&self, file: &File) -> io::Result<(BlobId, u64)> {
+        if file.metadata()?.len() < LARGE {
+            return self.put_reader(&mut &*file);
+        }
+        let shared = large::nameless(&self.store.inner.root)?;
+        if rustix::fs::ioctl_ficlone(&shared, file).is_err() {
+            return self.put_reader(&mut crate::sparse::SparseReader::new(file)?);
+        }
+        // Of the shared blocks, which nobody else writes: what is hashed is what is kept.
+        let (id, length) =
+            crate::HashOnly.put_reader(&mut crate::sparse::SparseReader::new(&shared)?)?;
+        if length < LARGE {
+            return Ok((self.put_reader(&mut &shared)?.0, length));
+        }
+        self.keep_large(shared, id)?;
+        Ok((id, length))
+    }
+}
+
+/// The pack that this writer alone appends to.
+#[derive(Debug)]
+struct Appender {
+    path: PathBuf,
+    pack: File,
+    index: File,
+    /// Bytes of the index that are committed.
+    index_end: u64,
+    /// Bytes of the pack that are committed, and that are written.
+    committed: u64,
+    written: u64,
+    gathered: Vec<u8>,
+    entries: Vec<(BlobId, Place)>,
+    is_new: bool,
+}
+
+impl Appender {
+    /// Takes a pack that is not full and that nobody else appends to, or makes one.
+    fn claim(folder: &Path) -> io::Result<Self> {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let path = entry.path();
+            let open = path.extension().is_some_and(|e| e == "pack")
+                && entry.metadata().is_ok_and(|m| m.len() < PACK_FULL / 2);
+            if open && let Some(appender) = Self::reopen(path)? {
+                return Ok(appender);
+            }
+        }
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let name = format!("{:016x}.pack", u64::from_le_bytes(random));
+        let path = folder.join(name);
+        let mut make = File::options();
+        make.read(true).write(true).create_new(true).mode(0o600);
+        let pack = make.open(&path)?;
+        pack.try_lock()?;
+        pack.write_all_at(PACK_MAGIC, 0)?;
+        let index = make.open(path.with_extension("index"))?;
+        index.write_all_at(INDEX_MAGIC, 0)?;
+        Ok(Self::new(
+            path,
+            pack,
+            index,
+            INDEX_MAGIC.len() as u64,
+            PACK_MAGIC.len() as u64,
+            true,
+        ))
+    }
+
+    /// A pack that is there, cut back to what was committed; `None` if another appends to it.
+    fn reopen(path: PathBuf) -> io::Result<Option<Self>> {
+        let pack = File::options().read(true).write(true).open(&path)?;
+        match pack.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(e)) => return Err(e),
+        }
+        let mut index = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path.with_extension("index"))?;
+        let mut bytes = Vec::new();
+        index.read_to_end(&mut bytes)?;
+        let (used, pack_end) = match bytes.strip_prefix(INDEX_MAGIC) {
+            Some(rest) => {
+                let found = pack::read_batches(rest);
+                (found.used as u64, found.pack_end)
+            }
+            None if bytes.len() < INDEX_MAGIC.len() => {
+                index.write_all_at(INDEX_MAGIC, 0)?;
+                (0, None)
+            }
+            // Damaged at its first bytes: left for verify to name.
+            None => return Ok(None),
+        };
+        let index_end = used + INDEX_MAGIC.len() as u64;
+        let committed = pack_end.unwrap_or(PACK_MAGIC.len() as u64);
+        if bytes.len() as u64 > index_end && pack_end.is_some() && index_has_more(&bytes, index_end)
+        {
+            // A damaged batch with whole ones after it is rot, not a torn end: keep it all.
+            return Ok(None);
+        }
+        if pack.metadata()?.len() < committed {
+            return Ok(None);
+        }
+        index.set_len(index_end)?;
+        pack.set_len(committed)?;
+        pack.write_all_at(PACK_MAGIC, 0)?;
+        Ok(Some(Self::new(
+            path,
+            pack,
+            index,
+            index_end,
+            committed,
+            used == 0,
+        )))
+    }
+
+    fn new(
+        path: PathBuf,
+        pack: File,
+        index: File,
+        index_end: u64,
+        committed: u64,
+        is_new: bool,
+    ) -> Self {
+        Self {
+            path,
+            pack,
+            index,
+            index_end,
+            committed,
+            written: committed,
+            gathered: Vec::new(),
+            entries: Vec::new(),
+            is_new,
+        }
+    }
+
+    fn end(&self) -> u64 {
+        self.written + self.gathered.len() as u64
+    }
+
+    fn append(&mut self, id: &BlobId, stored: &[u8], raw: u32, codec: Codec) -> io::Result<()> {
+        let length = stored.len() as u32;
+        let place = Place {
+            offset: self.end() + HEADER as u64,
+            stored: length,
+            raw,
+            codec,
+        };
+        self.gathered
+            .extend_from_slice(&pack::header(id, length, raw, codec));
+        self.gathered.extend_from_slice(stored);
+        self.entries.push((*id, place));
+        if self.gathered.len() >= GATHER {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        fail::fail_point!("store-pack");
+        self.pack.write_all_at(&self.gathered, self.written)?;
+        self.written += self.gathered.len() as u64;
+        self.gathered.clear();
+        Ok(())
+    }
+
+    fn commit(&mut self) -> io::Result<()> {
+        if self.entries.is_empty() {
+            return Ok(());
+        }
+        self.flush()?;
+        self.pack.sync_data()?;
+        fail::fail_point!("store-pack-synced");
+        let batch = pack::batch(self.written, &self.entries);
+        self.index.write_all_at(&batch, self.index_end)?;
+        fail::fail_point!("store-index");
+        self.index.sync_data()?;
+        if self.is_new {
+            if let Some(folder) = self.path.parent() {
+                File::open(folder)?.sync_all()?;
+            }
+            self.is_new = false;
+        }
+        self.index_end += batch.len() as u64;
+        self.committed = self.written;
+        self.entries.clear();
+        Ok(())
+    }
+}
+
+/// What was not committed gives its room back at once, which matters most on a full disk.
+impl Drop for Appender {
+    fn drop(&mut self) {
+        let _ = self.index.set_len(self.index_end);
+        let _ = self.pack.set_len(self.committed);
+        if self.committed <= PACK_MAGIC.len() as u64 && self.is_new {
+            let _ = std::fs::remove_file(self.path.with_extension("index"));
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether a whole batch begins anywhere after the place where reading stopped.
+fn index_has_more(bytes: &[u8], from: u64) -> bool {
+    let rest = &bytes[usize::try_from(from)
+        .unwrap_or(bytes.len())
+        .min(bytes.len())..];
+    // A torn append is one batch at most; only then is looking at every byte worth it.
+    (1..rest.len().min(1 << 16)).any(|at| pack::read_batches(&rest[at..]).used > 0)
+}
+
+/// `None` where it does not pay.
+fn compress(content: &[u8]) -> Option<Vec<u8>> {
+    thread_local! {
+        static ZSTD: std::cell::RefCell<Option<zstd::bulk::Compressor<'static>>> =
+            std::cell::RefCell::new(zstd::bulk::Compressor::new(1).ok());
+    }
+    if content.len() < TINY {
+        return None;
+    }
+    ZSTD.with_borrow_mut(|zstd| {
+        let zstd = zstd.as_mut()?;
+        let pays = |stored: &Vec<u8>, raw: usize| stored.len() + raw / 16 < raw;
+        if content.len() > 2 * SAMPLE {
+            let sample = zstd.compress(&content[..SAMPLE]).ok()?;
+            if !pays(&sample, SAMPLE) {
+                return None;
+            }
+        }
+        zstd.compress(content)
+            .ok()
+            .filter(|stored| pays(stored, content.len()))
+    })
+}
+
+pub(super) fn lock_file(store: &Store) -> Result<File, StoreError> {
+    let path = store.inner.root.join("lock");
+    File::options()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| file.flush().map(|()| file))
+        .map_err(|e| StoreError::io("open", path, e))
+}
+
+/// A panic elsewhere leaves these sets and lists whole.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
