@@ -89,6 +89,18 @@ impl WorkspacePath {
         Self::new(bytes)
     }
 
+    /// The path of `name` in `folder`, or in the root; fails if `name` is not a single component.
+    pub fn below(folder: Option<&Self>, name: &[u8]) -> Result<Self, PathError> {
+        let single = Self::new(name)?;
+        if name.contains(&b'/') {
+            return Err(PathError::Component);
+        }
+        Ok(match folder {
+            None => single,
+            Some(folder) => Self([folder.as_bytes(), b"/", name].concat().into_boxed_slice()),
+        })
+    }
+
     /// Whether this is `folder` or lies below it.
     pub fn starts_with(&self, folder: &Self) -> bool {
         self.0.starts_with(&folder.0)
@@ -122,8 +134,11 @@ impl Borrow<[u8]> for WorkspacePath {
 impl Ord for WorkspacePath {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         // `/` sorts below every other byte, so that `a/b` comes before `a-b`.
-        let key = |b: &u8| if *b == b'/' { 0u16 } else { u16::from(*b) + 1 };
-        self.0.iter().map(key).cmp(other.0.iter().map(key))
+        let key = |b: u8| if b == b'/' { 0u16 } else { u16::from(b) + 1 };
+        match self.0.iter().zip(&*other.0).find(|(a, b)| a != b) {
+            Some((a, b)) => key(*a).cmp(&key(*b)),
+            None => self.0.len().cmp(&other.0.len()),
+        }
     }
 }
 

@@ -97,6 +97,15 @@ impl Tree {
         }
     }
 
+    /// Takes entries that are in order, each path once.
+    pub(crate) fn from_sorted(entries: Vec<Entry>) -> Self {
+        debug_assert!(entries.is_sorted_by(|a, b| a.path < b.path));
+        Self {
+            entries,
+            ..Self::default()
+        }
+    }
+
     /// All entries, sorted by path: a folder directly before what lies in it.
     pub fn entries(&self) -> &[Entry] {
         &self.entries

@@ -35,6 +35,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use error::StoreError;
+pub(crate) use large::read_full;
+pub(crate) use pack::{u32_at, u64_at};
 pub use upkeep::{Damage, Pruned, Stats, Verified};
 pub use writer::Writer;
 

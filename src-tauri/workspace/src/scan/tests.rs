@@ -1,0 +1,252 @@
+#![allow(clippy::unwrap_used)]
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::*;
+use crate::blobs::HashOnly;
+use crate::tree::{BlobId, EntryKind, Special};
+
+fn folder() -> (tempfile::TempDir, PathBuf, Dir) {
+    let temp = tempfile::tempdir().unwrap();
+    let root = temp.path().join("root");
+    std::fs::create_dir(&root).unwrap();
+    let dir = Dir::open_root(&root).unwrap();
+    (temp, root, dir)
+}
+
+fn path(text: &str) -> WorkspacePath {
+    WorkspacePath::try_from(text).unwrap()
+}
+
+fn whole(dir: &Dir, index: Option<&Index>) -> Scan {
+    let cancel = Cancel::default();
+    let options = ScanOptions {
+        index,
+        ..ScanOptions::new(&cancel)
+    };
+    scan(dir, &HashOnly, &options).unwrap()
+}
+
+/// Waits until a file written now is told from one written before.
+fn let_settle(root: &Path) {
+    let probe = root.parent().unwrap().join("clock");
+    let begun = SystemTime::now();
+    loop {
+        std::fs::write(&probe, "x").unwrap();
+        let now = probe.metadata().unwrap().modified().unwrap();
+        if now.duration_since(begun).is_ok_and(|d| d.as_millis() > 40) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_entry_is_recorded_as_it_is() {
+    let (_temp, root, dir) = folder();
+    std::fs::create_dir_all(root.join("a/empty")).unwrap();
+    std::fs::write(root.join("a/f"), "hello").unwrap();
+    std::fs::set_permissions(root.join("a/f"), PermissionsExt::from_mode(0o640)).unwrap();
+    symlink("/nowhere", root.join("l")).unwrap();
+    std::fs::write(root.join("a-b"), "").unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(root.join("s")).unwrap();
+    let name = std::ffi::OsStr::new("n\n\u{202e}x");
+    std::fs::write(root.join(name), "odd").unwrap();
+    let tree = whole(&dir, None).tree;
+    assert!(tree.is_complete());
+    let order: Vec<_> = tree.entries().iter().map(|e| e.path.to_lossy()).collect();
+    assert_eq!(
+        order,
+        ["a", "a/empty", "a/f", "a-b", "l", "n\n\u{202e}x", "s"]
+    );
+    let file = tree.get(&path("a/f")).unwrap();
+    assert_eq!(file.mode, 0o640);
+    assert_eq!(
+        file.kind,
+        EntryKind::File {
+            blob: BlobId::of(b"hello"),
+            size: 5
+        }
+    );
+    assert_eq!(
+        tree.get(&path("l")).unwrap().kind,
+        EntryKind::Symlink {
+            target: b"/nowhere".to_vec()
+        }
+    );
+    assert_eq!(
+        tree.get(&path("s")).unwrap().kind,
+        EntryKind::Unsupported(Special::Socket)
+    );
+}
+
+#[test]
+fn what_did_not_change_is_not_read_again() {
+    let (_temp, root, dir) = folder();
+    for n in 0..50 {
+        std::fs::write(root.join(format!("f{n}")), format!("{n}")).unwrap();
+    }
+    let_settle(&root);
+    let first = whole(&dir, None);
+    assert_eq!(first.read_files, 50);
+    let second = whole(&dir, Some(&first.index));
+    assert_eq!((second.read_files, &second.tree), (0, &first.tree));
+    std::fs::write(root.join("f7"), "new").unwrap();
+    let third = whole(&dir, Some(&second.index));
+    assert_eq!(third.read_files, 1);
+    assert_ne!(third.tree, first.tree);
+}
+
+#[test]
+fn a_forged_mtime_hides_nothing() {
+    let (_temp, root, dir) = folder();
+    let file = root.join("f");
+    std::fs::write(&file, "good").unwrap();
+    let before = file.metadata().unwrap().modified().unwrap();
+    let_settle(&root);
+    let first = whole(&dir, None);
+    assert_eq!(
+        whole(&dir, Some(&first.index)).read_files,
+        0,
+        "the probe: it is trusted"
+    );
+    std::fs::write(&file, "evil").unwrap();
+    std::fs::File::options()
+        .write(true)
+        .open(&file)
+        .unwrap()
+        .set_modified(before)
+        .unwrap();
+    assert_eq!(file.metadata().unwrap().modified().unwrap(), before);
+    let second = whole(&dir, Some(&first.index));
+    let found = &second.tree.get(&path("f")).unwrap().kind;
+    assert_eq!(
+        *found,
+        EntryKind::File {
+            blob: BlobId::of(b"evil"),
+            size: 4
+        }
+    );
+}
+
+#[test]
+fn a_hundred_edits_within_one_tick_are_all_seen() {
+    let (_temp, root, dir) = folder();
+    let mut index = Index::default();
+    for n in 0..100 {
+        let content = format!("{n:03}");
+        std::fs::write(root.join("f"), &content).unwrap();
+        let scan = whole(&dir, Some(&index));
+        let found = &scan.tree.get(&path("f")).unwrap().kind;
+        assert_eq!(
+            *found,
+            EntryKind::File {
+                blob: BlobId::of(content.as_bytes()),
+                size: 3
+            }
+        );
+        index = scan.index;
+    }
+}
+
+#[test]
+fn skipped_folders_are_named_and_not_entered() {
+    let (_temp, root, dir) = folder();
+    std::fs::create_dir_all(root.join("web/node_modules/x")).unwrap();
+    std::fs::write(root.join("web/index.html"), "x").unwrap();
+    let cancel = Cancel::default();
+    let skip = |path: &WorkspacePath, is_dir: bool| is_dir && path.file_name() == b"node_modules";
+    let options = ScanOptions {
+        skip: Some(&skip),
+        ..ScanOptions::new(&cancel)
+    };
+    let found = scan(&dir, &HashOnly, &options).unwrap();
+    assert_eq!(found.skipped, [path("web/node_modules")]);
+    assert_eq!(found.tree.entries().len(), 2);
+}
+
+#[test]
+fn a_budget_gives_a_part_that_says_so() {
+    let (_temp, root, dir) = folder();
+    for folder in ["a", "b", "c"] {
+        std::fs::create_dir(root.join(folder)).unwrap();
+        for n in 0..20 {
+            std::fs::write(root.join(format!("{folder}/{n}")), "x").unwrap();
+        }
+    }
+    let cancel = Cancel::default();
+    let budget = Budget {
+        entries: 20,
+        ..Budget::default()
+    };
+    let options = ScanOptions {
+        budget,
+        ..ScanOptions::new(&cancel)
+    };
+    let found = scan(&dir, &HashOnly, &options).unwrap();
+    assert!(!found.tree.is_complete());
+    let unknown = ["a/19", "b/19", "c/19"].map(|p| found.tree.knows(&path(p)));
+    assert!(
+        unknown.contains(&false),
+        "what was not reached is unknown, not gone"
+    );
+    let budget = Budget {
+        file: 0,
+        ..Budget::default()
+    };
+    let found = scan(
+        &dir,
+        &HashOnly,
+        &ScanOptions {
+            budget,
+            ..ScanOptions::new(&cancel)
+        },
+    )
+    .unwrap();
+    assert!(!found.tree.knows(&path("a/0")) && found.tree.get(&path("a")).is_some());
+}
+
+#[test]
+fn cancelled_is_no_result() {
+    let (_temp, _root, dir) = folder();
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let stopped = scan(&dir, &HashOnly, &ScanOptions::new(&cancel));
+    assert!(matches!(stopped, Err(ScanError::Cancelled)));
+}
+
+#[test]
+fn a_narrow_scan_equals_a_whole_one() {
+    let (_temp, root, dir) = folder();
+    std::fs::create_dir_all(root.join("a/b")).unwrap();
+    std::fs::create_dir_all(root.join("gone/deep")).unwrap();
+    std::fs::write(root.join("gone/deep/f"), "x").unwrap();
+    std::fs::write(root.join("a/b/f"), "1").unwrap();
+    std::fs::write(root.join("a/same"), "same").unwrap();
+    let before = whole(&dir, None).tree;
+    std::fs::write(root.join("a/b/f"), "2").unwrap();
+    std::fs::create_dir_all(root.join("a/new/deeper")).unwrap();
+    std::fs::write(root.join("a/new/deeper/n"), "n").unwrap();
+    std::fs::remove_dir_all(root.join("gone")).unwrap();
+    std::fs::write(root.join("a-z"), "z").unwrap();
+    let hints = ["a/b/f", "a/new", "gone/deep/f", "a-z", "never/was"].map(path);
+    let cancel = Cancel::default();
+    let narrow = rescan(&dir, before, &hints, &HashOnly, &ScanOptions::new(&cancel)).unwrap();
+    assert_eq!(narrow.tree, whole(&dir, None).tree);
+    assert_eq!(narrow.read_files, 3);
+}
+
+#[test]
+fn a_tree_3000_deep_is_scanned_whole() {
+    let (_temp, _root, dir) = folder();
+    let mut here = dir.try_clone().unwrap();
+    for _ in 0..3_000 {
+        here.mkdir(b"d", 0o755).unwrap();
+        here = here.child_dir(b"d").unwrap();
+    }
+    here.create_new(b"leaf", 0o600).unwrap();
+    let found = whole(&dir, None).tree;
+    assert!(found.is_complete(), "{:?}", found.unreadable);
+    assert_eq!(found.entries().len(), 3_001);
+    dir.remove_tree(b"d").unwrap();
+}
