@@ -121,7 +121,13 @@ export interface Backend {
   /** The newest capture's review; `fresh` captures anew. Null when nothing was ever captured. */
   review(sandbox: string, fresh: boolean, operation: string): Promise<Review | null>;
   fileDiff(sandbox: string, capture: string, path: WirePath, options: DiffOptions): Promise<FileDiff>;
-  unchangedLines(sandbox: string, capture: string, path: WirePath, newFrom: number, count: number): Promise<UnchangedLines>;
+  unchangedLines(
+    sandbox: string,
+    capture: string,
+    path: WirePath,
+    newFrom: number,
+    count: number,
+  ): Promise<UnchangedLines>;
   reviewImage(sandbox: string, capture: string, path: WirePath, side: 'old' | 'new'): Promise<FileView>;
   decide(sandbox: string, capture: string, decisions: Decide[]): Promise<Review>;
   conflict(sandbox: string, capture: string, path: WirePath): Promise<ConflictView>;
@@ -139,7 +145,13 @@ export interface Backend {
   nameSnapshot(sandbox: string, snapshot: string, name: string | null): Promise<void>;
   deleteSnapshot(sandbox: string, snapshot: string): Promise<void>;
   compare(sandbox: string, from: CompareSide, to: CompareSide): Promise<LiveChanges>;
-  compareDiff(sandbox: string, from: CompareSide, to: CompareSide, path: WirePath, options: DiffOptions): Promise<FileDiff>;
+  compareDiff(
+    sandbox: string,
+    from: CompareSide,
+    to: CompareSide,
+    path: WirePath,
+    options: DiffOptions,
+  ): Promise<FileDiff>;
   /** Paths as they are in the snapshot, into the workspace. */
   putBack(sandbox: string, snapshot: string, paths: WirePath[], operation: string): Promise<ResetReport>;
   /** To the baseline, or to a snapshot. Undo is a reset to `safety`. */

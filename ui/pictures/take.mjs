@@ -1,0 +1,58 @@
+// Pictures of every screen on the fake backend, in both themes and both sizes, into artifacts/.
+// node pictures/take.mjs [part of a name]...
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { createServer } from 'vite';
+import { screens } from './screens.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const out = `${root}artifacts/`;
+mkdirSync(out, { recursive: true });
+const wanted = process.argv.slice(2);
+
+const server = await createServer({ root, server: { port: 0, strictPort: false, hmr: false }, logLevel: 'error' });
+await server.listen();
+const base = `http://localhost:${server.config.server.port || server.httpServer.address().port}`;
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--force-color-profile=srgb'],
+});
+
+let failed = 0;
+for (const size of [
+  { name: '1280x800', width: 1280, height: 800 },
+  { name: '900x600', width: 900, height: 600 },
+]) {
+  for (const theme of ['light', 'dark']) {
+    const context = await browser.newContext({ viewport: size, colorScheme: theme });
+    for (const screen of screens) {
+      const name = `${screen.name}-${size.name}-${theme}`;
+      if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue;
+      const page = await context.newPage();
+      page.on('pageerror', (error) => {
+        failed += 1;
+        console.error(`${name}: ${error.message}`);
+      });
+      page.on('console', (message) => {
+        if (message.type() === 'error') console.error(`${name}: ${message.text()}`);
+      });
+      await page.goto(`${base}/?latency=0&theme=${theme}&${screen.query}`);
+      await page.evaluate(() => document.fonts.ready);
+      try {
+        await screen.act?.(page);
+      } catch (error) {
+        failed += 1;
+        console.error(`${name}: ${error.message.split('\n')[0]}`);
+      }
+      await page.waitForTimeout(screen.settle ?? 350);
+      await page.screenshot({ path: `${out}${name}.png` });
+      await page.close();
+      console.log(name);
+    }
+    await context.close();
+  }
+}
+await browser.close();
+await server.close();
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,172 @@
+/** The fake's own computer: engine, checks, image, clipboard. */
+import type { Check, CheckId, EngineState, ImageState } from '../index';
+import type { Part } from './part';
+import { GB, HOME, MB } from './rows';
+import type { World } from './world';
+
+type Names =
+  | 'appInfo'
+  | 'runCheck'
+  | 'finishFirstStart'
+  | 'imageState'
+  | 'prepareImage'
+  | 'listImages'
+  | 'subscribe'
+  | 'onDrop'
+  | 'cancelOperation'
+  | 'openInFileManager'
+  | 'openLink'
+  | 'copyText'
+  | 'readClipboard';
+
+const LOG = [
+  '14:02:11  Reading the list of layers',
+  '14:02:12  Layer 1 of 6  base system            31 MB  done',
+  '14:02:19  Layer 2 of 6  build tools           148 MB  done',
+  '14:02:38  Layer 3 of 6  Node.js and Python    233 MB  233 of 233 MB',
+  '14:02:57  Layer 4 of 6  agents                412 MB  0 of 412 MB',
+];
+
+export function fakeApp(world: World): Part<Names> {
+  let clipboard = '';
+  return {
+    appInfo: () =>
+      world.answer({
+        version: '0.1.0',
+        platform: 'linux',
+        home: HOME,
+        data_dir: `${HOME}/.local/share/agent-sandbox`,
+        checked_before: !world.options.state.startsWith('first-start'),
+        engine: engine(world),
+      }),
+    runCheck: (check) => world.answer(checkRow(world, check)),
+    finishFirstStart: () => world.answer(undefined),
+    imageState: () => world.answer(image(world)),
+    prepareImage: async () => {
+      for (const line of LOG) world.emit({ type: 'image_log', line });
+      world.emit({ type: 'image', state: image(world) });
+    },
+    listImages: () => world.answer(['agent-sandbox/base:1', 'debian:stable-slim', 'node:22-bookworm', 'python:3.13']),
+    subscribe: async (listener) => world.subscribe(listener),
+    onDrop: async (listener) => {
+      const over = (event: DragEvent): void => {
+        event.preventDefault();
+        listener({ over: true, paths: null });
+      };
+      const leave = (): void => listener({ over: false, paths: null });
+      const drop = (event: DragEvent): void => {
+        event.preventDefault();
+        const name = event.dataTransfer?.files[0]?.name ?? 'invoice-tools';
+        listener({ over: false, paths: [`${HOME}/Projects/${name}`] });
+      };
+      window.addEventListener('dragover', over);
+      window.addEventListener('dragleave', leave);
+      window.addEventListener('drop', drop);
+      return () => {
+        window.removeEventListener('dragover', over);
+        window.removeEventListener('dragleave', leave);
+        window.removeEventListener('drop', drop);
+      };
+    },
+    cancelOperation: async (operation) => world.cancel(operation),
+    openInFileManager: () => world.answer(undefined),
+    openLink: () => world.answer(undefined),
+    copyText: async (text) => {
+      clipboard = text;
+      await navigator.clipboard?.writeText(text).catch(() => undefined);
+    },
+    readClipboard: async () => clipboard,
+  };
+}
+
+function engine(world: World): EngineState {
+  if (world.is('engine-stopped'))
+    return {
+      state: 'unavailable',
+      error: {
+        code: 'engine_not_running',
+        message: 'Docker stopped answering at 14:46, while Claude Code was working. Agents stop when Docker stops.',
+        safe: 'Your project, the workspace with its 15 changed files, all 8 snapshots and the terminal’s text. You can still review, copy out, undo and use snapshots.',
+        fix: 'Open Docker Desktop and wait until it says “Engine running”. The sandbox then comes back by itself; Claude Code starts when you say so.',
+        details: 'connect unix:///run/docker.sock: connection refused (os error 111)',
+      },
+    };
+  if (world.is('engine-connecting')) return { state: 'connecting' };
+  return { state: 'running', product: 'Docker', version: '27.3.1', cpus: 8, memory: 16 * GB };
+}
+
+function image(world: World): ImageState {
+  if (world.options.state.startsWith('first-start'))
+    return { state: 'preparing', phase: '412 MB of 1.1 GB', fraction: 0.38 };
+  if (world.is('empty', 'hand-over')) return { state: 'preparing', phase: 'agents', fraction: 0.62 };
+  return { state: 'ready', reference: 'agent-sandbox/base:1', bytes: 640 * MB };
+}
+
+function checkRow(world: World, id: CheckId): Check {
+  if (id === 'engine') return engineCheck(world);
+  if (id === 'disk') return diskCheck(world);
+  return {
+    id,
+    state: world.is('first-start-no-engine', 'first-start-no-permission') ? 'warning' : 'ok',
+    figure: world.is('first-start-no-engine', 'first-start-no-permission') ? 'not tried' : '9 of 9 passed',
+    summary: world.is('first-start-no-engine', 'first-start-no-permission')
+      ? 'It is tried as soon as the container engine answers.'
+      : 'It cannot see your files. It cannot reach your network. It cannot reach the internet except the sites you allow.',
+    tried: world.is('first-start-no-engine', 'first-start-no-permission') ? [] : TRIED,
+  };
+}
+
+const TRIED = [
+  { what: 'Read /home/mira from inside', happened: 'No such file or directory', ok: true },
+  { what: 'List the computer’s disks', happened: 'Only the sandbox’s own are there', ok: true },
+  { what: 'Reach the router at 192.168.1.1', happened: 'Network is unreachable', ok: true },
+  { what: 'Reach this computer’s own services', happened: 'Connection refused', ok: true },
+  { what: 'Reach 1.1.1.1 on the internet', happened: 'Network is unreachable', ok: true },
+  { what: 'Ask a name server outside', happened: 'No answer', ok: true },
+  { what: 'Talk to the container engine', happened: 'Its socket is not there', ok: true },
+  { what: 'Become root', happened: 'Operation not permitted', ok: true },
+  { what: 'Fork without end', happened: 'Stopped at 512 processes', ok: true },
+];
+
+function engineCheck(world: World): Check {
+  if (world.is('first-start-no-engine'))
+    return {
+      id: 'engine',
+      state: 'failed',
+      figure: 'not found',
+      summary:
+        'Agents work inside containers, and no container engine is installed. Install one with this command, then check again. Docker Desktop and Podman work too.',
+      command: 'sudo apt install docker.io',
+      tried: [{ what: 'Look for /run/docker.sock', happened: 'Not there', ok: false }],
+    };
+  if (world.is('first-start-no-permission'))
+    return {
+      id: 'engine',
+      state: 'failed',
+      figure: 'no permission',
+      summary:
+        'Docker is running, but your account may not use it. Run this command, log out and in again, then check again.',
+      command: 'sudo usermod -aG docker mira',
+      tried: [{ what: 'Open /run/docker.sock', happened: 'Permission denied', ok: false }],
+    };
+  return {
+    id: 'engine',
+    state: 'ok',
+    figure: 'Docker 27.3.1',
+    summary: 'Found and running, and your account may use it.',
+    tried: [],
+  };
+}
+
+function diskCheck(world: World): Check {
+  if (!world.is('first-start'))
+    return { id: 'disk', state: 'ok', figure: '84 GB free', summary: 'Enough for copies and snapshots.', tried: [] };
+  return {
+    id: 'disk',
+    state: 'failed',
+    figure: '1.2 GB free',
+    summary:
+      'Copies and snapshots need at least 5 GB in your home folder. Empty the Trash or move large files away until 5 GB are free, then check again.',
+    tried: [],
+  };
+}

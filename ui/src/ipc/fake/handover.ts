@@ -1,0 +1,157 @@
+/** Preflight and creating. */
+import type {
+  AgentCard,
+  CreateRequest,
+  HandOverChoices,
+  Phase,
+  Preflight,
+  PutIn,
+  SandboxRow,
+  StaysOut,
+} from '../index';
+import type { Part } from './part';
+import { GB, HOME, KB, LIMITS, MB } from './rows';
+import type { World } from './world';
+
+type Names = 'chooseFolder' | 'recentProjects' | 'sampleProject' | 'preflight' | 'agents' | 'createSandbox';
+
+const STAYS_OUT: StaysOut[] = [
+  out('.env', false, 'secret', 'may hold passwords', 1, 412, true, true),
+  out('keys/drive-service.json', false, 'private_key', 'private key', 1, 2 * KB),
+  out('.venv', true, 'rebuildable', 'can be rebuilt', 6214, 318 * MB),
+  out('build', true, 'rebuildable', 'can be rebuilt', 212, 9.4 * MB),
+  out('__pycache__', true, 'rebuildable', 'can be rebuilt', 41, 1.1 * MB),
+  out('samples/2019.sock', false, 'special', 'not a regular file', 1, 0, false),
+];
+
+function out(
+  text: string,
+  is_dir: boolean,
+  reason: StaysOut['reason'],
+  why: string,
+  files: number,
+  bytes: number,
+  switchable = true,
+  placeholders_possible = false,
+): StaysOut {
+  return { path: { text }, is_dir, reason, why, files, bytes, switchable, placeholders_possible };
+}
+
+const AGENTS: AgentCard[] = [
+  card('shell', 'Shell', 'Needs nothing'),
+  card('claude', 'Claude Code', 'Anthropic key, saved'),
+  card('codex', 'Codex', 'OpenAI key', 'No OpenAI key is saved yet'),
+  card('gemini', 'Gemini CLI', 'Google key', 'No Google key is saved yet'),
+  card('opencode', 'OpenCode', 'Anthropic key, saved'),
+  card('aider', 'Aider', 'Anthropic key, saved'),
+  card('own', 'Own command', 'A command to run in the sandbox'),
+];
+
+function card(id: string, name: string, needs: string, reason: string | null = null): AgentCard {
+  return { id, name, needs, available: reason === null, unavailable_reason: reason };
+}
+
+function preflight(project: string, choices: HandOverChoices): Preflight {
+  const chosen = new Map<string, PutIn>(choices.put_in.map((choice) => [choice.path.text, choice.how]));
+  const moved = STAYS_OUT.filter((entry) => (chosen.get(entry.path.text) ?? 'leave_out') !== 'leave_out');
+  const stays = STAYS_OUT.filter((entry) => !moved.includes(entry));
+  const goes = [
+    { path: { text: 'samples' }, is_dir: true, files: 143, bytes: 3.9 * MB, note: null },
+    { path: { text: '.git' }, is_dir: true, files: 96, bytes: 1.7 * MB, note: 'never copied out' },
+    { path: { text: 'src' }, is_dir: true, files: 14, bytes: 96 * KB, note: null },
+    { path: { text: 'tests' }, is_dir: true, files: 22, bytes: 61 * KB, note: null },
+    { path: { text: 'pyproject.toml' }, is_dir: false, files: 1, bytes: 2 * KB, note: null },
+    ...moved.map(({ path, is_dir, files, bytes }) => ({
+      path,
+      is_dir,
+      files,
+      bytes,
+      note: chosen.get(path.text) === 'placeholders' ? 'with placeholder values' : null,
+    })),
+  ];
+  const sum = (list: { files: number; bytes: number }[], key: 'files' | 'bytes'): number =>
+    list.reduce((total, entry) => total + entry[key], 0);
+  return {
+    project,
+    suggested_name: project.slice(project.lastIndexOf('/') + 1),
+    goes_in: goes,
+    goes_in_more: 5,
+    files: sum(goes, 'files') + 5,
+    bytes: sum(goes, 'bytes') + 18 * KB,
+    stays_out: stays,
+    out_files: sum(stays, 'files'),
+    out_bytes: sum(stays, 'bytes'),
+    has_gitignore: true,
+    warnings: [],
+    free: 84 * GB,
+    default_limits: LIMITS,
+    default_network: 'approved',
+    default_agent: 'claude',
+  };
+}
+
+export function fakeHandOver(world: World): Part<Names> {
+  return {
+    chooseFolder: () => world.answer(`${HOME}/Projects/invoice-tools`),
+    recentProjects: () => world.answer(world.is('empty', 'first-start') ? [] : [`${HOME}/Sites/rye-and-salt`]),
+    sampleProject: () => world.answer(`${HOME}/rye-and-salt`),
+    preflight: (project, choices) =>
+      project.endsWith('/missing')
+        ? world.fail('project_unusable', 'There is no folder at this place.', {
+            safe: 'Nothing was made.',
+            fix: 'Choose another folder.',
+          })
+        : world.answer(preflight(project, choices)),
+    agents: () => world.answer(AGENTS),
+    createSandbox: (request) => create(world, request),
+  };
+}
+
+async function create(world: World, request: CreateRequest): Promise<SandboxRow> {
+  const phases: [Phase, number, number][] = [
+    ['copying', 281, 5.8 * MB],
+    ['baseline', 281, 0],
+    ['preparing', 0, 0],
+    ['starting', 0, 0],
+  ];
+  for (const [phase, entries_total, bytes_total] of phases) {
+    const steps = bytes_total > 0 ? 20 : 4;
+    for (let step = 0; step <= steps; step += 1) {
+      if (world.isCancelled(request.operation)) return world.fail('cancelled', 'Cancelled.');
+      const part = step / steps;
+      world.emit({
+        type: 'progress',
+        report: {
+          operation: request.operation,
+          phase,
+          entries: Math.round(entries_total * part),
+          entries_total,
+          bytes: Math.round(bytes_total * part),
+          bytes_total,
+          seconds_left: bytes_total > 0 ? Math.ceil((steps - step) / 4) : null,
+        },
+      });
+      if (world.is('hand-over') && phase === 'copying' && step === 9) await new Promise(() => undefined);
+      await world.pass(world.options.latency);
+    }
+  }
+  const row: SandboxRow = {
+    id: crypto.randomUUID(),
+    name: request.name,
+    project: request.project,
+    agent: request.agent,
+    agent_name: AGENTS.find((agent) => agent.id === request.agent)?.name ?? request.agent,
+    status: 'idle',
+    changed: 0,
+    snapshots: 1,
+    network: request.network,
+    limits: request.limits,
+    image: request.image,
+    created: Date.now(),
+    attention: null,
+    watch_note: null,
+  };
+  world.rows.unshift(row);
+  world.emit({ type: 'sandbox', row });
+  return world.answer(row);
+}

@@ -1,0 +1,64 @@
+/** The sandboxes of the mockups. */
+import type { SandboxRow } from '../index';
+
+export const GB = 1024 ** 3;
+export const MB = 1024 ** 2;
+export const KB = 1024;
+export const HOME = '/home/mira';
+export const RYE = 'rye-and-salt';
+
+export const LIMITS = { cpu_millis: 4000, memory: 4 * GB, processes: 512, file_size: 2 * GB };
+
+const BASE: Omit<SandboxRow, 'id' | 'name' | 'project'> = {
+  agent: 'claude',
+  agent_name: 'Claude Code',
+  status: 'idle',
+  changed: 0,
+  snapshots: 1,
+  network: 'approved',
+  limits: LIMITS,
+  image: null,
+  created: Date.now() - 3_600_000,
+  attention: null,
+  watch_note: null,
+};
+
+function row(name: string, folder: string, more: Partial<SandboxRow>): SandboxRow {
+  return { ...BASE, id: name, name, project: `${HOME}/${folder}/${name}`, ...more };
+}
+
+export function sampleRows(engineStopped: boolean): SandboxRow[] {
+  const rows = [
+    row(RYE, 'Sites', { status: 'waiting', changed: 15, snapshots: 8 }),
+    row('invoice-tools', 'Projects', {
+      agent: 'codex',
+      agent_name: 'Codex',
+      status: 'working',
+      changed: 4,
+      snapshots: 3,
+    }),
+    row('spring-menu', 'Documents', { status: 'idle' }),
+    row('wedding-orders', 'Documents', {
+      agent: 'aider',
+      agent_name: 'Aider',
+      status: 'attention',
+      changed: 9,
+      snapshots: 5,
+      attention: { kind: 'out_of_memory', limit: 4 * GB },
+    }),
+    row('flour-stock', 'Projects', {
+      agent: 'shell',
+      agent_name: 'Shell',
+      status: 'stopped',
+      changed: 27,
+      snapshots: 2,
+      network: 'offline',
+    }),
+  ];
+  if (!engineStopped) return rows;
+  return rows.map((other) => ({
+    ...other,
+    status: ['waiting', 'working'].includes(other.status) ? 'attention' : 'stopped',
+    attention: null,
+  }));
+}

@@ -1,0 +1,40 @@
+/**
+ * The fake in a browser, steered by the address:
+ * `?screen=review&theme=dark&state=large&latency=80&overlay=palette&sandbox=flour-stock&path=js/hours.js&page=disk`.
+ */
+import { setBackend } from '../current';
+import { router, type Overlay, type Screen, type Tab } from '../../state/router.svelte';
+import { fakeBackend } from './index';
+import { HOME, RYE } from './rows';
+
+const TABS: string[] = ['work', 'review', 'conflict', 'snapshots', 'activity'] satisfies Tab[];
+
+/** False inside the real window, which has its own backend. */
+export function startFake(): boolean {
+  if ('__TAURI_INTERNALS__' in window) return false;
+  const asked = new URLSearchParams(location.search);
+  const state = asked.get('state') ?? '';
+  const { backend, world } = fakeBackend({ state, latency: Number(asked.get('latency') ?? 60) });
+  const theme = asked.get('theme');
+  if (theme === 'dark' || theme === 'light')
+    void backend.settings().then((settings) => backend.saveSettings({ ...settings, theme }));
+  setBackend(backend);
+  // For a look from the browser's console.
+  Object.assign(window, { fake: world });
+  const screen = asked.get('screen');
+  if (screen) {
+    const isTab = TABS.includes(screen);
+    const path = asked.get('path');
+    router.go({
+      screen: isTab ? 'sandbox' : (screen as Screen),
+      sandbox: asked.get('sandbox') ?? RYE,
+      ...(isTab ? { tab: screen as Tab } : {}),
+      path: path ? { text: path } : null,
+      page: asked.get('page'),
+    });
+  }
+  const overlay = asked.get('overlay') as Overlay;
+  if (overlay === 'hand-over') router.handOver(asked.get('project') ?? `${HOME}/Projects/invoice-tools`);
+  else if (overlay) router.overlay = overlay;
+  return true;
+}

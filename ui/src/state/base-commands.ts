@@ -1,0 +1,210 @@
+/** The commands that are there on every screen. */
+import Activity from '@lucide/svelte/icons/activity';
+import Camera from '@lucide/svelte/icons/camera';
+import FolderPlus from '@lucide/svelte/icons/folder-plus';
+import History from '@lucide/svelte/icons/history';
+import Pause from '@lucide/svelte/icons/pause';
+import Play from '@lucide/svelte/icons/play';
+import RotateCcw from '@lucide/svelte/icons/rotate-ccw';
+import RotateCw from '@lucide/svelte/icons/rotate-cw';
+import ScanEye from '@lucide/svelte/icons/scan-eye';
+import SlidersHorizontal from '@lucide/svelte/icons/sliders-horizontal';
+import Square from '@lucide/svelte/icons/square';
+import SquareTerminal from '@lucide/svelte/icons/square-terminal';
+import type { SandboxRow } from '../ipc';
+import { backend } from '../ipc/current';
+import { app } from './app.svelte';
+import type { Command } from './commands.svelte';
+import { chooseAndHandOver } from './drops.svelte';
+import { cyclePanels } from './panels';
+import { router, type Overlay } from './router.svelte';
+import { attempt, resetWorkspace, takeSnapshot } from './sandbox-actions';
+
+const there = (): boolean => app.current !== null && router.route.screen === 'sandbox';
+const status = (...any: SandboxRow['status'][]): boolean => there() && any.includes(app.current?.status ?? 'idle');
+
+/** With the sandbox that is looked at. */
+function here(run: (sandbox: SandboxRow) => unknown): () => void {
+  return () => {
+    const sandbox = app.current;
+    if (sandbox) void run(sandbox);
+  };
+}
+
+function toggle(overlay: Overlay): () => void {
+  return () => {
+    if (router.overlay === null) router.overlay = overlay;
+    else if (router.overlay === overlay) router.closeOverlay();
+  };
+}
+
+export function baseCommands(): Command[] {
+  return [...windowCommands(), ...sandboxCommands()];
+}
+
+function windowCommands(): Command[] {
+  const group = 'Go to';
+  return [
+    {
+      id: 'palette',
+      label: 'Command palette',
+      group: 'Window',
+      keys: ['Mod+k', 'Mod+Shift+p'],
+      keysOnly: true,
+      everywhere: true,
+      run: toggle('palette'),
+    },
+    { id: 'shortcuts', label: 'Keyboard shortcuts', group: 'Window', keys: ['?'], run: toggle('shortcuts') },
+    {
+      id: 'panels',
+      label: 'Next panel',
+      group: 'Window',
+      keys: ['F6'],
+      keysOnly: true,
+      everywhere: true,
+      run: () => cyclePanels(1),
+    },
+    {
+      id: 'panels-back',
+      label: 'Previous panel',
+      group: 'Window',
+      keys: ['Shift+F6'],
+      keysOnly: true,
+      everywhere: true,
+      run: () => cyclePanels(-1),
+    },
+    {
+      id: 'hand-over',
+      label: 'Hand over a folder…',
+      group: 'Window',
+      icon: FolderPlus,
+      keys: ['Mod+o'],
+      everywhere: true,
+      run: () => void chooseAndHandOver(),
+    },
+    {
+      id: 'settings',
+      label: 'Settings',
+      group,
+      icon: SlidersHorizontal,
+      keys: ['Mod+,'],
+      everywhere: true,
+      run: () => router.openSettings(),
+    },
+    {
+      id: 'work',
+      label: 'Work',
+      group,
+      icon: SquareTerminal,
+      keys: ['Alt+1'],
+      everywhere: true,
+      enabled: there,
+      run: () => router.openTab('work'),
+    },
+    {
+      id: 'review',
+      label: 'Review',
+      group,
+      icon: ScanEye,
+      keys: ['Alt+2'],
+      everywhere: true,
+      enabled: there,
+      run: () => router.openTab('review'),
+    },
+    {
+      id: 'snapshots',
+      label: 'Snapshots',
+      group,
+      icon: History,
+      keys: ['Alt+3'],
+      everywhere: true,
+      enabled: there,
+      run: () => router.openTab('snapshots'),
+    },
+    {
+      id: 'activity',
+      label: 'Activity',
+      group,
+      icon: Activity,
+      keys: ['Alt+4'],
+      everywhere: true,
+      enabled: there,
+      run: () => router.openTab('activity'),
+    },
+  ];
+}
+
+function sandboxCommands(): Command[] {
+  const group = 'This sandbox';
+  const b = backend;
+  return [
+    {
+      id: 'capture',
+      label: 'Review changes',
+      group,
+      icon: ScanEye,
+      keys: ['Mod+Shift+e'],
+      everywhere: true,
+      enabled: there,
+      run: () => router.openTab('review', { fresh: true }),
+    },
+    {
+      id: 'snapshot',
+      label: 'Take a snapshot',
+      group,
+      icon: Camera,
+      keys: ['Mod+Shift+s'],
+      everywhere: true,
+      enabled: there,
+      run: here(takeSnapshot),
+    },
+    {
+      id: 'reset',
+      label: 'Reset the workspace',
+      group,
+      icon: RotateCcw,
+      enabled: there,
+      run: here((row) => resetWorkspace(row)),
+    },
+    {
+      id: 'start',
+      label: 'Start',
+      group,
+      icon: Play,
+      enabled: () => status('stopped', 'attention'),
+      run: here((row) => attempt(() => b().startSandbox(row.id))),
+    },
+    {
+      id: 'restart',
+      label: 'Restart',
+      group,
+      icon: RotateCw,
+      enabled: () => status('working', 'waiting', 'idle', 'attention'),
+      run: here((row) => attempt(() => b().restartSandbox(row.id))),
+    },
+    {
+      id: 'pause',
+      label: 'Pause',
+      group,
+      icon: Pause,
+      enabled: () => status('working', 'waiting', 'idle'),
+      run: here((row) => attempt(() => b().pauseSandbox(row.id))),
+    },
+    {
+      id: 'resume',
+      label: 'Resume',
+      group,
+      icon: Play,
+      enabled: () => status('paused'),
+      run: here((row) => attempt(() => b().resumeSandbox(row.id))),
+    },
+    {
+      id: 'stop',
+      label: 'Stop',
+      group,
+      icon: Square,
+      enabled: () => status('working', 'waiting', 'idle', 'paused'),
+      run: here((row) => attempt(() => b().stopSandbox(row.id))),
+    },
+  ];
+}

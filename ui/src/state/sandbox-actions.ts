@@ -1,0 +1,41 @@
+/** What the bar, the palette and the keys do to a sandbox; each ends with a toast or a shown error. */
+import type { SandboxRow } from '../ipc';
+import { backend } from '../ipc/current';
+import { count } from '../words/count';
+import { newOperation } from './app.svelte';
+import { toasts } from './toasts.svelte';
+
+/** Runs one; a failure becomes a toast. True when it went well. */
+export async function attempt(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (cause) {
+    toasts.failed(cause);
+    return false;
+  }
+}
+
+export function takeSnapshot(sandbox: SandboxRow): Promise<boolean> {
+  return attempt(async () => {
+    const snapshot = await backend().takeSnapshot(sandbox.id, null);
+    toasts.show(`Snapshot taken, ${count(snapshot.changed, 'changed file')}`);
+  });
+}
+
+/** At once, to the baseline or a snapshot; *Undo* goes back to the safety snapshot. */
+export function resetWorkspace(sandbox: SandboxRow, snapshot: string | null = null): Promise<boolean> {
+  return attempt(async () => {
+    const report = await backend().reset(sandbox.id, snapshot, newOperation());
+    toasts.show('Workspace reset', {
+      action: {
+        label: 'Undo',
+        run: () =>
+          void attempt(async () => {
+            await backend().reset(sandbox.id, report.safety, newOperation());
+            toasts.show('The reset was undone');
+          }),
+      },
+    });
+  });
+}
