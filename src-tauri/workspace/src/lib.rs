@@ -12,6 +12,8 @@ mod durable;
 pub mod escape;
 pub mod path;
 pub mod progress;
+pub mod project;
+pub mod rules;
 pub mod scan;
 mod sparse;
 pub mod store;
@@ -21,6 +23,11 @@ pub use blobs::{BlobSink, BlobSource, HashOnly, MemoryBlobs};
 pub use confined::{Dir, FsError, Kind, Space, Stat};
 pub use path::{PathError, WorkspacePath};
 pub use progress::{Cancel, Progress, Silent, Step};
+pub use project::{
+    HandOver, HandOverError, HandOverOptions, Preflight, ProjectError, check_project, hand_over,
+    preflight,
+};
+pub use rules::{Matcher, Reason, Rules, RulesError, Secrets};
 pub use scan::{Index, Scan, ScanError, ScanOptions, rescan, scan};
 pub use store::{Store, StoreError, TreeId};
 pub use tree::{BlobId, Entry, EntryKind, FileTime, Special, Tree, Unreadable};

@@ -1,4 +1,4 @@
-//! Reading a file with holes at the speed of memory.
+//! Files with holes: read at the speed of memory, written as holes again.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -59,6 +59,43 @@ impl Read for SparseReader<'_> {
         self.at += n as u64;
         Ok(n)
     }
+}
+
+/// Runs of zeros of this length become holes.
+const HOLE: usize = 64 * 1024;
+
+/// Writes a file from its start, in order; long runs of zeros are left as holes.
+#[derive(Debug)]
+pub(crate) struct HoleWriter<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl<'f> HoleWriter<'f> {
+    pub fn new(file: &'f File) -> Self {
+        Self { file, at: 0 }
+    }
+
+    pub fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for block in bytes.chunks(HOLE) {
+            if !is_zero(block) {
+                self.file.write_all_at(block, self.at)?;
+            }
+            self.at += block.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Gives the file its length, which a hole at the end did not; returns it.
+    pub fn finish(self) -> io::Result<u64> {
+        self.file.set_len(self.at)?;
+        Ok(self.at)
+    }
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    // Compares with itself shifted by one: as quick as memcmp.
+    bytes.first() == Some(&0) && bytes[..bytes.len() - 1] == bytes[1..]
 }
 
 #[cfg(test)]

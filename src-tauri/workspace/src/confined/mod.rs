@@ -25,6 +25,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
+pub(crate) use change::times;
 pub use error::FsError;
 pub use stat::{Kind, Space, Stat};
 

@@ -14,6 +14,7 @@ mod tests;
 use std::time::Duration;
 
 pub use index::Index;
+pub(crate) use walk::{assemble, is_full};
 
 use crate::blobs::BlobSink;
 use crate::confined::{Dir, FsError};

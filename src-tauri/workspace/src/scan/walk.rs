@@ -427,7 +427,7 @@ impl<'a> Walk<'a> {
 
 /// The entries of all folders in the order of a tree. Folders whose parent is not among them are
 /// roots of their own.
-fn assemble(mut folders: HashMap<Option<WorkspacePath>, Vec<Entry>>) -> Vec<Entry> {
+pub(crate) fn assemble(mut folders: HashMap<Option<WorkspacePath>, Vec<Entry>>) -> Vec<Entry> {
     let mut sorted = Vec::with_capacity(folders.values().map(Vec::len).sum());
     let mut roots: Vec<_> = match folders.remove(&None) {
         Some(root) => vec![root],

@@ -1,15 +1,13 @@
 //! Contents of 4 MiB and more, each a file named by its hash.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
+use crate::sparse::HoleWriter;
 use crate::tree::BlobId;
-
-/// Runs of zeros of this length become holes.
-const HOLE: usize = 64 * 1024;
 
 /// Where the content lies.
 pub(super) fn path(root: &Path, id: &BlobId) -> PathBuf {
@@ -47,38 +45,23 @@ pub(super) fn publish(root: &Path, file: &File, id: &BlobId) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes all of `reader`, hashing, with runs of zeros as holes.
-pub(super) fn write(
-    file: &mut File,
-    reader: &mut dyn Read,
-    first: &[u8],
-) -> io::Result<(BlobId, u64)> {
-    use std::io::Seek;
+/// Writes all of `reader` after `first`, hashing, with runs of zeros as holes.
+pub(super) fn write(file: &File, reader: &mut dyn Read, first: &[u8]) -> io::Result<(BlobId, u64)> {
     let mut hasher = blake3::Hasher::new();
-    let mut length = 0_u64;
-    let mut put = |bytes: &[u8]| -> io::Result<()> {
-        hasher.update(bytes);
-        for block in bytes.chunks(HOLE) {
-            if is_zero(block) {
-                file.seek_relative(block.len() as i64)?;
-            } else {
-                file.write_all(block)?;
-            }
-        }
-        length += bytes.len() as u64;
-        Ok(())
-    };
-    put(first)?;
+    let mut writer = HoleWriter::new(file);
+    hasher.update(first);
+    writer.put(first)?;
     let mut buffer = vec![0; 1 << 20];
     loop {
         match read_full(reader, &mut buffer)? {
             0 => break,
-            n => put(&buffer[..n])?,
+            n => {
+                hasher.update(&buffer[..n]);
+                writer.put(&buffer[..n])?;
+            }
         }
     }
-    // A hole at the end.
-    file.set_len(length)?;
-    Ok((BlobId(*hasher.finalize().as_bytes()), length))
+    Ok((BlobId(*hasher.finalize().as_bytes()), writer.finish()?))
 }
 
 /// Reads until the buffer is full or nothing more comes.
@@ -93,11 +76,6 @@ pub(crate) fn read_full(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<
         }
     }
     Ok(filled)
-}
-
-pub(crate) fn is_zero(bytes: &[u8]) -> bool {
-    // Compares with itself shifted by one: as quick as memcmp.
-    bytes.first() == Some(&0) && bytes[..bytes.len() - 1] == bytes[1..]
 }
 
 /// A content as a stream that fails at its end if the bytes were not those of the hash.

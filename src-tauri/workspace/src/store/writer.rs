@@ -155,8 +155,8 @@ impl Writer {
     }
 
     fn put_large(&self, first: &[u8], reader: &mut dyn Read) -> io::Result<(BlobId, u64)> {
-        let mut file = large::nameless(&self.store.inner.root)?;
-        let (id, length) = large::write(&mut file, reader, first)?;
+        let file = large::nameless(&self.store.inner.root)?;
+        let (id, length) = large::write(&file, reader, first)?;
         self.keep_large(file, id)?;
         Ok((id, length))
     }
