@@ -2,6 +2,7 @@
  * Everything that can be asked of the window by name: the palette lists it, keys run it, `?` shows the keys.
  * A feature registers its commands while it is on the screen.
  */
+import { untrack } from 'svelte';
 import type { IconSource } from '../components/Icon.svelte';
 import { app } from './app.svelte';
 
@@ -30,8 +31,9 @@ class Commands {
 
   /** Call in an effect and return what it returns. */
   register(commands: Command[]): () => void {
-    this.#sets = [...this.#sets, commands];
-    return () => (this.#sets = this.#sets.filter((set) => set !== commands));
+    // Read without being tracked: else the effect that registers would wake itself.
+    this.#sets = [...untrack(() => this.#sets), commands];
+    return () => (this.#sets = untrack(() => this.#sets).filter((set) => set !== commands));
   }
 
   /** Runs what the key belongs to; the newest registration wins. */

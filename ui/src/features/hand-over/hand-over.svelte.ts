@@ -1,0 +1,126 @@
+/** The hand-over sheet's state: what would go in, what was chosen, and the making of the sandbox. */
+import { SvelteMap } from 'svelte/reactivity';
+import type {
+  HandOverChoices,
+  Limits,
+  NetworkMode,
+  Preflight,
+  PutIn,
+  SandboxRow,
+  StaysOut,
+  WireError,
+} from '../../ipc';
+import { backend } from '../../ipc/current';
+import { app, newOperation } from '../../state/app.svelte';
+import { asWireError } from '../../words/errors';
+import { pathKey } from '../../words/path';
+
+export interface Moved {
+  entry: StaysOut;
+  how: PutIn;
+}
+
+export class HandOver {
+  readonly project: string;
+  preflight = $state<Preflight | null>(null);
+  /** The lists are being counted again after a switch was moved. */
+  counting = $state(true);
+  error = $state<WireError | null>(null);
+
+  name = $state('');
+  agent = $state('shell');
+  command = $state('');
+  network = $state<NetworkMode>('offline');
+  limits = $state<Limits | null>(null);
+  useGitignore = $state(false);
+  /** What was switched over to *goes in*, in the order of switching. */
+  moved = new SvelteMap<string, Moved>();
+
+  /** Set while the sandbox is made. */
+  operation = $state<string | null>(null);
+  cancelling = $state(false);
+
+  #asked = 0;
+
+  constructor(project: string) {
+    this.project = project;
+  }
+
+  get ready(): boolean {
+    const named = this.name.trim() !== '';
+    return this.preflight !== null && named && (this.agent !== 'own' || this.command.trim() !== '');
+  }
+
+  get choices(): HandOverChoices {
+    const put_in = [...this.moved.values()].map(({ entry, how }) => ({ path: entry.path, how }));
+    return { put_in, exclude: [], use_gitignore: this.useGitignore };
+  }
+
+  /** Counts; the answer to an older question is dropped. */
+  async count(): Promise<void> {
+    const asked = ++this.#asked;
+    this.counting = true;
+    this.error = null;
+    try {
+      const preflight = await backend().preflight(this.project, $state.snapshot(this.choices));
+      if (asked !== this.#asked) return;
+      if (this.preflight === null) this.#begin(preflight);
+      this.preflight = preflight;
+    } catch (cause) {
+      if (asked === this.#asked) this.error = asWireError(cause);
+    }
+    if (asked === this.#asked) this.counting = false;
+  }
+
+  putIn(entry: StaysOut, how: PutIn): void {
+    const key = pathKey(entry.path);
+    if (how === 'leave_out') this.moved.delete(key);
+    else this.moved.set(key, { entry, how });
+    void this.count();
+  }
+
+  /** Makes the sandbox; null when it failed or was cancelled. */
+  async start(): Promise<SandboxRow | null> {
+    if (!this.limits || this.operation !== null) return null;
+    const operation = newOperation();
+    this.operation = operation;
+    this.cancelling = false;
+    this.error = null;
+    try {
+      return await backend().createSandbox({
+        operation,
+        project: this.project,
+        name: this.name.trim(),
+        choices: $state.snapshot(this.choices),
+        agent: this.agent,
+        command: this.agent === 'own' ? this.command.trim() : null,
+        network: this.network,
+        limits: $state.snapshot(this.limits),
+        image: app.settings?.image ?? null,
+      });
+    } catch (cause) {
+      const error = asWireError(cause);
+      if (error.code !== 'cancelled') this.error = error;
+      return null;
+    } finally {
+      this.operation = null;
+      app.progress.delete(operation);
+    }
+  }
+
+  async cancel(): Promise<void> {
+    if (this.operation === null) return;
+    this.cancelling = true;
+    await backend()
+      .cancelOperation(this.operation)
+      .catch(() => undefined);
+  }
+
+  #begin(preflight: Preflight): void {
+    this.name = preflight.suggested_name;
+    this.network = preflight.default_network;
+    this.limits = { ...preflight.default_limits };
+    const wanted = app.agents.find((agent) => agent.id === preflight.default_agent);
+    this.agent = wanted?.available ? wanted.id : 'shell';
+  }
+}
