@@ -13,8 +13,10 @@ pub mod escape;
 pub mod path;
 pub mod progress;
 pub mod project;
+pub mod restore;
 pub mod rules;
 pub mod scan;
+pub mod snapshots;
 mod sparse;
 pub mod store;
 pub mod tree;
@@ -27,7 +29,9 @@ pub use project::{
     HandOver, HandOverError, HandOverOptions, Preflight, ProjectError, check_project, hand_over,
     preflight,
 };
+pub use restore::{RestoreError, RestoreOptions, Restored, recover, restore};
 pub use rules::{Matcher, Reason, Rules, RulesError, Secrets};
 pub use scan::{Index, Scan, ScanError, ScanOptions, rescan, scan};
+pub use snapshots::{NewSnapshot, Snapshot, SnapshotId, SnapshotKind, Snapshots};
 pub use store::{Store, StoreError, TreeId};
 pub use tree::{BlobId, Entry, EntryKind, FileTime, Special, Tree, Unreadable};
