@@ -1,0 +1,111 @@
+/** The diff of the file that is looked at: loaded in parts, unfolded in places, decided on at once. */
+import type { Decide, DiffHunk, DiffLine, FileDiff, ReviewFile } from '../../ipc';
+import { backend } from '../../ipc/current';
+import { diffRows, gapAfter, gapBefore, type Mode, type Place, type Row } from '../../components/diff/rows';
+import type { Selection } from '../../components/diff/selection';
+import { attempt } from '../../state/sandbox-actions';
+import { pathKey } from '../../words/path';
+import { decideHunks } from './decisions';
+
+const FIRST_HUNKS = 100;
+const NEXT_HUNKS = 1000;
+/** A fold longer than this opens in parts. */
+const UNFOLD = 400;
+
+export class OpenDiff {
+  readonly key: string;
+  result = $state.raw<FileDiff | null>(null);
+  failure = $state.raw<unknown>(null);
+  hunks = $state.raw<readonly DiffHunk[]>([]);
+  moreHunks = $state(0);
+  unfolded = $state.raw<ReadonlyMap<string, { lines: readonly DiffLine[] }>>(new Map());
+  current = $state(0);
+  selection = $state.raw<Selection | null>(null);
+  composer = $state.raw<Place | null>(null);
+  #loadingMore = false;
+
+  constructor(
+    readonly sandbox: string,
+    readonly capture: string,
+    readonly file: ReviewFile,
+    readonly ignoreWhitespace: boolean,
+  ) {
+    this.key = `${capture}\n${pathKey(file.path)}\n${ignoreWhitespace}`;
+  }
+
+  get total(): number {
+    return this.hunks.length + this.moreHunks;
+  }
+
+  rows(mode: Mode, commented: ReadonlySet<string>): Row[] {
+    if (this.result?.kind !== 'text') return [];
+    return diffRows({
+      hunks: this.hunks,
+      newTotal: this.result.new_total,
+      moreHunks: this.moreHunks,
+      mode,
+      unfolded: this.unfolded,
+      commented,
+      composer: this.composer,
+    });
+  }
+
+  async load(): Promise<void> {
+    this.failure = null;
+    try {
+      const result = await this.#ask(0, FIRST_HUNKS);
+      this.result = result;
+      if (result.kind === 'text') {
+        this.hunks = result.hunks;
+        this.moreHunks = result.more_hunks;
+      }
+    } catch (cause) {
+      this.failure = cause;
+    }
+  }
+
+  /** The next part; false when there is none. */
+  async more(): Promise<boolean> {
+    if (this.moreHunks === 0 || this.#loadingMore) return false;
+    this.#loadingMore = true;
+    const went = await attempt(async () => {
+      const result = await this.#ask(this.hunks.length, NEXT_HUNKS);
+      if (result.kind !== 'text') return;
+      this.hunks = [...this.hunks, ...result.hunks];
+      this.moreHunks = result.hunks.length === 0 ? 0 : result.more_hunks;
+    });
+    this.#loadingMore = false;
+    return went;
+  }
+
+  /** Opens the fold above a hunk, nearest lines first, or the one at the end. */
+  async unfold(key: string): Promise<void> {
+    if (this.result?.kind !== 'text') return;
+    const before = this.unfolded.get(key)?.lines ?? [];
+    const at = this.hunks.findIndex((hunk) => hunk.id === key);
+    const gap = key === 'tail' ? gapAfter(this.hunks, this.result.new_total) : gapBefore(this.hunks, at);
+    const left = gap.count - before.length;
+    if (left <= 0) return;
+    const some = Math.min(left, UNFOLD);
+    const from = key === 'tail' ? gap.newFrom + before.length : gap.newFrom + left - some;
+    await attempt(async () => {
+      const { lines } = await backend().unchangedLines(this.sandbox, this.capture, this.file.path, from, some);
+      const all = key === 'tail' ? [...before, ...lines] : [...lines, ...before];
+      this.unfolded = new Map(this.unfolded).set(key, { lines: all });
+    });
+  }
+
+  /** Shows a decision before the engine has answered. */
+  decide(decide: Decide): void {
+    this.hunks = decideHunks(this.hunks, decide);
+  }
+
+  #ask(from: number, most: number): Promise<FileDiff> {
+    return backend().fileDiff(this.sandbox, this.capture, this.file.path, {
+      ignore_whitespace: this.ignoreWhitespace,
+      context: 3,
+      from_hunk: from,
+      max_hunks: most,
+    });
+  }
+}

@@ -1,0 +1,60 @@
+/** Which changed files are shown. */
+import type { ChangeStatus, ReviewFile } from '../../ipc';
+
+export type Only = 'all' | 'unviewed' | 'undecided';
+export type Filters = {
+  query: string;
+  only: Only;
+  /** Empty shows every status; `conflict` is one beside the wire's own. */
+  status: readonly (ChangeStatus | 'conflict')[];
+  risky: boolean;
+};
+
+export const noFilters: Filters = { query: '', only: 'all', status: [], risky: false };
+
+export function isRisky(file: ReviewFile): boolean {
+  return file.risks.length > 0;
+}
+
+/** What is still the user's to say: nothing decided, and not refused for good. */
+export function isUndecided(file: ReviewFile): boolean {
+  return file.refused === null && (file.conflict || file.decision === 'undecided');
+}
+
+/** The letter's meaning: a conflict hides the kind of change, as it does in the list. */
+export function shownStatus(file: ReviewFile): ChangeStatus | 'conflict' {
+  return file.conflict ? 'conflict' : file.status;
+}
+
+function hasWords(file: ReviewFile, query: string): boolean {
+  const path = file.path.text.toLowerCase();
+  return query
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => path.includes(word));
+}
+
+/** The files that pass. The selected one may be kept although it no longer does, so that it is not pulled away while read. */
+export function filterFiles(files: readonly ReviewFile[], filters: Filters, keep?: ReviewFile): ReviewFile[] {
+  const query = filters.query.trim();
+  return files.filter((file) => {
+    if (query && !hasWords(file, query)) return false;
+    if (filters.status.length > 0 && !filters.status.includes(shownStatus(file))) return false;
+    if (filters.risky && !isRisky(file)) return false;
+    if (file === keep) return true;
+    if (filters.only === 'unviewed') return !file.viewed;
+    if (filters.only === 'undecided') return isUndecided(file);
+    return true;
+  });
+}
+
+/** The counts that stand on the filter's buttons. */
+export function filterCounts(files: readonly ReviewFile[]): Record<Only, number> {
+  let unviewed = 0;
+  let undecided = 0;
+  for (const file of files) {
+    if (!file.viewed) unviewed += 1;
+    if (isUndecided(file)) undecided += 1;
+  }
+  return { all: files.length, unviewed, undecided };
+}

@@ -1,0 +1,184 @@
+/** The review of one sandbox: its capture, what is shown of it, and the decisions on their way. */
+import type { Decide, Review, ReviewFile, WirePath } from '../../ipc';
+import type { Mode } from '../../components/diff/rows';
+import { backend } from '../../ipc/current';
+import { newOperation } from '../../state/app.svelte';
+import { Remembered } from '../../state/remembered.svelte';
+import { toasts } from '../../state/toasts.svelte';
+import { pathKey } from '../../words/path';
+import { CommentBox } from './comment-box.svelte';
+import { decideHunks, footer, lineTotals, sumDecisions, takenByAll, tickOfAll } from './decisions';
+import { OpenDiff } from './diff.svelte';
+import { filterCounts, filterFiles, noFilters, type Filters } from './filter';
+import { treeOrder, treeRows } from './tree';
+
+const mode = new Remembered<Mode>('review-mode', 'unified');
+const wrap = new Remembered('review-wrap', true);
+const spaces = new Remembered('review-spaces', false);
+const ignore = new Remembered('review-ignore-whitespace', false);
+
+export class ReviewState {
+  review = $state.raw<Review | null>(null);
+  loading = $state(true);
+  failure = $state.raw<unknown>(null);
+  /** The operation of a capture or copy-out that runs. */
+  operation = $state<{ id: string; what: 'capture' | 'copy-out' } | null>(null);
+  selected = $state<string | null>(null);
+  filters = $state<Filters>(noFilters);
+  closed = $state.raw<ReadonlySet<string>>(new Set());
+  diff = $state.raw<OpenDiff | null>(null);
+  readonly comments: CommentBox;
+  #deciding = 0;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(readonly sandbox: string) {
+    this.comments = new CommentBox(sandbox);
+  }
+
+  readonly files = $derived.by(() => treeOrder(this.review?.files ?? []));
+  readonly file = $derived(this.files.find((file) => pathKey(file.path) === this.selected) ?? null);
+  readonly visible = $derived(filterFiles(this.files, this.filters, this.file ?? undefined));
+  readonly rows = $derived(treeRows(this.visible, this.closed));
+  readonly counts = $derived(filterCounts(this.files));
+  readonly totals = $derived(lineTotals(this.files));
+  readonly tick = $derived(tickOfAll(this.files));
+  readonly footer = $derived(this.review ? footer(this.review) : null);
+
+  get mode(): Mode {
+    return mode.value;
+  }
+  set mode(value: Mode) {
+    mode.value = value;
+  }
+  get wrap(): boolean {
+    return wrap.value;
+  }
+  set wrap(value: boolean) {
+    wrap.value = value;
+  }
+  get spaces(): boolean {
+    return spaces.value;
+  }
+  set spaces(value: boolean) {
+    spaces.value = value;
+  }
+  get ignoreWhitespace(): boolean {
+    return ignore.value;
+  }
+  set ignoreWhitespace(value: boolean) {
+    ignore.value = value;
+    this.open();
+  }
+
+  /** Reads the newest capture; `fresh` looks at the workspace anew. */
+  async load(fresh: boolean): Promise<void> {
+    const id = newOperation();
+    this.failure = null;
+    if (fresh || !this.review) this.operation = { id, what: 'capture' };
+    try {
+      this.take((await backend().review(this.sandbox, fresh, id)) ?? (await backend().review(this.sandbox, true, id)));
+    } catch (cause) {
+      if (this.review) toasts.failed(cause);
+      else this.failure = cause;
+    }
+    if (this.operation?.id === id) this.operation = null;
+    this.loading = false;
+  }
+
+  /** Takes an answer; what is being read stays selected if it is still there. */
+  take(review: Review | null): void {
+    this.review = review;
+    if (review) this.comments.follow(review.capture);
+    if (!this.file) this.selected = this.visible[0] ? pathKey(this.visible[0].path) : null;
+    if (this.file) this.open();
+    else this.diff = null;
+  }
+
+  select(file: ReviewFile): void {
+    this.selected = pathKey(file.path);
+    for (let at = file.path.text.indexOf('/'); at > 0; at = file.path.text.indexOf('/', at + 1)) {
+      const folder = file.path.text.slice(0, at);
+      if (this.closed.has(folder)) this.toggleFolder(folder);
+    }
+    this.open();
+  }
+
+  selectPath(path: WirePath): void {
+    const file = this.files.find((one) => pathKey(one.path) === pathKey(path));
+    if (file) this.select(file);
+  }
+
+  /** The next or previous of the files that are shown; stays at the ends. */
+  step(by: 1 | -1): void {
+    const at = this.visible.findIndex((file) => pathKey(file.path) === this.selected);
+    const next = this.visible[Math.max(0, Math.min(this.visible.length - 1, at + by))];
+    if (next) this.select(next);
+  }
+
+  toggleFolder(path: string): void {
+    const closed = new Set(this.closed);
+    if (!closed.delete(path)) closed.add(path);
+    this.closed = closed;
+  }
+
+  foldAll(): void {
+    const folders = this.rows.flatMap((row) => (row.kind === 'dir' ? [row.path] : []));
+    this.closed = this.closed.size > 0 ? new Set() : new Set(folders);
+  }
+
+  /** Opens the diff of the selected file, unless it is open already. */
+  open(): void {
+    const { file, review } = this;
+    if (!file || !review) return;
+    const next = new OpenDiff(this.sandbox, review.capture, file, this.ignoreWhitespace);
+    if (this.diff?.key === next.key && this.diff.failure === null) return;
+    this.diff = next;
+    void next.load();
+  }
+
+  /** Decides at once on the screen, then in the engine, one after the other. */
+  decide(decide: Decide): Promise<void> {
+    const { review } = this;
+    if (!review) return Promise.resolve();
+    this.#show(decide);
+    this.#deciding += 1;
+    const answer = this.#queue.then(() => backend().decide(this.sandbox, review.capture, [decide]));
+    this.#queue = answer.catch(() => undefined);
+    return answer
+      .then(
+        (next) => {
+          // Older answers do not undo what was clicked since.
+          if (this.#deciding === 1 && this.review?.capture === next.capture) this.review = next;
+        },
+        (cause: unknown) => {
+          toasts.failed(cause);
+          this.diff = null;
+          void this.load(false);
+        },
+      )
+      .finally(() => (this.#deciding -= 1));
+  }
+
+  #show(decide: Decide): void {
+    const { review, diff } = this;
+    if (!review) return;
+    const key = 'path' in decide ? pathKey(decide.path) : null;
+    const open = diff && (key === null || key === pathKey(diff.file.path)) ? diff : null;
+    if (open && decide.on !== 'viewed' && (decide.on !== 'all' || (this.file && takenByAll(this.file)))) {
+      open.decide(decide.on === 'all' ? { on: 'file', path: open.file.path, accept: decide.accept } : decide);
+    }
+    const files = review.files.map((file) => {
+      if (decide.on === 'all') return takenByAll(file) ? this.#decided(file, decide, null) : file;
+      return pathKey(file.path) === key ? this.#decided(file, decide, open) : file;
+    });
+    this.review = { ...review, files };
+  }
+
+  #decided(file: ReviewFile, decide: Decide, open: OpenDiff | null): ReviewFile {
+    if (decide.on === 'viewed') return { ...file, viewed: decide.viewed };
+    if (decide.on === 'file' || decide.on === 'all')
+      return { ...file, decision: decide.accept ? 'accepted' : 'rejected' };
+    const hunks = open ? open.hunks : decideHunks([], decide);
+    return { ...file, decision: sumDecisions(hunks.map((hunk) => hunk.decision)) };
+  }
+}
