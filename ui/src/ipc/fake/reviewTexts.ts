@@ -152,7 +152,12 @@ function lines(count: number, kind: 'css' | 'js' | 'html', salt = ''): string {
   const words = ['order', 'basket', 'loaf', 'pickup', 'holiday', 'crust', 'oven', 'total'];
   const made = Array.from({ length: count }, (_, at) => {
     const word = words[at % words.length] ?? 'loaf';
-    if (kind === 'css') return at % 4 === 0 ? `.${word}-${at}${salt} {` : at % 4 === 3 ? '}' : `  --${word}: ${at}px;`;
+    if (kind === 'css')
+      return at % 4 === 0
+        ? `.${word}-${at}${salt} {`
+        : at % 4 === 3
+          ? `}${salt && ` /* ${at} */`}`
+          : `  --${word}${salt}: ${at}px;`;
     if (kind === 'js')
       return at % 4 === 0
         ? `function ${word}${at}${salt}() {`
