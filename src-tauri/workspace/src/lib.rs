@@ -20,6 +20,7 @@ pub mod snapshots;
 mod sparse;
 pub mod store;
 pub mod tree;
+pub mod watch;
 
 pub use blobs::{BlobSink, BlobSource, HashOnly, MemoryBlobs};
 pub use confined::{Dir, FsError, Kind, Space, Stat};
@@ -35,3 +36,4 @@ pub use scan::{Index, Scan, ScanError, ScanOptions, rescan, scan};
 pub use snapshots::{NewSnapshot, Snapshot, SnapshotId, SnapshotKind, Snapshots};
 pub use store::{Store, StoreError, TreeId};
 pub use tree::{BlobId, Entry, EntryKind, FileTime, Special, Tree, Unreadable};
+pub use watch::{Hint, WatchState, WatchTimes, Watcher, Why};

@@ -1,0 +1,96 @@
+//! Where events come from: the system, by `notify`; in a test, whatever the test wants.
+
+use std::path::Path;
+use std::sync::mpsc::Sender;
+
+use notify::{Config, ErrorKind, RecursiveMode, Watcher as _};
+
+use super::Why;
+
+/// What reaches the watcher's thread.
+#[derive(Debug)]
+pub(super) enum Message {
+    Event(notify::Event),
+    /// Something was lost, but watching goes on.
+    Failed(Why),
+    /// Watching does not go on.
+    Exhausted(String),
+    Stop,
+}
+
+/// Makes watches.
+pub(super) trait Source {
+    /// Kept as long as the watch is wanted.
+    type Watch;
+
+    /// Watches a folder and all below it; says in plain words why it cannot.
+    fn watch(&mut self, root: &Path, events: Sender<Message>) -> Result<Self::Watch, String>;
+}
+
+/// The system's own events.
+pub(super) struct NotifySource;
+
+impl Source for NotifySource {
+    type Watch = notify::RecommendedWatcher;
+
+    fn watch(&mut self, root: &Path, events: Sender<Message>) -> Result<Self::Watch, String> {
+        let handler = move |event: notify::Result<notify::Event>| {
+            let message = match event {
+                // What we cause ourselves by reading. A writer through memory is told by its close alone.
+                Ok(event) if event.kind.is_access() && !ends_a_write(&event) => return,
+                Ok(event) => Message::Event(event),
+                Err(error) => failure(&error),
+            };
+            // The thread is gone: so is the wish to know.
+            let _ = events.send(message);
+        };
+        let config = Config::default().with_follow_symlinks(false);
+        let mut watcher =
+            notify::RecommendedWatcher::new(handler, config).map_err(|e| words(&e))?;
+        watcher
+            .watch(root, RecursiveMode::Recursive)
+            .map_err(|e| words(&e))?;
+        Ok(watcher)
+    }
+}
+
+fn ends_a_write(event: &notify::Event) -> bool {
+    use notify::event::{AccessKind, AccessMode};
+    event.kind == notify::EventKind::Access(AccessKind::Close(AccessMode::Write))
+}
+
+fn failure(error: &notify::Error) -> Message {
+    match &error.kind {
+        ErrorKind::MaxFilesWatch => Message::Exhausted(words(error)),
+        ErrorKind::Io(io) if is_exhausted(io) => Message::Exhausted(words(error)),
+        _ => Message::Failed(Why::Failed),
+    }
+}
+
+fn is_exhausted(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOSPC, Errno::NOMEM];
+    error
+        .raw_os_error()
+        .is_some_and(|e| exhausted.iter().any(|x| x.raw_os_error() == e))
+}
+
+fn words(error: &notify::Error) -> String {
+    match &error.kind {
+        ErrorKind::MaxFilesWatch => {
+            "the system's number of watched folders is used up (fs.inotify.max_user_watches)"
+                .to_owned()
+        }
+        ErrorKind::Io(io) if is_exhausted(io) => {
+            "the system's number of watchers is used up (fs.inotify.max_user_instances)".to_owned()
+        }
+        _ => format!("the folder cannot be watched: {error}"),
+    }
+}
+
+/// Device and inode of the folder itself; `None` where none is.
+pub(super) fn identity(root: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::symlink_metadata(root).ok()?;
+    metadata.is_dir().then(|| (metadata.dev(), metadata.ino()))
+}
