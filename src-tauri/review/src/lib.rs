@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod changes;
+pub mod copyout;
 pub mod decisions;
 pub mod diff;
 pub mod merge;

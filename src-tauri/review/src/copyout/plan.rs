@@ -1,0 +1,760 @@
+//! What a copy-out would do, made before anything is touched: steps, conflicts, merges, skips.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use sandbox_workspace::{
+    BlobId, BlobSource, Dir, Entry, EntryKind, FileTime, Kind, MemoryBlobs, Tree, WorkspacePath,
+};
+use serde::{Deserialize, Serialize};
+
+use super::look::{Found, look, same, same_opt};
+use super::step::{Action, Like, Step};
+use super::{BaseMove, CopyOutError, CopyOutId};
+use crate::decisions::Outcome;
+use crate::merge::Merge;
+use crate::{Change, Status};
+
+/// Contents beyond this many bytes are not merged.
+const MERGE_MOST: u64 = 16 << 20;
+
+/// One accepted change.
+#[derive(Debug, Clone)]
+pub struct Pick {
+    /// The change.
+    pub change: Change,
+    /// All of it, or the content that some of its lines make.
+    pub outcome: Outcome,
+}
+
+/// What to plan.
+pub struct Request<'a> {
+    /// The user's folder.
+    pub project: &'a Dir,
+    /// What workspace and project last had in common.
+    pub base: &'a Tree,
+    /// The frozen workspace that was reviewed.
+    pub capture: &'a Tree,
+    /// The name of the capture, for the record.
+    pub capture_id: Option<String>,
+    /// The accepted changes between the two.
+    pub picks: &'a [Pick],
+    /// The contents of both trees.
+    pub blobs: &'a dyn BlobSource,
+    /// Whether a file that the user changed too is merged where the changes lie apart. Else it is a conflict.
+    pub merge: bool,
+    /// Whether the rest is written where there are conflicts. Else nothing is.
+    pub leave_conflicts: bool,
+}
+
+/// Why a path cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The user changed it too, and the changes do not go together.
+    Changed,
+    /// The user deleted it.
+    Deleted,
+    /// The user made something there.
+    Appeared,
+    /// Only its mode differs from what was expected.
+    Mode,
+    /// It is of another kind now.
+    Kind,
+    /// A folder that would have to go holds something else.
+    NotEmpty,
+    /// A part of the way there is not a folder.
+    Blocked,
+}
+
+/// A path that is neither as it was nor as it would become.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// The path.
+    pub path: WorkspacePath,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a change was left out without being asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Skip {
+    /// Acts on the user's machine: needs its own yes.
+    Risky,
+    /// Never copied out.
+    Refused,
+    /// A FIFO, socket or device.
+    Unsupported,
+    /// Left out by the hand-over rules.
+    LeftOut,
+    /// The project has it already.
+    Same,
+}
+
+/// A change that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The path.
+    pub path: WorkspacePath,
+    /// Why.
+    pub reason: Skip,
+}
+
+/// What will be done, or why not.
+pub struct Plan {
+    /// Paths that are neither base nor capture. With any, nothing is written (unless asked for).
+    pub conflicts: Vec<Conflict>,
+    /// Changes that will be written.
+    pub applied: Vec<WorkspacePath>,
+    /// Those of them that were merged with the user's own.
+    pub merged: Vec<WorkspacePath>,
+    /// What is left out.
+    pub skipped: Vec<Skipped>,
+    pub(super) capture: Option<String>,
+    pub(super) undoes: Option<CopyOutId>,
+    pub(super) leave_conflicts: bool,
+    pub(super) steps: Vec<Step>,
+    pub(super) bases: Vec<BaseMove>,
+    /// Contents that are in no capture: merged and partly accepted ones.
+    pub(super) made: MemoryBlobs,
+    /// Of an undo: the stages that hold the backups.
+    pub(super) backups: Option<super::undo::Backups>,
+}
+
+impl Plan {
+    /// Bytes that would be written.
+    pub fn bytes(&self) -> u64 {
+        self.steps.iter().map(Step::bytes).sum()
+    }
+}
+
+/// Sorts changes into those that "accept all" takes and those that need their own yes.
+pub fn choose(changes: &[Change], include_risky: bool) -> (Vec<Pick>, Vec<Skipped>) {
+    let mut picks = Vec::new();
+    let mut skipped = Vec::new();
+    for change in changes {
+        let reason = if change.refused.is_some() {
+            Some(Skip::Refused)
+        } else if change.unsupported {
+            Some(Skip::Unsupported)
+        } else {
+            (change.is_risky() && !include_risky).then_some(Skip::Risky)
+        };
+        match reason {
+            Some(reason) => skipped.push(Skipped {
+                path: change.path.clone(),
+                reason,
+            }),
+            None => picks.push(Pick {
+                change: change.clone(),
+                outcome: Outcome::Whole,
+            }),
+        }
+    }
+    (picks, skipped)
+}
+
+/// One path that is to become something.
+pub(super) struct Wish {
+    pub(super) path: WorkspacePath,
+    /// What must be there.
+    pub(super) base: Option<Entry>,
+    /// What is to be there.
+    pub(super) wanted: Option<Entry>,
+    pub(super) like: Like,
+    pub(super) mtime: Option<FileTime>,
+    /// A folder that stays if something else lies in it.
+    pub(super) optional: bool,
+    /// Wishes of one group are granted together.
+    pub(super) group: usize,
+}
+
+/// Plans a copy-out. Reads the project and changes nothing.
+pub fn plan(request: &Request<'_>) -> Result<Plan, CopyOutError> {
+    let mut made = MemoryBlobs::default();
+    let mut skipped = Vec::new();
+    let mut wishes = Vec::new();
+    for (group, pick) in request.picks.iter().enumerate() {
+        let barred = if pick.change.refused.is_some() {
+            Some(Skip::Refused)
+        } else {
+            pick.change.unsupported.then_some(Skip::Unsupported)
+        };
+        if let Some(reason) = barred {
+            skipped.push(Skipped {
+                path: pick.change.path.clone(),
+                reason,
+            });
+            continue;
+        }
+        wishes.extend(wishes_of(pick, group, &mut made));
+    }
+    wishes.extend(emptied_folders(&wishes, request.base, request.capture));
+    let names: Vec<&WorkspacePath> = request.picks.iter().map(|p| &p.change.path).collect();
+    let both = Both(&made, request.blobs);
+    let mut planner = Planner::new(request.project, &both, request.merge);
+    planner.folder_mode = Some(Box::new(|path| {
+        let entry = request
+            .capture
+            .get(path)
+            .filter(|e| e.kind == EntryKind::Dir);
+        entry.map(|e| e.mode & 0o777)
+    }));
+    planner.grant(wishes)?;
+    let mut plan = planner.finish(&names);
+    plan.skipped.extend(skipped);
+    plan.skipped.sort_by(|a, b| a.path.cmp(&b.path));
+    plan.capture = request.capture_id.clone();
+    plan.leave_conflicts = request.leave_conflicts;
+    for pick in request.picks {
+        if let Outcome::Part { content, .. } = &pick.outcome {
+            plan.made.add(content.clone());
+        }
+    }
+    Ok(plan)
+}
+
+fn wishes_of(pick: &Pick, group: usize, made: &mut MemoryBlobs) -> Vec<Wish> {
+    let change = &pick.change;
+    let wanted = match &pick.outcome {
+        Outcome::Whole => change.to.clone(),
+        Outcome::Part { entry, content } => {
+            made.add(content.clone());
+            Some(entry.clone())
+        }
+    };
+    let wish = |path: &WorkspacePath, base, wanted, like| Wish {
+        path: path.clone(),
+        base,
+        wanted,
+        like,
+        mtime: None,
+        optional: false,
+        group,
+    };
+    match &change.old_path {
+        Some(old) => vec![
+            wish(old, change.from.clone(), None, Like::Folder),
+            wish(&change.path, None, wanted, Like::Path(old.clone())),
+        ],
+        None => vec![wish(
+            &change.path,
+            change.from.clone(),
+            wanted,
+            Like::Folder,
+        )],
+    }
+}
+
+/// Folders that the capture no longer has, above what goes: removed where nothing else is in them.
+fn emptied_folders(wishes: &[Wish], base: &Tree, capture: &Tree) -> Vec<Wish> {
+    let named: HashSet<&WorkspacePath> = wishes.iter().map(|wish| &wish.path).collect();
+    let mut folders = BTreeMap::new();
+    for wish in wishes.iter().filter(|wish| wish.wanted.is_none()) {
+        let mut above = wish.path.parent();
+        while let Some(folder) = above {
+            let was = base.get(&folder).filter(|e| e.kind == EntryKind::Dir);
+            let gone = capture.get(&folder).is_none() && capture.knows(&folder);
+            if let (Some(entry), true, false) = (was, gone, named.contains(&folder)) {
+                folders
+                    .entry(folder.clone())
+                    .or_insert_with(|| (entry.clone(), wish.group));
+            }
+            above = folder.parent();
+        }
+    }
+    folders
+        .into_iter()
+        .map(|(path, (entry, group))| Wish {
+            path,
+            base: Some(entry),
+            wanted: None,
+            like: Like::Folder,
+            mtime: None,
+            optional: true,
+            group,
+        })
+        .collect()
+}
+
+/// Contents made here over those of the store.
+pub(super) struct Both<'a>(pub(super) &'a MemoryBlobs, pub(super) &'a dyn BlobSource);
+
+impl BlobSource for Both<'_> {
+    fn open(&self, id: &BlobId) -> std::io::Result<Box<dyn std::io::Read + Send + '_>> {
+        match self.0.open(id) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => self.1.open(id),
+            found => found,
+        }
+    }
+}
+
+type FolderMode<'a> = Box<dyn Fn(&WorkspacePath) -> Option<u32> + 'a>;
+
+/// Turns wishes into steps.
+pub(super) struct Planner<'a> {
+    project: &'a Dir,
+    blobs: &'a dyn BlobSource,
+    merge: bool,
+    folder_mode: Option<FolderMode<'a>>,
+    granted: Vec<Granted>,
+    conflicts: Vec<(usize, Conflict)>,
+    merged: Vec<(usize, Vec<u8>)>,
+    unchanged: BTreeSet<usize>,
+    bases: Vec<(usize, BaseMove)>,
+}
+
+/// A wish against what is there.
+struct Granted {
+    path: WorkspacePath,
+    group: usize,
+    now: Option<Entry>,
+    wanted: Option<Entry>,
+    like: Like,
+    mtime: Option<FileTime>,
+    optional: bool,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(project: &'a Dir, blobs: &'a dyn BlobSource, merge: bool) -> Self {
+        Self {
+            project,
+            blobs,
+            merge,
+            folder_mode: None,
+            granted: Vec::new(),
+            conflicts: Vec::new(),
+            merged: Vec::new(),
+            unchanged: BTreeSet::new(),
+            bases: Vec::new(),
+        }
+    }
+
+    /// Looks at the project for each wish.
+    pub(super) fn grant(&mut self, mut wishes: Vec<Wish>) -> Result<(), CopyOutError> {
+        wishes.sort_by(|a, b| a.path.cmp(&b.path));
+        // What stops being a file makes room for what is to lie below it.
+        let making_room: HashSet<WorkspacePath> = wishes
+            .iter()
+            .filter(|wish| is_dir(wish.wanted.as_ref()) && !is_dir(wish.base.as_ref()))
+            .map(|wish| wish.path.clone())
+            .collect();
+        for wish in wishes {
+            let found = look(self.project, &wish.path)
+                .map_err(CopyOutError::file("looking at the project"))?;
+            let now = match found {
+                Found::Nothing => None,
+                Found::Entry(entry) => Some(entry),
+                Found::Blocked if above(&wish.path).any(|a| making_room.contains(&a)) => None,
+                // Nothing can lie there, and nothing is to.
+                Found::Blocked if wish.wanted.is_none() => None,
+                Found::Blocked => {
+                    self.conflict(&wish, Reason::Blocked);
+                    continue;
+                }
+            };
+            self.one(wish, now)?;
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, wish: Wish, now: Option<Entry>) -> Result<(), CopyOutError> {
+        let base_move = BaseMove {
+            path: wish.path.clone(),
+            before: wish.base.clone(),
+            after: wish.wanted.clone(),
+        };
+        if same_opt(now.as_ref(), wish.wanted.as_ref()) {
+            self.unchanged.insert(wish.group);
+            self.bases.push((wish.group, base_move));
+            return Ok(());
+        }
+        if same_opt(now.as_ref(), wish.base.as_ref()) {
+            self.bases.push((wish.group, base_move));
+            self.take(wish, now, None);
+            return Ok(());
+        }
+        if wish.optional {
+            // The user did something to a folder that would only go if it were left over.
+            self.bases.push((wish.group, base_move));
+            return Ok(());
+        }
+        let merged = if self.merge {
+            self.merge(&wish, now.as_ref())?
+        } else {
+            None
+        };
+        match merged {
+            Some((entry, content)) => {
+                self.merged.push((wish.group, content));
+                self.bases.push((wish.group, base_move));
+                self.take(wish, now, Some(entry));
+            }
+            None => {
+                let reason = reason(wish.base.as_ref(), now.as_ref());
+                self.conflict(&wish, reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, wish: Wish, now: Option<Entry>, instead: Option<Entry>) {
+        self.granted.push(Granted {
+            path: wish.path,
+            group: wish.group,
+            now,
+            wanted: instead.or(wish.wanted),
+            like: wish.like,
+            mtime: wish.mtime,
+            optional: wish.optional,
+        });
+    }
+
+    fn conflict(&mut self, wish: &Wish, reason: Reason) {
+        let conflict = Conflict {
+            path: wish.path.clone(),
+            reason,
+        };
+        self.conflicts.push((wish.group, conflict));
+    }
+
+    /// Three files of which the user's and the agent's changes lie apart.
+    fn merge(
+        &self,
+        wish: &Wish,
+        now: Option<&Entry>,
+    ) -> Result<Option<(Entry, Vec<u8>)>, CopyOutError> {
+        let (Some(base), Some(now), Some(wanted)) = (&wish.base, now, &wish.wanted) else {
+            return Ok(None);
+        };
+        let blob = |entry: &Entry| match entry.kind {
+            EntryKind::File { blob, size } if size <= MERGE_MOST => Some(blob),
+            _ => None,
+        };
+        let (Some(base_blob), Some(_), Some(wanted_blob)) = (blob(base), blob(now), blob(wanted))
+        else {
+            return Ok(None);
+        };
+        // A mode that the user changed is theirs to keep or give up.
+        if now.mode & 0o777 != base.mode & 0o777 {
+            return Ok(None);
+        }
+        let content = |source| CopyOutError::Content {
+            path: wish.path.clone(),
+            source,
+        };
+        let yours = read_file(self.project, &wish.path)?;
+        if Some(BlobId::of(&yours)) != blob(now) {
+            return Ok(None);
+        }
+        let base = self.blobs.read(&base_blob, MERGE_MOST).map_err(content)?;
+        let agents = self.blobs.read(&wanted_blob, MERGE_MOST).map_err(content)?;
+        let merged = Merge::of(&base, &yours, &agents).and_then(|merge| merge.result());
+        Ok(merged.map(|content| {
+            let kind = EntryKind::File {
+                blob: BlobId::of(&content),
+                size: content.len() as u64,
+            };
+            (
+                Entry {
+                    kind,
+                    ..wanted.clone()
+                },
+                content,
+            )
+        }))
+    }
+
+    /// The plan, without what belongs to a group that has a conflict.
+    pub(super) fn finish(mut self, names: &[&WorkspacePath]) -> Plan {
+        self.blocked_parents();
+        self.occupied_folders();
+        let bad: HashSet<usize> = self.conflicts.iter().map(|(group, _)| *group).collect();
+        self.granted.retain(|granted| !bad.contains(&granted.group));
+        let mut bases: Vec<BaseMove> = self
+            .bases
+            .iter()
+            .filter(|(group, _)| !bad.contains(group))
+            .map(|(_, base)| base.clone())
+            .collect();
+        let written: BTreeSet<usize> = self
+            .granted
+            .iter()
+            .filter(|granted| !granted.optional)
+            .map(|granted| granted.group)
+            .collect();
+        let name = |group: &usize| names.get(*group).map(|path| (*path).clone());
+        let mut made = MemoryBlobs::default();
+        let mut merged = Vec::new();
+        for (group, content) in std::mem::take(&mut self.merged) {
+            if !bad.contains(&group) {
+                made.add(content);
+                merged.extend(name(&group));
+            }
+        }
+        let skipped = self
+            .unchanged
+            .iter()
+            .filter(|group| !written.contains(group) && !bad.contains(group))
+            .filter_map(name)
+            .map(|path| Skipped {
+                path,
+                reason: Skip::Same,
+            })
+            .collect();
+        let steps = self.steps(&mut bases);
+        let mut conflicts: Vec<Conflict> = self.conflicts.into_iter().map(|(_, c)| c).collect();
+        conflicts.sort_by(|a, b| a.path.cmp(&b.path));
+        Plan {
+            conflicts,
+            applied: written.iter().filter_map(name).collect(),
+            merged,
+            skipped,
+            capture: None,
+            undoes: None,
+            leave_conflicts: false,
+            steps,
+            bases,
+            made,
+            backups: None,
+        }
+    }
+
+    /// What is to lie below something that is and stays no folder.
+    fn blocked_parents(&mut self) {
+        let becomes: BTreeMap<&WorkspacePath, bool> = self
+            .granted
+            .iter()
+            .map(|g| (&g.path, is_dir(g.wanted.as_ref())))
+            .collect();
+        let mut blocked = Vec::new();
+        let mut known: BTreeMap<WorkspacePath, bool> = BTreeMap::new();
+        for granted in self.granted.iter().filter(|g| g.wanted.is_some()) {
+            let stuck = above(&granted.path).any(|folder| match becomes.get(&folder) {
+                Some(dir) => !dir,
+                None => *known.entry(folder).or_insert_with_key(|folder| {
+                    let stat = self.project.stat_path(folder);
+                    stat.is_ok_and(|stat| stat.kind != Kind::Dir)
+                }),
+            });
+            if stuck {
+                blocked.push((granted.group, granted.path.clone()));
+            }
+        }
+        self.conflicts
+            .extend(blocked.into_iter().map(|(group, path)| {
+                (
+                    group,
+                    Conflict {
+                        path,
+                        reason: Reason::Blocked,
+                    },
+                )
+            }));
+    }
+
+    /// Folders that must go and hold something that does not go with them.
+    fn occupied_folders(&mut self) {
+        let goes: HashSet<&WorkspacePath> = self
+            .granted
+            .iter()
+            .filter(|g| g.now.is_some() && !is_dir(g.wanted.as_ref()))
+            .map(|g| &g.path)
+            .collect();
+        let mut occupied = Vec::new();
+        for granted in &self.granted {
+            let must_go = is_dir(granted.now.as_ref()) && !is_dir(granted.wanted.as_ref());
+            if !must_go || granted.optional {
+                continue;
+            }
+            let content = self
+                .project
+                .open_dir(&granted.path)
+                .and_then(|dir| dir.list());
+            let alone = content.is_ok_and(|names| {
+                names.iter().all(|(name, _)| {
+                    granted
+                        .path
+                        .join(name)
+                        .is_ok_and(|path| goes.contains(&path))
+                })
+            });
+            if !alone {
+                occupied.push((granted.group, granted.path.clone()));
+            }
+        }
+        self.conflicts
+            .extend(occupied.into_iter().map(|(group, path)| {
+                (
+                    group,
+                    Conflict {
+                        path,
+                        reason: Reason::NotEmpty,
+                    },
+                )
+            }));
+    }
+
+    /// The steps in an order in which each is possible: wider folders, takes from the deepest up, new
+    /// folders from the top down, files, narrower folders.
+    fn steps(&mut self, bases: &mut Vec<BaseMove>) -> Vec<Step> {
+        let mut granted = std::mem::take(&mut self.granted);
+        granted.sort_by(|a, b| a.path.cmp(&b.path));
+        let (mut wider, mut takes, mut puts, mut swaps, mut narrower) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut folders: BTreeMap<WorkspacePath, u32> = BTreeMap::new();
+        for g in granted {
+            let (now, wanted) = (g.now, g.wanted);
+            if let Some(wanted) = &wanted {
+                for folder in above(&g.path) {
+                    folders.entry(folder).or_insert(0o755);
+                }
+                if wanted.kind == EntryKind::Dir && !is_dir(now.as_ref()) {
+                    folders.insert(g.path.clone(), wanted.mode & 0o777);
+                }
+            }
+            match (now, wanted) {
+                (Some(old), Some(new)) if is_dir(Some(&old)) && is_dir(Some(&new)) => {
+                    let (old, new) = (old.mode & 0o777, new.mode & 0o777);
+                    let list = if new & 0o300 == 0o300 {
+                        &mut wider
+                    } else {
+                        &mut narrower
+                    };
+                    list.push(Step::new(g.path, Action::Mode { old, new }));
+                }
+                (Some(old), Some(new)) if !is_dir(Some(&old)) && !is_dir(Some(&new)) => {
+                    let action = Action::Swap {
+                        expected: old,
+                        entry: new,
+                        mtime: g.mtime,
+                    };
+                    swaps.push(Step::new(g.path, action));
+                }
+                (old, new) => {
+                    if let Some(expected) = old {
+                        let action = Action::Take {
+                            expected,
+                            optional: g.optional,
+                        };
+                        takes.push(Step::new(g.path.clone(), action));
+                    }
+                    if let Some(entry) = new.filter(|entry| entry.kind != EntryKind::Dir) {
+                        let action = Action::Put {
+                            entry,
+                            like: g.like,
+                            mtime: g.mtime,
+                        };
+                        puts.push(Step::new(g.path, action));
+                    }
+                }
+            }
+        }
+        let taken: HashSet<WorkspacePath> =
+            takes.iter().map(|step: &Step| step.path.clone()).collect();
+        let mut made = Vec::new();
+        for (path, mode) in folders {
+            let there = self
+                .project
+                .stat_path(&path)
+                .is_ok_and(|stat| stat.kind == Kind::Dir);
+            if there && !taken.contains(&path) {
+                continue;
+            }
+            let wished = bases.iter().any(|base| base.path == path);
+            let mode = match &self.folder_mode {
+                Some(of) if !wished => of(&path).unwrap_or(mode),
+                _ => mode,
+            };
+            let entry = folder_entry(&path, mode);
+            if !wished {
+                bases.push(BaseMove {
+                    path: path.clone(),
+                    before: None,
+                    after: Some(entry.clone()),
+                });
+            }
+            if mode != 0o700 {
+                narrower.push(Step::new(
+                    path.clone(),
+                    Action::Mode {
+                        old: 0o700,
+                        new: mode,
+                    },
+                ));
+            }
+            let action = Action::Put {
+                entry,
+                like: Like::Folder,
+                mtime: None,
+            };
+            made.push(Step::new(path, action));
+        }
+        takes.reverse();
+        // From the deepest up: a folder that loses its write bit is the last to be written to.
+        narrower.sort_by(|a, b| b.path.cmp(&a.path));
+        [wider, takes, made, swaps, puts, narrower].concat()
+    }
+}
+
+fn folder_entry(path: &WorkspacePath, mode: u32) -> Entry {
+    Entry {
+        path: path.clone(),
+        kind: EntryKind::Dir,
+        mode,
+        mtime: FileTime {
+            seconds: 0,
+            nanos: 0,
+        },
+    }
+}
+
+pub(super) fn is_dir(entry: Option<&Entry>) -> bool {
+    entry.is_some_and(|entry| entry.kind == EntryKind::Dir)
+}
+
+/// The folders above a path, nearest first.
+pub(super) fn above(path: &WorkspacePath) -> impl Iterator<Item = WorkspacePath> {
+    std::iter::successors(path.parent(), WorkspacePath::parent)
+}
+
+fn reason(base: Option<&Entry>, now: Option<&Entry>) -> Reason {
+    match (base, now) {
+        (_, None) => Reason::Deleted,
+        (None, Some(_)) => Reason::Appeared,
+        (Some(base), Some(now)) => {
+            let kind = std::mem::discriminant(&base.kind) == std::mem::discriminant(&now.kind);
+            let alike = Entry {
+                mode: base.mode,
+                ..now.clone()
+            };
+            match (kind, same(base, &alike)) {
+                (false, _) => Reason::Kind,
+                (true, true) => Reason::Mode,
+                (true, false) => Reason::Changed,
+            }
+        }
+    }
+}
+
+pub(super) fn read_file(project: &Dir, path: &WorkspacePath) -> Result<Vec<u8>, CopyOutError> {
+    use std::io::Read;
+    let (file, _) = project
+        .open_file(path)
+        .map_err(CopyOutError::file("reading the project"))?;
+    let mut content = Vec::new();
+    file.take(MERGE_MOST + 1)
+        .read_to_end(&mut content)
+        .map_err(|source| CopyOutError::Content {
+            path: path.clone(),
+            source,
+        })?;
+    Ok(content)
+}
+
+impl Change {
+    /// Whether a copy-out of it writes a file's content.
+    pub fn writes(&self) -> bool {
+        self.status != Status::Deleted
+    }
+}
