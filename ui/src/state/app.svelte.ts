@@ -107,6 +107,10 @@ class App {
     this.terminals.set(sandbox, await backend().listTerminals(sandbox));
   }
 
+  async readAgents(): Promise<void> {
+    this.agents = await backend().agents();
+  }
+
   async #readAll(): Promise<void> {
     const b = backend();
     const [info, image, settings, sandboxes] = await Promise.all([
@@ -120,10 +124,7 @@ class App {
     this.image = image;
     this.settings = settings;
     this.sandboxes = sandboxes;
-    b.agents().then(
-      (agents) => (this.agents = agents),
-      (cause: unknown) => toasts.failed(cause),
-    );
+    void this.readAgents().catch((cause: unknown) => toasts.failed(cause));
     for (const sandbox of this.terminals.keys()) void this.readTerminals(sandbox).catch(() => undefined);
   }
 

@@ -38,15 +38,17 @@ const HIDDEN =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
 const HIDDEN_ALL = new RegExp(HIDDEN.source, 'gu');
 
-export function hasHidden(text: string): boolean {
-  return HIDDEN.test(text);
+export function hasHidden(text: string, code = false): boolean {
+  return HIDDEN.test(code ? text.replaceAll('\t', '') : text);
 }
 
-export function pieces(text: string): Piece[] {
-  if (!hasHidden(text)) return [{ text, hidden: false }];
+/** In code a tab is a tab. */
+export function pieces(text: string, code = false): Piece[] {
+  if (!hasHidden(text, code)) return [{ text, hidden: false }];
   const result: Piece[] = [];
   let at = 0;
   for (const match of text.matchAll(HIDDEN_ALL)) {
+    if (code && match[0] === '\t') continue;
     if (match.index > at) result.push({ text: text.slice(at, match.index), hidden: false });
     result.push({ text: visible(match[0]), hidden: true });
     at = match.index + match[0].length;

@@ -62,7 +62,10 @@ export class HandOver {
     this.counting = true;
     this.error = null;
     try {
-      const preflight = await backend().preflight(this.project, $state.snapshot(this.choices));
+      const [preflight] = await Promise.all([
+        backend().preflight(this.project, $state.snapshot(this.choices)),
+        app.agents.length > 0 ? undefined : app.readAgents(),
+      ]);
       if (asked !== this.#asked) return;
       if (this.preflight === null) this.#begin(preflight);
       this.preflight = preflight;
