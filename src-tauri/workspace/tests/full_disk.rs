@@ -1,0 +1,162 @@
+//! A disk without room: what was there stays, what is told is true.
+//!
+//! Needs the right to mount a small file system; without it the tests say that they did not run.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sandbox_workspace::*;
+use support::{Sandbox, witness};
+
+/// A small file system, gone when dropped.
+struct Small(PathBuf, #[allow(dead_code)] tempfile::TempDir);
+
+impl Small {
+    fn mount(options: &str) -> Option<Self> {
+        let temp = tempfile::tempdir().unwrap();
+        let at = temp.path().join("small");
+        std::fs::create_dir(&at).unwrap();
+        let done = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(&at)
+            .output();
+        if done.is_ok_and(|o| o.status.success()) {
+            return Some(Self(at, temp));
+        }
+        eprintln!("SKIPPED: no right to mount a small file system");
+        None
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+fn noise(seed: u32, length: usize) -> Vec<u8> {
+    let blocks =
+        (0_u32..).flat_map(|n| *blake3_of(seed, n).as_slice().first_chunk::<32>().unwrap());
+    blocks.take(length).collect()
+}
+
+fn blake3_of(seed: u32, n: u32) -> Vec<u8> {
+    BlobId::of(&[seed.to_le_bytes(), n.to_le_bytes()].concat())
+        .0
+        .to_vec()
+}
+
+fn project(at: &Path, files: usize, length: usize) -> PathBuf {
+    let project = at.join("project");
+    for n in 0..files {
+        let path = project.join(format!("d{}/f{n}", n % 5));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, noise(n as u32, length)).unwrap();
+    }
+    project
+}
+
+#[test]
+fn a_hand_over_that_does_not_fit_leaves_nothing() {
+    let Some(small) = Small::mount("size=3m") else {
+        return;
+    };
+    let outside = tempfile::tempdir().unwrap();
+    let project = Dir::open_root(&project(outside.path(), 40, 100_000)).unwrap();
+    let sandbox = Sandbox::open(&small.0);
+    let options = HandOverOptions {
+        rules: &Rules::default(),
+        owner: None,
+        totals: (0, 0),
+        progress: &Silent,
+        cancel: &Cancel::default(),
+    };
+    let counted = preflight(&project, options.rules, &Silent, options.cancel).unwrap();
+    assert!(matches!(
+        counted.check_room(&sandbox.workspace),
+        Err(ProjectError::TooLarge { .. })
+    ));
+    let full = hand_over(&project, &sandbox.workspace, &sandbox.store, &options).unwrap_err();
+    assert!(full.is_full(), "{full}");
+    assert!(witness(&sandbox.at("")).is_empty());
+    let stats = sandbox.store.stats().unwrap();
+    assert!(
+        stats.on_disk < 100_000,
+        "the store gave the room back: {stats:?}"
+    );
+}
+
+#[test]
+fn a_snapshot_that_does_not_fit_never_was_and_the_next_works() {
+    for options in ["size=2500k", "size=64m,nr_inodes=46"] {
+        let Some(small) = Small::mount(options) else {
+            return;
+        };
+        let sandbox = Sandbox::open(&small.0);
+        sandbox.write("kept", "first");
+        let (first, tree) = sandbox.snapshot();
+        let mut refused = false;
+        for n in 0..40 {
+            let path = sandbox.at(&format!("big{n}"));
+            // Full for the agent as well, at some time.
+            if std::fs::write(&path, noise(n, if n == 1 { 1_100_000 } else { 100_000 })).is_err() {
+                let _ = std::fs::remove_file(path);
+                break;
+            }
+            refused |= sandbox.try_snapshot(None).is_err();
+        }
+        assert!(
+            refused || options.contains("inodes"),
+            "the probe: it did not fit"
+        );
+        drop(sandbox);
+        let sandbox = Sandbox::open(&small.0);
+        assert_eq!(sandbox.store.tree(&first).unwrap(), tree);
+        assert!(
+            sandbox
+                .store
+                .verify(&Cancel::default())
+                .unwrap()
+                .damaged
+                .is_empty()
+        );
+        sandbox.workspace.remove_content().unwrap();
+        let live = std::collections::HashSet::from([first]);
+        sandbox
+            .store
+            .prune(&live, std::time::Duration::ZERO)
+            .unwrap();
+        sandbox.write("after", "works");
+        sandbox.try_snapshot(None).unwrap();
+    }
+}
+
+#[test]
+fn a_restore_that_does_not_fit_is_finished_when_there_is_room() {
+    let Some(small) = Small::mount("size=4m") else {
+        return;
+    };
+    let outside = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::open(&small.0);
+    for n in 0..10 {
+        sandbox.write(&format!("d/f{n}"), noise(n, 100_000));
+    }
+    let (id, _) = sandbox.snapshot();
+    let before = witness(&sandbox.at(""));
+    sandbox.workspace.remove_content().unwrap();
+    // Something beside the workspace eats the disk.
+    let hog = small.0.join("hog");
+    let free = sandbox.workspace.free_space().unwrap().free as usize;
+    std::fs::write(&hog, vec![1; free - 600_000]).unwrap();
+    let full = sandbox.restore(&id).unwrap_err();
+    assert!(full.is_full(), "{full}");
+    assert!(restore::is_interrupted(&sandbox.journal));
+    assert!(recover(&sandbox.place(), &Silent).is_err(), "still full");
+    std::fs::remove_file(hog).unwrap();
+    recover(&sandbox.place(), &Silent).unwrap().unwrap();
+    assert_eq!(witness(&sandbox.at("")), before);
+    drop(outside);
+}

@@ -1,0 +1,291 @@
+//! The process dies at every write point, and at any moment: the next start finds a whole state.
+//!
+//! Each case runs this test binary again as a child that aborts at the n-th passing of a point (no
+//! destructor runs, as with `kill -9`), until a child comes through; then looks at what is left.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::HashSet;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use sandbox_workspace::*;
+use support::{Sandbox, witness};
+
+const POINTS_OF_STORE: &[&str] = &[
+    "store-pack",
+    "store-pack-synced",
+    "store-index",
+    "store-large",
+    "store-before-manifest",
+    "store-after-manifest",
+];
+const POINTS_OF_PRUNE: &[&str] = &[
+    "store-prune-marked",
+    "store-prune-rewritten",
+    "store-pack-synced",
+];
+const POINTS_OF_RESTORE: &[&str] = &[
+    "restore-journaled",
+    "restore-trashed",
+    "restore-remove",
+    "restore-removed",
+    "restore-folders",
+    "restore-write",
+    "restore-rename",
+    "restore-applied",
+];
+
+/// What a child does; no test of its own when there is no job.
+#[test]
+fn child() {
+    let Ok(job) = std::env::var("KILL_JOB") else {
+        return;
+    };
+    let root = std::env::var("KILL_ROOT").unwrap();
+    if let (Ok(point), Ok(nth)) = (std::env::var("KILL_POINT"), std::env::var("KILL_NTH")) {
+        let left = AtomicU32::new(nth.parse().unwrap());
+        fail::cfg_callback(point, move || {
+            if left.fetch_sub(1, Ordering::Relaxed) == 1 {
+                std::process::abort();
+            }
+        })
+        .unwrap();
+    }
+    let sandbox = Sandbox::open(Path::new(&root));
+    let tree = |name: &str| -> TreeId { read_id(Path::new(&root), name) };
+    match job.as_str() {
+        "snapshot" => {
+            let (id, _) = sandbox.snapshot();
+            write_id(Path::new(&root), "new", &id);
+        }
+        "restore" => {
+            let skipped = [WorkspacePath::try_from("web/node_modules").unwrap()];
+            let current = sandbox.scan();
+            let options = RestoreOptions {
+                owner: None,
+                skipped: &skipped,
+                bring_back: &[],
+                only: None,
+                progress: &Silent,
+                cancel: &Cancel::default(),
+            };
+            let entries = current.tree.into_entries().into_iter();
+            let kept = entries
+                .filter(|e| !e.path.starts_with(&skipped[0]))
+                .collect();
+            restore(&sandbox.place(), &Tree::new(kept), &tree("old"), &options).unwrap();
+        }
+        "prune" => {
+            let live = HashSet::from([tree("live")]);
+            sandbox.store.prune(&live, Duration::ZERO).unwrap();
+        }
+        other => panic!("no job {other}"),
+    }
+}
+
+fn write_id(root: &Path, name: &str, id: &TreeId) {
+    std::fs::write(root.join(name), serde_json::to_vec(id).unwrap()).unwrap();
+}
+
+fn read_id(root: &Path, name: &str) -> TreeId {
+    serde_json::from_slice(&std::fs::read(root.join(name)).unwrap()).unwrap()
+}
+
+fn command(job: &str, root: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child", "--test-threads=1"]);
+    command.env("KILL_JOB", job).env("KILL_ROOT", root);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn run(job: &str, root: &Path, point: &str, nth: u32) -> ExitStatus {
+    let mut command = command(job, root);
+    command
+        .env("KILL_POINT", point)
+        .env("KILL_NTH", nth.to_string());
+    command.status().unwrap()
+}
+
+/// Kills at the first passings of each point, then at rarer ones, until a child comes through.
+fn each_kill(job: &str, points: &[&str], prepare: impl Fn(&Path), check: impl Fn(&Path, &str)) {
+    for point in points {
+        let mut killed = 0;
+        for nth in [1, 2, 3, 5, 9, 17, 33, 65, 129, 100_000] {
+            let temp = tempfile::tempdir().unwrap();
+            prepare(temp.path());
+            let status = run(job, temp.path(), point, nth);
+            let aborted = status.signal() == Some(6);
+            assert!(aborted || status.success(), "{job} at {point}: {status}");
+            check(temp.path(), &format!("{job}, {point}, {nth}"));
+            if !aborted {
+                break;
+            }
+            killed += 1;
+        }
+        assert!(killed > 0, "{job} passes {point}");
+    }
+}
+
+fn noise(n: u32) -> Vec<u8> {
+    (0..64_u32)
+        .flat_map(|m| BlobId::of(&[n.to_le_bytes(), m.to_le_bytes()].concat()).0)
+        .collect()
+}
+
+fn fill(sandbox: &Sandbox) {
+    for n in 0..60 {
+        sandbox.write(&format!("d{}/e/f{n}", n % 6), noise(n));
+    }
+    sandbox.write("large", vec![7; 5 << 20]);
+    sandbox.write("large too", vec![8; 5 << 20]);
+    std::os::unix::fs::symlink("nowhere", sandbox.at("link")).unwrap();
+    std::fs::create_dir_all(sandbox.at("empty/inner")).unwrap();
+}
+
+#[test]
+fn a_snapshot_exists_whole_or_not_at_all() {
+    let prepare = |root: &Path| {
+        let sandbox = Sandbox::open(root);
+        sandbox.write("before", "old");
+        write_id(root, "old", &sandbox.snapshot().0);
+        fill(&sandbox);
+        for n in 0..200 {
+            sandbox.write(&format!("many/{n}"), noise(1000 + n).repeat(10));
+        }
+    };
+    each_kill("snapshot", POINTS_OF_STORE, prepare, |root, case| {
+        let sandbox = Sandbox::open(root);
+        let old = read_id(root, "old");
+        assert_eq!(
+            sandbox.store.tree(&old).unwrap().entries().len(),
+            1,
+            "{case}"
+        );
+        let verified = sandbox.store.verify(&Cancel::default()).unwrap();
+        assert!(
+            verified.damaged.is_empty(),
+            "{case}: {:?}",
+            verified.damaged
+        );
+        let (id, tree) = sandbox.snapshot();
+        assert_eq!(sandbox.store.tree(&id).unwrap(), tree, "{case}");
+        assert!(
+            sandbox
+                .store
+                .verify(&Cancel::default())
+                .unwrap()
+                .damaged
+                .is_empty(),
+            "{case}"
+        );
+    });
+}
+
+#[test]
+fn a_restore_is_finished_at_the_next_start() {
+    let prepare = |root: &Path| {
+        let sandbox = Sandbox::open(root);
+        fill(&sandbox);
+        write_id(root, "old", &sandbox.snapshot().0);
+        std::fs::write(root.join("witness"), witness(&sandbox.at("")).join("\n")).unwrap();
+        for n in 0..40 {
+            sandbox.write(&format!("d{}/e/f{n}", n % 6), "changed");
+            sandbox.write(&format!("added/{n}/f"), "added");
+        }
+        std::fs::remove_dir_all(sandbox.at("d5")).unwrap();
+        std::fs::remove_file(sandbox.at("large")).unwrap();
+        sandbox.write("web/node_modules/m/index.js", "made again");
+    };
+    each_kill("restore", POINTS_OF_RESTORE, prepare, |root, case| {
+        let sandbox = Sandbox::open(root);
+        recover(&sandbox.place(), &Silent).unwrap();
+        assert!(
+            recover(&sandbox.place(), &Silent).unwrap().is_none(),
+            "{case}"
+        );
+        let wanted = std::fs::read_to_string(root.join("witness")).unwrap();
+        assert_eq!(witness(&sandbox.at("")).join("\n"), wanted, "{case}");
+        let trashed = sandbox.trash.list().unwrap();
+        assert_eq!(
+            trashed.len(),
+            1,
+            "{case}: what a snapshot does not hold is not lost"
+        );
+    });
+}
+
+#[test]
+fn a_prune_loses_nothing_that_lives() {
+    let prepare = |root: &Path| {
+        let sandbox = Sandbox::open(root);
+        fill(&sandbox);
+        sandbox.snapshot();
+        for n in 0..50 {
+            std::fs::remove_file(sandbox.at(&format!("d{}/e/f{n}", n % 6))).unwrap();
+        }
+        std::fs::remove_file(sandbox.at("large")).unwrap();
+        write_id(root, "live", &sandbox.snapshot().0);
+    };
+    each_kill("prune", POINTS_OF_PRUNE, prepare, |root, case| {
+        let sandbox = Sandbox::open(root);
+        let live = read_id(root, "live");
+        for _ in 0..2 {
+            let tree = sandbox.store.tree(&live).unwrap();
+            assert_eq!(tree, sandbox.scan().tree, "{case}");
+            let damaged = sandbox.store.verify(&Cancel::default()).unwrap().damaged;
+            assert!(damaged.is_empty(), "{case}: {damaged:?}");
+            sandbox
+                .store
+                .prune(&HashSet::from([live]), Duration::ZERO)
+                .unwrap();
+        }
+        assert_eq!(sandbox.store.trees().unwrap(), [live], "{case}");
+    });
+}
+
+#[test]
+fn killed_at_any_moment_the_next_start_finds_a_whole_state() {
+    let temp = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::open(temp.path());
+    fill(&sandbox);
+    let (old, _) = sandbox.snapshot();
+    write_id(temp.path(), "old", &old);
+    let wanted = witness(&sandbox.at(""));
+    drop(sandbox);
+    let mut seed = std::process::id();
+    for round in 0..30_u32 {
+        let sandbox = Sandbox::open(temp.path());
+        sandbox.workspace.remove_content().unwrap();
+        sandbox.write("mess", noise(round));
+        drop(sandbox);
+        let job = ["snapshot", "restore"][round as usize % 2];
+        let mut child = command(job, temp.path()).spawn().unwrap();
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        // Any moment will do: the length of the pause is the random choice, nothing is waited for.
+        std::thread::sleep(Duration::from_micros(u64::from(seed >> 16) % 30_000));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let sandbox = Sandbox::open(temp.path());
+        let was_interrupted = restore::is_interrupted(&sandbox.journal);
+        recover(&sandbox.place(), &Silent).unwrap();
+        if was_interrupted {
+            assert_eq!(witness(&sandbox.at("")), wanted, "round {round}");
+        }
+        assert!(
+            sandbox
+                .store
+                .verify(&Cancel::default())
+                .unwrap()
+                .damaged
+                .is_empty()
+        );
+        sandbox.restore(&old).unwrap();
+        assert_eq!(witness(&sandbox.at("")), wanted, "round {round}");
+    }
+}
