@@ -203,13 +203,7 @@ fn hunks(diff: &TextDiff, a: &[u8], b: &[u8], out: &mut Vec<u8>) {
         return;
     }
     // Git ends a name with a space in it by a tab, for the sake of other tools.
-    let end = |name: &[u8]| -> &[u8] {
-        if name.contains(&b' ') && name[0] != b'"' {
-            b"\t"
-        } else {
-            b""
-        }
-    };
+    let end = |name: &[u8]| -> &[u8] { if name.contains(&b' ') { b"\t" } else { b"" } };
     line(out, &[b"--- ", a, end(a)]);
     line(out, &[b"+++ ", b, end(b)]);
     for hunk in 0..diff.hunk_count() {

@@ -1,0 +1,240 @@
+//! A copy-out that dies at any step is afterwards either not there or all there; so is its recovery.
+//!
+//! Needs the feature `failpoints`: the test starts itself again as a child that aborts at a named point.
+#![cfg(feature = "failpoints")]
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use sandbox_review::copyout::{self, RecoveryOutcome};
+use sandbox_workspace::{Cancel, Dir, Silent};
+use support::*;
+
+const HOME: &str = "REVIEW_CRASH_HOME";
+const WHAT: &str = "REVIEW_CRASH_WHAT";
+
+/// Every named point of a copy-out, an undo and a recovery.
+const POINTS: &[&str] = &[
+    "copyout::begin",
+    "copyout::begun",
+    "copyout::stage",
+    "copyout::staged",
+    "copyout::synced",
+    "copyout::step",
+    "copyout::stepped",
+    "copyout::applied",
+    "copyout::commit",
+    "copyout::committed",
+    "copyout::finish",
+    "copyout::kept",
+];
+const RECOVERY: &[&str] = &[
+    "recover::step",
+    "recover::stepped",
+    "recover::rolled_back",
+    "recover::drop",
+    "copyout::finish",
+];
+
+/// The child: does one thing in the folders of a case, and may die of it.
+#[test]
+fn child() {
+    let Some(home) = std::env::var_os(HOME) else {
+        return;
+    };
+    let home = Path::new(&home);
+    let scenario = fail::FailScenario::setup();
+    let project = Dir::open_root(&home.join("project")).unwrap();
+    let copyouts = Dir::open_root(&home.join("copyouts")).unwrap();
+    let cancel = Cancel::default();
+    let done = match std::env::var(WHAT).unwrap().as_str() {
+        "undo" => copyout::undo(&copyouts, None, &project, &Silent, &cancel).map(|_| ()),
+        "recover" => copyout::recover(&copyouts, &project).map(|_| ()),
+        _ => {
+            // The base was written down before: it is the project as it was.
+            let mut blobs = sandbox_workspace::MemoryBlobs::default();
+            let base = scan(&home.join("base"), &mut blobs);
+            let capture = scan(&home.join("workspace"), &mut blobs);
+            let options = sandbox_review::changes::Options::default();
+            let changes = sandbox_review::compare(&base, &capture, &blobs, &options).unwrap();
+            let (picks, _) = copyout::choose(&changes.list, true);
+            let plan = copyout::plan(&copyout::Request {
+                project: &project,
+                base: &base,
+                capture: &capture,
+                capture_id: None,
+                picks: &picks,
+                blobs: &blobs,
+                merge: true,
+                leave_conflicts: false,
+            })
+            .unwrap();
+            copyout::execute(&plan, &project, &copyouts, &blobs, &Silent, &cancel).map(|_| ())
+        }
+    };
+    scenario.teardown();
+    std::process::exit(if done.is_ok() { 0 } else { 3 });
+}
+
+/// Runs the child with a fail point; gives its exit status, `None` if it was killed.
+fn child_does(home: &Path, what: &str, points: &str) -> Option<i32> {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture"])
+        .env(HOME, home)
+        .env(WHAT, what)
+        .env("FAILPOINTS", points)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap()
+        .code()
+}
+
+fn case() -> Case {
+    let case = Case::new(rich);
+    std::fs::create_dir(case.home.path().join("base")).unwrap();
+    rich(&case.home.path().join("base"));
+    change_everything(&case.workspace());
+    case
+}
+
+fn recover(case: &Case) -> Vec<copyout::Recovered> {
+    let recovered = copyout::recover(&case.copyouts(), &case.project_dir()).unwrap();
+    for one in &recovered {
+        if let RecoveryOutcome::Finished(_) = one.outcome {
+            copyout::settle(&case.copyouts(), &one.id).unwrap();
+        }
+    }
+    recovered
+}
+
+/// The project is as before or as after, as the recovery says, and a second recovery has nothing to do.
+fn check(case: &Case, before: &Picture, after: &Picture, at: &str) {
+    let recovered = recover(case);
+    let now = picture(&case.project());
+    match recovered.first().map(|one| &one.outcome) {
+        Some(RecoveryOutcome::Finished(_)) => assert_eq!(&now, after, "{at}"),
+        Some(RecoveryOutcome::RolledBack) => assert_eq!(&now, before, "{at}"),
+        Some(RecoveryOutcome::Unresolved(paths)) => panic!("{at}: {paths:?}"),
+        None => assert!(&now == before || &now == after, "{at}"),
+    }
+    assert_eq!(recover(case), [], "{at}: idempotent");
+}
+
+#[test]
+fn killed_anywhere_it_is_exactly_before_or_exactly_after() {
+    let _alone = fail::FailScenario::setup();
+    let mut killed = 0;
+    for point in POINTS {
+        for nth in 0.. {
+            let case = case();
+            let (before, after) = (picture(&case.project()), picture(&case.workspace()));
+            assert_ne!(before, after);
+            let points = format!("{point}={nth}*off->return(abort)");
+            let at = format!("{point} for the {nth}th time");
+            let status = child_does(case.home.path(), "copy-out", &points);
+            if status == Some(0) {
+                assert!(nth > 0, "{point} is never reached");
+                assert_eq!(
+                    picture(&case.project()),
+                    after,
+                    "{at}: the control run copies out"
+                );
+                break;
+            }
+            assert_eq!(status, None, "{at}: killed");
+            killed += 1;
+            check(&case, &before, &after, &at);
+        }
+    }
+    assert!(killed > 80, "{killed} places");
+}
+
+#[test]
+fn a_recovery_that_is_killed_is_recovered() {
+    let _alone = fail::FailScenario::setup();
+    let mut killed = 0;
+    for first in [
+        "copyout::step=20*off->return(abort)",
+        "copyout::staged=return(abort)",
+        "copyout::committed=return(abort)",
+    ] {
+        for point in RECOVERY {
+            for nth in [0, 7, 19] {
+                let case = case();
+                let (before, after) = (picture(&case.project()), picture(&case.workspace()));
+                assert_eq!(child_does(case.home.path(), "copy-out", first), None);
+                let points = format!("{point}={nth}*off->return(abort)");
+                let status = child_does(case.home.path(), "recover", &points);
+                killed += usize::from(status.is_none());
+                check(&case, &before, &after, &format!("{first}, then {points}"));
+            }
+        }
+    }
+    assert!(killed >= 6, "{killed}");
+}
+
+#[test]
+fn an_undo_that_is_killed_is_exactly_before_or_after_too() {
+    let _alone = fail::FailScenario::setup();
+    for (point, nth) in [
+        ("copyout::stage", 9),
+        ("copyout::synced", 0),
+        ("copyout::step", 4),
+        ("copyout::step", 21),
+        ("copyout::commit", 0),
+        ("copyout::committed", 0),
+    ] {
+        let mut case = case();
+        let before = picture(&case.project());
+        let after = picture(&case.workspace());
+        case.copy_out();
+        let points = format!("{point}={nth}*off->return(abort)");
+        assert_eq!(
+            child_does(case.home.path(), "undo", &points),
+            None,
+            "{points}"
+        );
+        check(&case, &after, &before, &points);
+    }
+}
+
+#[test]
+fn an_error_anywhere_leaves_the_project_as_it_was() {
+    let scenario = fail::FailScenario::setup();
+    let mut failed = 0;
+    for point in POINTS.iter().filter(|point| {
+        !matches!(
+            **point,
+            "copyout::committed" | "copyout::finish" | "copyout::kept"
+        )
+    }) {
+        for (nth, what) in [(0, "full"), (0, "io"), (11, "full"), (25, "io")] {
+            let mut case = case();
+            let before = picture(&case.project());
+            let plan = case.plan(true);
+            fail::cfg(*point, &format!("{nth}*off->return({what})")).unwrap();
+            let result = case.run(&plan);
+            fail::remove(*point);
+            match result {
+                Err(e) => {
+                    failed += 1;
+                    assert_eq!(e.is_full(), what == "full", "{e}");
+                    assert_eq!(picture(&case.project()), before, "{point} {nth}");
+                    assert!(recover(&case).len() <= 1);
+                    assert_eq!(
+                        picture(&case.project()),
+                        before,
+                        "{point} {nth}: and stays so"
+                    );
+                }
+                Ok(_) => assert!(nth > 0),
+            }
+        }
+    }
+    scenario.teardown();
+    assert!(failed > 20, "{failed}");
+}
