@@ -112,12 +112,12 @@ fn git_applies_our_patch_and_gets_the_same_folder() {
     );
     std::fs::remove_dir_all(project.join(".git")).unwrap();
     // Git knows no folders, and of modes only whether a file is executable.
-    let files = |at: &Path| -> Vec<(Vec<u8>, (char, bool, Vec<u8>))> {
+    let files = |at: &Path| {
         picture(at)
             .into_iter()
             .filter(|(_, (kind, _, _))| *kind != 'd')
             .map(|(name, (kind, mode, content))| (name, (kind, mode & 0o100 != 0, content)))
-            .collect()
+            .collect::<std::collections::BTreeMap<_, _>>()
     };
     assert_eq!(files(&project), files(&case.workspace()));
 }
