@@ -1,1 +1,50 @@
-fn main() {}
+//! The guest: one static binary. In a sandbox it is process 1 and keeps the terminals; `control` is what
+//! the engine runs beside it to speak with it.
+#![forbid(unsafe_code)]
+
+mod control;
+mod init;
+mod report;
+mod session;
+
+use std::process::ExitCode;
+
+const USAGE: &str =
+    "usage: sandbox-guest init [--socket NAME] | control [--socket NAME] | session COMMAND...";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let verb = args.next();
+    let rest: Vec<_> = args.collect();
+    let done = match verb.as_ref().and_then(|verb| verb.to_str()) {
+        Some("init") => socket_name(&rest).map(|name| init::run(&name)),
+        Some("control") => socket_name(&rest).map(|name| control::run(&name)),
+        Some("session") if !rest.is_empty() => Some(Err(session::run(&rest))),
+        _ => None,
+    };
+    match done {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(error)) => {
+            eprintln!("sandbox-guest: {error}");
+            // As shells say it: a command that could not be started.
+            ExitCode::from(if verb.is_some_and(|verb| verb == "session") {
+                127
+            } else {
+                1
+            })
+        }
+        None => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Another name is for tests, which run outside of a sandbox's own network namespace.
+fn socket_name(args: &[std::ffi::OsString]) -> Option<String> {
+    match args {
+        [] => Some(sandbox_protocol::CONTROL_SOCKET.to_owned()),
+        [flag, name] if flag == "--socket" => name.to_str().map(str::to_owned),
+        _ => None,
+    }
+}
