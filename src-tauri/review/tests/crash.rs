@@ -70,6 +70,7 @@ fn child() {
                 blobs: &blobs,
                 merge: true,
                 leave_conflicts: false,
+                resolutions: &[],
             })
             .unwrap();
             copyout::execute(&plan, &project, &copyouts, &blobs, &Silent, &cancel).map(|_| ())

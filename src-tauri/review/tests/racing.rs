@@ -163,6 +163,7 @@ fn a_full_disk_leaves_the_project_as_it_was() {
             blobs: &case.blobs,
             merge: true,
             leave_conflicts: false,
+            resolutions: &[],
         })
         .unwrap()
     };

@@ -27,7 +27,9 @@ mod undo;
 
 pub use error::CopyOutError;
 pub use history::{Past, history, last_to_redo, last_to_undo, remove};
-pub use plan::{Conflict, Pick, Plan, Reason, Request, Skip, Skipped, choose, plan};
+pub use plan::{
+    Conflict, Pick, Plan, Reason, Request, Resolution, Skip, Skipped, Take, choose, plan, yours,
+};
 pub use recover::{Outcome as RecoveryOutcome, Recovered, recover, settle};
 pub use run::{Report, execute};
 pub use undo::{redo, undo};

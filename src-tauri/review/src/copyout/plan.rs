@@ -22,7 +22,8 @@ const MERGE_MOST: u64 = 16 << 20;
 pub struct Pick {
     /// The change.
     pub change: Change,
-    /// All of it, or the content that some of its lines make.
+    /// All of it, or the content that some of its lines make. Such a content becomes part of the base: the
+    /// caller adds it to the store before [`super::execute`].
     pub outcome: Outcome,
 }
 
@@ -44,6 +45,47 @@ pub struct Request<'a> {
     pub merge: bool,
     /// Whether the rest is written where there are conflicts. Else nothing is.
     pub leave_conflicts: bool,
+    /// How the user settled conflicts.
+    pub resolutions: &'a [Resolution],
+}
+
+/// How the user settled one conflict, and what they saw when they did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    /// The path.
+    pub path: WorkspacePath,
+    /// The project's entry that was shown; if it changed since, it is a conflict again.
+    pub yours: Option<Entry>,
+    /// What is to be there.
+    pub take: Take,
+}
+
+/// Which side of a conflict is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Take {
+    /// The project's: nothing is written, and the change is not proposed again.
+    Yours,
+    /// The agent's.
+    Agents,
+    /// A text made of both.
+    Merged(Vec<u8>),
+}
+
+/// What lies at a path of the project now, with its content if it is a file of reasonable size: one side
+/// of a conflict.
+pub fn yours(
+    project: &Dir,
+    path: &WorkspacePath,
+) -> Result<Option<(Entry, Option<Vec<u8>>)>, CopyOutError> {
+    let found = look(project, path).map_err(CopyOutError::file("looking at the project"))?;
+    let Found::Entry(entry) = found else {
+        return Ok(None);
+    };
+    let content = match entry.kind {
+        EntryKind::File { size, .. } if size <= MERGE_MOST => Some(read_file(project, path)?),
+        _ => None,
+    };
+    Ok(Some((entry, content)))
 }
 
 /// Why a path cannot be written.
@@ -200,6 +242,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, CopyOutError> {
             .filter(|e| e.kind == EntryKind::Dir);
         entry.map(|e| e.mode & 0o777)
     }));
+    planner.resolutions = request.resolutions;
     planner.grant(wishes)?;
     let mut plan = planner.finish(&names);
     plan.skipped.extend(skipped);
@@ -297,6 +340,7 @@ pub(super) struct Planner<'a> {
     blobs: &'a dyn BlobSource,
     merge: bool,
     folder_mode: Option<FolderMode<'a>>,
+    resolutions: &'a [Resolution],
     granted: Vec<Granted>,
     conflicts: Vec<(usize, Conflict)>,
     merged: Vec<(usize, Vec<u8>)>,
@@ -322,6 +366,7 @@ impl<'a> Planner<'a> {
             blobs,
             merge,
             folder_mode: None,
+            resolutions: &[],
             granted: Vec::new(),
             conflicts: Vec::new(),
             merged: Vec::new(),
@@ -379,6 +424,12 @@ impl<'a> Planner<'a> {
             self.bases.push((wish.group, base_move));
             return Ok(());
         }
+        let settled = self.resolutions.iter().find(|r| r.path == wish.path);
+        if let Some(settled) = settled.filter(|r| same_opt(r.yours.as_ref(), now.as_ref())) {
+            self.bases.push((wish.group, base_move));
+            self.settle(wish, now, &settled.take);
+            return Ok(());
+        }
         let merged = if self.merge {
             self.merge(&wish, now.as_ref())?
         } else {
@@ -396,6 +447,40 @@ impl<'a> Planner<'a> {
             }
         }
         Ok(())
+    }
+
+    fn settle(&mut self, wish: Wish, now: Option<Entry>, take: &Take) {
+        match (take, &wish.wanted) {
+            (Take::Yours, _) => {
+                self.unchanged.insert(wish.group);
+            }
+            (Take::Agents, _) => self.take(wish, now, None),
+            (Take::Merged(content), like) => {
+                let kind = EntryKind::File {
+                    blob: BlobId::of(content),
+                    size: content.len() as u64,
+                };
+                let mode = |entry: &Option<Entry>| match entry {
+                    Some(Entry {
+                        kind: EntryKind::File { .. },
+                        mode,
+                        ..
+                    }) => Some(*mode),
+                    _ => None,
+                };
+                let entry = Entry {
+                    path: wish.path.clone(),
+                    kind,
+                    mode: mode(like).or(mode(&now)).unwrap_or(0o644),
+                    mtime: FileTime {
+                        seconds: 0,
+                        nanos: 0,
+                    },
+                };
+                self.merged.push((wish.group, content.clone()));
+                self.take(wish, now, Some(entry));
+            }
+        }
     }
 
     fn take(&mut self, wish: Wish, now: Option<Entry>, instead: Option<Entry>) {

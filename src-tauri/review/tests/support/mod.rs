@@ -158,6 +158,7 @@ impl Case {
             blobs: &self.blobs,
             merge,
             leave_conflicts: false,
+            resolutions: &[],
         })
         .unwrap()
     }
