@@ -4,13 +4,13 @@
 
 mod control;
 mod init;
+mod probe;
 mod report;
 mod session;
 
 use std::process::ExitCode;
 
-const USAGE: &str =
-    "usage: sandbox-guest init [--socket NAME] | control [--socket NAME] | session COMMAND...";
+const USAGE: &str = "usage: sandbox-guest init [--socket NAME] | control [--socket NAME] | session COMMAND... | probe TARGET...";
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
@@ -19,6 +19,13 @@ fn main() -> ExitCode {
     let done = match verb.as_ref().and_then(|verb| verb.to_str()) {
         Some("init") => socket_name(&rest).map(|name| init::run(&name)),
         Some("control") => socket_name(&rest).map(|name| control::run(&name)),
+        Some("probe") if !rest.is_empty() => {
+            let rest: Vec<String> = rest
+                .iter()
+                .filter_map(|arg| arg.to_str().map(str::to_owned))
+                .collect();
+            Some(probe::run(&rest))
+        }
         Some("session") if !rest.is_empty() => Some(Err(session::run(&rest))),
         _ => None,
     };

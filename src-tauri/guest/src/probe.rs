@@ -1,0 +1,155 @@
+//! `probe`: tries what must not work, and says what happened. The engine runs it in a container of the
+//! same kind as a sandbox, before an agent starts; `doctor` runs it to see whether folders are shared.
+//!
+//! One line of JSON per target. Nothing here decides: "open" or "closed" is the engine's judgement, made
+//! from the outcome, and an outcome that it does not know counts as open.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
+use std::time::Duration;
+
+/// A closed fence answers at once; an open one to a silent address does not answer at all.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A canary is a line; whatever is longer is not ours.
+const CANARY: u64 = 4096;
+/// A question for the root's name servers: the smallest that every resolver answers.
+const DNS_QUESTION: [u8; 17] = [0x5a, 0x42, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1];
+
+/// `read PATH`, `write PATH TEXT`, or any number of `tcp:ADDRESS`, `udp:ADDRESS`, `name:HOST`, `links`.
+pub fn run(args: &[String]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match args {
+        [verb, path] if verb == "read" => {
+            let mut content = Vec::new();
+            File::open(path)?.take(CANARY).read_to_end(&mut content)?;
+            out.write_all(&content)
+        }
+        [verb, path, text] if verb == "write" => {
+            let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        }
+        targets => {
+            for target in targets {
+                let (outcome, detail) = attempt(target);
+                let line = serde_json::json!({
+                    "target": target, "outcome": outcome, "detail": detail,
+                });
+                writeln!(out, "{line}")?;
+            }
+            out.flush()
+        }
+    }
+}
+
+fn attempt(target: &str) -> (&'static str, String) {
+    match target.split_once(':') {
+        Some(("tcp", address)) => address.parse().map_or_else(|_| unknown(), tcp),
+        Some(("udp", address)) => address
+            .parse()
+            .map_or_else(|_| unknown(), |to| outcome(udp(to))),
+        Some(("name", host)) => name(host),
+        None if target == "links" => links(),
+        _ => unknown(),
+    }
+}
+
+fn unknown() -> (&'static str, String) {
+    ("unknown", "not a target".to_owned())
+}
+
+fn tcp(address: SocketAddr) -> (&'static str, String) {
+    outcome(TcpStream::connect_timeout(&address, PATIENCE).map(|_| "connected".to_owned()))
+}
+
+/// Sends a question to a name server and waits for any answer.
+fn udp(to: SocketAddr) -> io::Result<String> {
+    let from: SocketAddr = if to.is_ipv4() {
+        ([0, 0, 0, 0], 0).into()
+    } else {
+        ([0u16; 8], 0).into()
+    };
+    let socket = UdpSocket::bind(from)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.connect(to)?;
+    socket.send(&DNS_QUESTION)?;
+    let mut answer = [0; 512];
+    let count = socket.recv(&mut answer)?;
+    Ok(format!("{count} bytes came back"))
+}
+
+fn name(host: &str) -> (&'static str, String) {
+    match (host, 443u16).to_socket_addrs() {
+        Ok(mut found) => match found.next() {
+            Some(address) => ("answered", address.ip().to_string()),
+            None => ("no-name", "no address".to_owned()),
+        },
+        Err(error) => ("no-name", error.to_string()),
+    }
+}
+
+/// Names of the network interfaces; the loopback one alone is closed.
+fn links() -> (&'static str, String) {
+    match std::fs::read_to_string("/proc/net/dev") {
+        Ok(text) => {
+            let names: Vec<&str> = text
+                .lines()
+                .skip(2)
+                .filter_map(|line| line.split_once(':'))
+                .map(|(name, _)| name.trim())
+                .collect();
+            ("links", names.join(" "))
+        }
+        Err(error) => ("unknown", error.to_string()),
+    }
+}
+
+fn outcome(result: io::Result<String>) -> (&'static str, String) {
+    use io::ErrorKind as Kind;
+    match result {
+        Ok(detail) => ("answered", detail),
+        Err(error) => {
+            let kind = match error.kind() {
+                Kind::NetworkUnreachable | Kind::HostUnreachable | Kind::AddrNotAvailable => {
+                    "no-way"
+                }
+                // A refusal is an answer too: the packet arrived.
+                Kind::ConnectionRefused | Kind::ConnectionReset => "refused",
+                Kind::TimedOut | Kind::WouldBlock => "silent",
+                Kind::PermissionDenied => "forbidden",
+                _ => "unknown",
+            };
+            (kind, error.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_listener_answers_and_a_closed_port_refuses() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let address = listener.local_addr().expect("has an address");
+        assert_eq!(attempt(&format!("tcp:{address}")).0, "answered");
+        drop(listener);
+        assert_eq!(attempt(&format!("tcp:{address}")).0, "refused");
+    }
+
+    #[test]
+    fn what_is_not_a_target_is_unknown_and_never_closed() {
+        for bad in ["", "tcp:nowhere", "udp:1.2.3.4", "icmp:1.2.3.4", "linkss"] {
+            assert_eq!(attempt(bad).0, "unknown", "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_loopback_interface_is_listed() {
+        let (outcome, names) = links();
+        assert_eq!(outcome, "links");
+        assert!(names.split(' ').any(|name| name == "lo"), "{names}");
+    }
+}
