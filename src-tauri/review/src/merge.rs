@@ -1,12 +1,13 @@
 //! Three-way merge by lines: what the user and the agent changed apart from each other goes together.
 //!
 //! As strict as git's: changes that touch without a line in between are a conflict, unless both sides
-//! made the same change.
+//! made the same change. Stricter where it is ambiguous: among equal lines a change can be said to lie
+//! in several places, and a merge is clean only if it is, with one result, wherever they are said to lie.
 
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::text::{Block, Encoding, Lines, blocks};
+use crate::text::{Block, Encoding, Lines, blocks_to_merge};
 
 const LIMIT: Duration = Duration::from_secs(2);
 
@@ -60,17 +61,39 @@ impl Merge {
             return None;
         }
         let lines = |bytes: &[u8]| Lines::new(bytes.to_vec(), encoding);
-        let (base, yours, agents) = (lines(base), lines(yours), lines(agents));
-        let mine = blocks(&base, &yours, LIMIT);
-        let theirs = blocks(&base, &agents, LIMIT);
         let mut merge = Self {
-            base,
-            yours,
-            agents,
+            base: lines(base),
+            yours: lines(yours),
+            agents: lines(agents),
             pieces: Vec::new(),
         };
-        merge.weave(&mine, &theirs);
+        let mine = blocks_to_merge(&merge.base, &merge.yours, LIMIT);
+        let theirs = blocks_to_merge(&merge.base, &merge.agents, LIMIT);
+        let mut result = None;
+        for (mine, theirs) in mine.iter().zip(&theirs) {
+            merge.pieces.clear();
+            merge.weave(mine, theirs);
+            let next = merge.result();
+            if next.is_none() {
+                return Some(merge);
+            }
+            if result.is_some() && result != next {
+                merge.pieces = vec![merge.whole()];
+                return Some(merge);
+            }
+            result = next;
+        }
         Some(merge)
+    }
+
+    /// Everything as one conflict.
+    fn whole(&self) -> Piece {
+        Piece {
+            origin: Origin::Conflict,
+            base: 0..self.base.len(),
+            yours: 0..self.yours.len(),
+            agents: 0..self.agents.len(),
+        }
     }
 
     /// The pieces, top to bottom.

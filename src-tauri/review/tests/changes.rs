@@ -275,13 +275,13 @@ fn a_conflict_is_settled_by_what_the_user_saw() {
         let mut case = Case::new(|root| write(root, "f", "base\n"));
         write(&case.workspace(), "f", "agent's\n");
         write(&case.project(), "f", "mine\n");
-        let (seen, shown) = copyout::yours(&case.project_dir(), &path("f"))
+        let seen = copyout::yours(&case.project_dir(), &path("f"))
             .unwrap()
             .unwrap();
-        assert_eq!(shown.unwrap(), b"mine\n");
+        assert_eq!(seen.content.unwrap(), b"mine\n");
         let settled = [Resolution {
             path: path("f"),
-            yours: Some(seen),
+            yours: Some(seen.entry),
             take,
         }];
         let capture = case.capture();

@@ -199,7 +199,7 @@ fn decisions_live_on_where_the_content_does() {
 #[test]
 fn a_file_of_two_hundred_thousand_lines_opens_at_once() {
     let line = |n: usize, edited: bool| {
-        if edited && n % 20 == 0 {
+        if edited && n.is_multiple_of(20) {
             format!("line {n} edited\n")
         } else {
             format!("line {n}\n")

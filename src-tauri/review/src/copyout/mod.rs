@@ -28,7 +28,8 @@ mod undo;
 pub use error::CopyOutError;
 pub use history::{Past, history, last_to_redo, last_to_undo, remove};
 pub use plan::{
-    Conflict, Pick, Plan, Reason, Request, Resolution, Skip, Skipped, Take, choose, plan, yours,
+    Conflict, Pick, Plan, Reason, Request, Resolution, Skip, Skipped, Take, Yours, choose, plan,
+    yours,
 };
 pub use recover::{Outcome as RecoveryOutcome, Recovered, recover, settle};
 pub use run::{Report, execute};

@@ -71,12 +71,17 @@ pub enum Take {
     Merged(Vec<u8>),
 }
 
-/// What lies at a path of the project now, with its content if it is a file of reasonable size: one side
-/// of a conflict.
-pub fn yours(
-    project: &Dir,
-    path: &WorkspacePath,
-) -> Result<Option<(Entry, Option<Vec<u8>>)>, CopyOutError> {
+/// The user's side of a conflict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Yours {
+    /// What lies there now; to be given back in the [`Resolution`].
+    pub entry: Entry,
+    /// The content, of a file of at most 16 MiB.
+    pub content: Option<Vec<u8>>,
+}
+
+/// What lies at a path of the project now.
+pub fn yours(project: &Dir, path: &WorkspacePath) -> Result<Option<Yours>, CopyOutError> {
     let found = look(project, path).map_err(CopyOutError::file("looking at the project"))?;
     let Found::Entry(entry) = found else {
         return Ok(None);
@@ -85,7 +90,7 @@ pub fn yours(
         EntryKind::File { size, .. } if size <= MERGE_MOST => Some(read_file(project, path)?),
         _ => None,
     };
-    Ok(Some((entry, content)))
+    Ok(Some(Yours { entry, content }))
 }
 
 /// Why a path cannot be written.

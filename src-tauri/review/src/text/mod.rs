@@ -8,6 +8,7 @@ mod slide;
 pub use encoding::Encoding;
 pub(crate) use lines::ends_in_feed;
 pub use lines::{Eol, Lines};
+pub(crate) use ops::blocks_to_merge;
 pub use ops::{Block, blocks};
 
 /// Whether git would call this content binary: a NUL byte within the first 8,000 bytes.

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use similar::{Algorithm, DiffOp};
 
-use super::{Lines, slide};
+use super::Lines;
+use super::slide::{self, Place};
 
 /// Lines of the old text that are replaced by lines of the new one. One side may be empty; between
 /// two blocks lies at least one equal line.
@@ -21,6 +22,22 @@ pub struct Block {
 /// The blocks in which two texts differ. After `limit` the rest of the search is cut short: the
 /// answer stays right and becomes coarser.
 pub fn blocks(old: &Lines, new: &Lines, limit: Duration) -> Vec<Block> {
+    let mut found = raw(old, new, limit);
+    slide::settle(old, new, &mut found, Place::Readable);
+    found
+}
+
+/// The same for a merge: once for each rule by which a block that could lie in several places is laid.
+pub(crate) fn blocks_to_merge(old: &Lines, new: &Lines, limit: Duration) -> [Vec<Block>; 3] {
+    let found = raw(old, new, limit);
+    [Place::Lowest, Place::Readable, Place::Highest].map(|place| {
+        let mut blocks = found.clone();
+        slide::settle(old, new, &mut blocks, place);
+        blocks
+    })
+}
+
+fn raw(old: &Lines, new: &Lines, limit: Duration) -> Vec<Block> {
     let head = common(old.iter(), new.iter(), old.len().min(new.len()));
     let room = old.len().min(new.len()) - head;
     let tail = common(
@@ -32,16 +49,14 @@ pub fn blocks(old: &Lines, new: &Lines, limit: Duration) -> Vec<Block> {
     if old_middle.is_empty() && new_middle.is_empty() {
         return Vec::new();
     }
-    let mut found = if old_middle.is_empty() || new_middle.is_empty() {
+    if old_middle.is_empty() || new_middle.is_empty() {
         vec![Block {
             old: old_middle,
             new: new_middle,
         }]
     } else {
         search(old, old_middle, new, new_middle, limit)
-    };
-    slide::settle(old, new, &mut found);
-    found
+    }
 }
 
 fn common<'l>(

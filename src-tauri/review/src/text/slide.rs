@@ -7,8 +7,19 @@ use super::{Block, Lines};
 /// Furthest a block is moved up while the best place is sought; as in git.
 const FURTHEST: usize = 100;
 
-/// Moves each one-sided block to its best place.
-pub(super) fn settle(old: &Lines, new: &Lines, blocks: &mut Vec<Block>) {
+/// Where a block goes that could lie in several places.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Where a reader expects it.
+    Readable,
+    /// As far down as it goes.
+    Lowest,
+    /// As far up as it goes.
+    Highest,
+}
+
+/// Moves each one-sided block to its place.
+pub(super) fn settle(old: &Lines, new: &Lines, blocks: &mut Vec<Block>, place: Place) {
     for at in 0..blocks.len() {
         let block = blocks[at].clone();
         if block.old.is_empty() == block.new.is_empty() {
@@ -25,7 +36,11 @@ pub(super) fn settle(old: &Lines, new: &Lines, blocks: &mut Vec<Block>) {
         if up == 0 && down == 0 {
             continue;
         }
-        let shift = best(lines, range.start..range.end, up, down);
+        let shift = match place {
+            Place::Readable => best(lines, range.start..range.end, up, down),
+            Place::Lowest => down.cast_signed(),
+            Place::Highest => -up.cast_signed(),
+        };
         let moved = |range: &std::ops::Range<usize>| {
             let by = |at: usize| at.saturating_add_signed(shift);
             by(range.start)..by(range.end)
