@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { createServer } from 'vite';
+import { build, preview } from 'vite';
 import { screens } from './screens.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -11,9 +11,15 @@ const out = `${root}artifacts/`;
 mkdirSync(out, { recursive: true });
 const wanted = process.argv.slice(2);
 
-const server = await createServer({ root, server: { port: 0, strictPort: false, hmr: false }, logLevel: 'error' });
-await server.listen();
-const base = `http://localhost:${server.config.server.port || server.httpServer.address().port}`;
+await build({ root, mode: 'fake', logLevel: 'error' });
+const server = await preview({
+  root,
+  mode: 'fake',
+  build: { outDir: 'dist-fake' },
+  preview: { port: 0, strictPort: false },
+  logLevel: 'error',
+});
+const base = server.resolvedUrls.local[0].replace(/\/$/, '');
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--force-color-profile=srgb'],

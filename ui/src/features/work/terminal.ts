@@ -45,7 +45,8 @@ export class TerminalScreen {
       scrollback: SCROLLBACK,
       fontFamily: getComputedStyle(document.documentElement).getPropertyValue('--font-mono'),
       fontSize: options.fontSize,
-      lineHeight: 1.25,
+      // Anything above 1 tears the boxes that agents and full-screen programs draw.
+      lineHeight: 1,
       fontWeightBold: '600',
       cursorBlink: false,
       cursorInactiveStyle: 'outline',

@@ -70,8 +70,8 @@ function watch(world: World, listener: Parameters<Part<'watchStats'>['watchStats
   let cpu = 1.1;
   let received = 120;
   const tick = (): void => {
-    cpu = Math.min(3.2, Math.max(0.4, cpu + (next() - 0.48) * 0.5));
-    received = Math.min(420, Math.max(4, received + (next() - 0.5) * 190));
+    cpu = Math.min(3.2, Math.max(0.4, cpu + (next() - 0.5) * 0.5 + (1.4 - cpu) * 0.1));
+    received = Math.min(460, Math.max(4, received + (next() - 0.5) * 170 + (140 - received) * 0.3));
     listener({
       cpu,
       memory: 1.2 * GB + next() * 60 * MB,

@@ -2,7 +2,7 @@
 const G = '\x1b[32m●\x1b[0m';
 const Y = '\x1b[33m●\x1b[0m';
 const bold = (text: string): string => `\x1b[1m${text}\x1b[0m`;
-const dim = (text: string): string => `\x1b[2m${text}\x1b[0m`;
+const dim = (text: string): string => `\x1b[90m${text}\x1b[0m`;
 
 export const AGENT_SCREEN = [
   dim('> Add an order page, and make the opening hours right on public holidays.'),
