@@ -102,6 +102,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn frames_come_whole_however_the_bytes_are_split(
             payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..20),

@@ -7,6 +7,7 @@
 
 mod frame;
 mod message;
+pub mod policy;
 mod terminal;
 
 pub use frame::{Decoder, FrameError, MAX_DATA, MAX_FRAME};
