@@ -1,1 +1,3 @@
 //! sandbox-engine
+
+pub mod terminal;

@@ -21,7 +21,18 @@ pub fn run(name: &str) -> io::Result<()> {
         let _ = copy(io::stdin(), &to_init);
         let _ = to_init.shutdown(Shutdown::Write);
     });
-    copy(&socket, io::stdout())
+    match copy(&socket, io::stdout()) {
+        // Process 1 ended, or the engine let go: both are the usual end.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+            ) =>
+        {
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 fn connect(name: &str) -> io::Result<UnixStream> {

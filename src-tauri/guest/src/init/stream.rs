@@ -35,7 +35,14 @@ impl Stream {
     /// Up to `most` bytes from a place on; `None` if they are gone.
     pub fn read(&self, from: u64, most: usize) -> Option<Vec<u8>> {
         let skip = usize::try_from(from.checked_sub(self.start())?).ok()?;
-        Some(self.bytes.iter().skip(skip).take(most).copied().collect())
+        let (older, newer) = self.bytes.as_slices();
+        let older = older.get(skip..).unwrap_or_default();
+        let newer = newer
+            .get(skip.saturating_sub(self.bytes.as_slices().0.len())..)
+            .unwrap_or_default();
+        let mut found = older[..older.len().min(most)].to_vec();
+        found.extend_from_slice(&newer[..newer.len().min(most - found.len())]);
+        Some(found)
     }
 }
 
