@@ -8,10 +8,13 @@
 mod attachment;
 mod connection;
 mod error;
+mod exec;
+mod filter;
 mod hub;
 
 pub use attachment::{Attachment, Piece};
 pub use error::TerminalError;
+pub use filter::TerminalFilter;
 pub use hub::{TerminalEvent, TerminalHub};
 pub use sandbox_protocol::{GuestReport, OpenTerminal, TerminalState};
 
