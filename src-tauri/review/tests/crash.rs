@@ -239,3 +239,49 @@ fn an_error_anywhere_leaves_the_project_as_it_was() {
     scenario.teardown();
     assert!(failed > 20, "{failed}");
 }
+
+/// Starts a copy-out and waits until its journal appears: before that there is nothing to interrupt.
+fn started(case: &Case) -> (std::process::Child, std::time::Instant) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child"])
+        .env(HOME, case.home.path())
+        .env(WHAT, "copy-out")
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let journal = case.home.path().join("copyouts/00000001/journal");
+    while !journal.exists() && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    (child, std::time::Instant::now())
+}
+
+/// Not at named points but at any instant, by a signal that cannot be caught.
+#[test]
+fn a_hundred_random_kills_leave_it_before_or_after() {
+    let _alone = fail::FailScenario::setup();
+    // The control: how long one takes that is not killed.
+    let whole = case();
+    let (mut child, start) = started(&whole);
+    assert!(child.wait().unwrap().success());
+    let takes = start.elapsed();
+    let (mut inside, mut random) = (0, 0x2545_f491_4f6c_dd1d_u64);
+    for round in 0..100 {
+        let case = case();
+        let (before, after) = (picture(&case.project()), picture(&case.workspace()));
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let share = (random >> 40) as f64 / (1_u64 << 24) as f64;
+        let (mut child, start) = started(&case);
+        while start.elapsed() < takes.mul_f64(share) {
+            std::hint::spin_loop();
+        }
+        child.kill().unwrap();
+        inside += usize::from(!child.wait().unwrap().success());
+        check(&case, &before, &after, &format!("kill {round}"));
+    }
+    assert!(inside >= 10, "only {inside} kills came before its end");
+    println!("{inside} of 100 kills came before its end");
+}

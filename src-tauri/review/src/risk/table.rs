@@ -3,6 +3,8 @@
 //! A pattern is matched against the end of a path, component by component, at any depth, in any
 //! spelling. `*` stands for anything in one component; a final `**` for everything below a folder.
 
+use std::sync::OnceLock;
+
 use sandbox_workspace::WorkspacePath;
 
 use super::{Class, names};
@@ -470,20 +472,48 @@ pub(super) fn matches(path: &WorkspacePath) -> impl Iterator<Item = &'static Rul
     let example = components
         .last()
         .is_some_and(|name| EXAMPLES.contains(&name.as_str()));
-    TABLE
+    compiled()
         .iter()
-        .filter_map(move |rows| rows.iter().find(|rule| fits(rule.pattern, &components)))
+        .filter_map(move |rows| rows.iter().find(|row| row.fits(&components)))
+        .map(|row| row.rule)
         .filter(move |_| !example)
 }
 
-fn fits(pattern: &str, path: &[String]) -> bool {
-    let wanted: Vec<&str> = pattern.split('/').collect();
-    match wanted.split_last() {
-        Some((&"**", folder)) => path
-            .windows(folder.len())
-            .take(path.len().saturating_sub(folder.len()))
-            .any(|part| same(folder, part)),
-        _ => path.len() >= wanted.len() && same(&wanted, &path[path.len() - wanted.len()..]),
+/// A rule with its pattern in components.
+struct Compiled {
+    rule: &'static Rule,
+    parts: Vec<&'static str>,
+    below: bool,
+}
+
+fn compiled() -> &'static [Vec<Compiled>] {
+    static COMPILED: OnceLock<Vec<Vec<Compiled>>> = OnceLock::new();
+    COMPILED.get_or_init(|| {
+        let compile = |rule: &'static Rule| {
+            let (folder, below) = match rule.pattern.strip_suffix("/**") {
+                Some(folder) => (folder, true),
+                None => (rule.pattern, false),
+            };
+            let parts = folder.split('/').collect();
+            Compiled { rule, parts, below }
+        };
+        TABLE
+            .iter()
+            .map(|rows| rows.iter().map(compile).collect())
+            .collect()
+    })
+}
+
+impl Compiled {
+    fn fits(&self, path: &[String]) -> bool {
+        let length = self.parts.len();
+        if self.below {
+            return path
+                .windows(length)
+                .take(path.len().saturating_sub(length))
+                .any(|part| same(&self.parts, part));
+        }
+        path.len() >= length && same(&self.parts, &path[path.len() - length..])
     }
 }
 
