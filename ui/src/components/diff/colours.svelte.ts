@@ -19,8 +19,12 @@ export class Colours {
   }
 
   of(line: DiffLine): readonly Token[] | undefined {
+    return this.ofText(line.text);
+  }
+
+  ofText(text: string): readonly Token[] | undefined {
     void this.#version;
-    return this.#tokens.get(line.text);
+    return this.#tokens.get(text);
   }
 
   /** Asks for what is seen and not known. */
