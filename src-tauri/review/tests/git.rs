@@ -159,6 +159,10 @@ fn counts_and_renames_are_gits() {
         }
     }
     std::fs::rename(workspace.join("twin1"), workspace.join("twin3")).unwrap();
+    link(&workspace, "link", "d0/f0");
+    std::fs::remove_file(workspace.join("d0/f4")).unwrap();
+    link(&workspace, "d0/f4", "f5");
+    chmod(&workspace, "d1/f9", 0o755);
     let changes = case.changes();
     let mut mine: Vec<String> = changes
         .list

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rayon::prelude::*;
-use sandbox_workspace::{BlobSource, Cancel};
+use sandbox_workspace::{BlobSource, Cancel, Entry, EntryKind};
 
 use super::{Change, Status};
 use crate::diff::{Side, Sides};
@@ -27,27 +27,44 @@ pub(super) fn fill(
 }
 
 fn one(change: &mut Change, blobs: &dyn BlobSource) -> Result<(), ReviewError> {
-    if change.status == Status::Mode || change.unsupported {
+    if change.unsupported {
+        return Ok(());
+    }
+    change.additions = Some(0);
+    change.deletions = Some(0);
+    if change.status == Status::Mode {
         return Ok(());
     }
     let sides = Sides::read(change, blobs)?;
-    match (&sides.old, &sides.new) {
-        (Side::None, Side::None) => return Ok(()),
-        (Side::TooLarge, _) | (_, Side::TooLarge) => {}
-        (old, new) => {
-            let encoding = |side: &Side| match side {
-                Side::Bytes(bytes) => Encoding::detect(bytes),
-                Side::None | Side::TooLarge => Some(Encoding::Utf8),
-            };
-            match (encoding(old), encoding(new)) {
-                (Some(a), Some(b)) => count(change, &old.lines(a), &new.lines(b)),
-                _ => change.binary = true,
-            }
-        }
+    if matches!(sides.old, Side::TooLarge) || matches!(sides.new, Side::TooLarge) {
+        (change.additions, change.deletions) = (None, None);
+    } else {
+        lines(change, &sides);
     }
     let found = risk::by_content(change, sides.old.bytes(), sides.new.bytes());
     change.risks.extend(found);
     Ok(())
+}
+
+fn lines(change: &mut Change, sides: &Sides) {
+    // A link counts as git counts it: one line, its target.
+    let content = |side: &Side, entry: &Option<Entry>| match (side, entry.as_ref().map(|e| &e.kind))
+    {
+        (Side::None, Some(EntryKind::Symlink { target })) => Side::Bytes(target.clone()),
+        _ => side.clone(),
+    };
+    let (old, new) = (
+        content(&sides.old, &change.from),
+        content(&sides.new, &change.to),
+    );
+    let encoding = |side: &Side| Encoding::detect(side.bytes().unwrap_or_default());
+    match (encoding(&old), encoding(&new)) {
+        (Some(a), Some(b)) => count(change, &old.lines(a), &new.lines(b)),
+        _ => {
+            change.binary = true;
+            (change.additions, change.deletions) = (None, None);
+        }
+    }
 }
 
 fn count(change: &mut Change, old: &Lines, new: &Lines) {
