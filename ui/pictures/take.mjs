@@ -16,7 +16,15 @@ const server = await preview({
   root,
   mode: 'fake',
   build: { outDir: 'dist-fake' },
-  preview: { port: 0, strictPort: false },
+  // The policy of the real window, without what only Tauri needs.
+  preview: {
+    port: 0,
+    strictPort: false,
+    headers: {
+      'Content-Security-Policy':
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob:; font-src 'self'; connect-src 'self'",
+    },
+  },
   logLevel: 'error',
 });
 const base = server.resolvedUrls.local[0].replace(/\/$/, '');
@@ -31,11 +39,15 @@ for (const size of [
   { name: '900x600', width: 900, height: 600 },
 ]) {
   for (const theme of ['light', 'dark']) {
-    const context = await browser.newContext({ viewport: size, colorScheme: theme });
     for (const screen of screens) {
       const name = `${screen.name}-${size.name}-${theme}`;
       if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue;
+      // A context of its own, so that nothing is remembered from the picture before.
+      const context = await browser.newContext({ viewport: size, colorScheme: theme });
+      // As in the real window (`freezePrototype`).
+      await context.addInitScript(() => Object.freeze(Object.prototype));
       const page = await context.newPage();
+      page.setDefaultTimeout(5000);
       page.on('pageerror', (error) => {
         failed += 1;
         console.error(`${name}: ${error.message}`);
@@ -53,10 +65,9 @@ for (const size of [
       }
       await page.waitForTimeout(screen.settle ?? 350);
       await page.screenshot({ path: `${out}${name}.png` });
-      await page.close();
+      await context.close();
       console.log(name);
     }
-    await context.close();
   }
 }
 await browser.close();

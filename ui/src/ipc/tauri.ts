@@ -1,6 +1,5 @@
 /** The backend of the real window: each method is one command. The only file that imports Tauri. */
 import { Channel, invoke } from '@tauri-apps/api/core';
-import { getCurrentWebview } from '@tauri-apps/api/webview';
 import type { Backend, Stop } from './backend';
 import type { Numbered, Stats } from './index';
 
@@ -23,11 +22,12 @@ export function tauriBackend(): Backend {
       const id = await invoke<number>('subscribe', { channel });
       return ending(channel, () => invoke('unwatch', { id }));
     },
-    onDrop: (listener) =>
-      getCurrentWebview().onDragDropEvent(({ payload }) => {
-        if (payload.type === 'drop') listener({ over: false, paths: payload.paths });
-        else listener({ over: payload.type !== 'leave', paths: null });
-      }),
+    // The page is not granted Tauri's own events, so drops come by a command too.
+    onDrop: async (listener) => {
+      const channel = new Channel<{ over: boolean; paths: string[] | null }>(listener);
+      const id = await invoke<number>('watch_drops', { channel });
+      return ending(channel, () => invoke('unwatch', { id }));
+    },
     cancelOperation: (operation) => invoke('cancel_operation', { operation }),
     openInFileManager: (path) => invoke('open_in_file_manager', { path }),
     openLink: (url) => invoke('open_link', { url }),

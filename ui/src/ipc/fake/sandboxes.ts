@@ -44,7 +44,7 @@ export function fakeSandboxes(world: World): Part<Names> {
     findFiles: (_sandbox, query, limit) => world.answer(findIn(world, query, limit)),
     readFile: (_sandbox, path) => world.answer(fileOf(path)),
     liveChanges: (sandbox) => world.answer(changesOf(world, sandbox)),
-    watchStats: async (_sandbox, listener) => watch(world, listener),
+    watchStats: async (sandbox, listener) => watch(world, sandbox, listener),
     processes: () =>
       world.answer([
         { pid: 1, command: 'sandbox-guest', cpu_time: '0:00', memory: 2 * MB },
@@ -57,8 +57,9 @@ export function fakeSandboxes(world: World): Part<Names> {
 }
 
 /** A walk that looks like readings; the same every time, so that pictures can be compared. */
-function watch(world: World, listener: Parameters<Part<'watchStats'>['watchStats']>[1]): () => void {
-  if (world.is('engine-stopped')) {
+function watch(world: World, sandbox: string, listener: Parameters<Part<'watchStats'>['watchStats']>[1]): () => void {
+  const status = world.rows.find((row) => row.id === sandbox)?.status;
+  if (world.is('engine-stopped') || status === 'stopped') {
     listener(null);
     return () => undefined;
   }
