@@ -2,22 +2,20 @@
 //!
 //! The model is fed by the agent, so a panic in it is caught and the model begun anew.
 
-use std::collections::VecDeque;
-use std::fmt::{self, Write};
 use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sandbox_protocol::plain_text;
-use vt100::capture::{BasicFormattedCaptureRange, BasicFormattedCaptureState, RowContents};
+use vt100::capture::{BasicFormattedCaptureRange, BasicFormattedCaptureState};
 
-/// Bytes of lines kept above the screen.
-const HISTORY: usize = 1024 * 1024;
-/// Lines kept above the screen.
-const HISTORY_LINES: usize = 5000;
-/// Lines above the screen that the model itself keeps, so that a terminal made higher gets them back.
-const NEAR: usize = 100;
-/// Larger ones are a mistake or an attack on memory.
-const SIZES: std::ops::RangeInclusive<u16> = 2..=500;
+/// Lines kept above the screen. A cell takes 32 bytes: 2.5 MB for a terminal of the usual width.
+const HISTORY: usize = 1000;
+/// Most bytes of lines in a snapshot; the oldest go.
+const LINES: usize = 2 * 1024 * 1024;
+/// Columns or rows beyond these are a mistake or an attack on memory.
+const COLS: RangeInclusive<u16> = 2..=500;
+const ROWS: RangeInclusive<u16> = 2..=300;
 
 /// What the program said about itself.
 #[derive(Debug, Default)]
@@ -30,15 +28,6 @@ pub struct Said {
     pub notices: u32,
     /// The last of them.
     pub notice: Option<String>,
-    history: VecDeque<Line>,
-    history_bytes: usize,
-}
-
-#[derive(Debug)]
-struct Line {
-    text: String,
-    /// Goes on in the next line.
-    wrapped: bool,
 }
 
 impl vt100::Callbacks for Said {
@@ -63,48 +52,6 @@ impl vt100::Callbacks for Said {
         self.notices = self.notices.saturating_add(1);
         self.notice = Some(plain_text(text.as_bytes()));
     }
-
-    fn on_scroll(&mut self, row: RowContents<'_>, alternate_screen: bool) {
-        if !alternate_screen {
-            self.keep(&row);
-        }
-    }
-}
-
-impl Said {
-    fn keep(&mut self, row: &RowContents<'_>) {
-        let mut text = String::new();
-        let mut state = BasicFormattedCaptureState::new();
-        let _ = row.write_formatted_basic(&mut text, &mut state);
-        text.truncate(text.trim_end_matches(' ').len());
-        let wrapped = !begins_with_newline(row, &mut state);
-        self.history_bytes += text.len();
-        self.history.push_back(Line { text, wrapped });
-        while self.history_bytes > HISTORY || self.history.len() > HISTORY_LINES {
-            let Some(gone) = self.history.pop_front() else {
-                break;
-            };
-            self.history_bytes -= gone.text.len();
-        }
-    }
-}
-
-/// Whether the row before ended its line: the only way to ask is to begin to write the next one.
-fn begins_with_newline(row: &RowContents<'_>, state: &mut BasicFormattedCaptureState) -> bool {
-    struct First(Option<char>);
-    impl Write for First {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0 = self.0.or(text.chars().next());
-            if self.0.is_some() {
-                Err(fmt::Error)
-            } else {
-                Ok(())
-            }
-        }
-    }
-    let mut first = First(None);
-    let _ = row.write_formatted_basic(&mut first, state);
-    first.0 == Some('\n')
 }
 
 /// A terminal's model.
@@ -117,9 +64,9 @@ impl Screen {
     pub fn new(cols: u16, rows: u16) -> Self {
         Self {
             parser: vt100::Parser::new_with_callbacks(
-                size(rows),
-                size(cols),
-                NEAR,
+                bounded(rows, &ROWS),
+                bounded(cols, &COLS),
+                HISTORY,
                 Said::default(),
             ),
         }
@@ -132,7 +79,7 @@ impl Screen {
 
     /// Changes the size; gives the one that was taken, as columns and rows.
     pub fn resize(&mut self, cols: u16, rows: u16) -> (u16, u16) {
-        self.guarded(|parser| parser.set_size(size(rows), size(cols)));
+        self.guarded(|parser| parser.set_size(bounded(rows, &ROWS), bounded(cols, &COLS)));
         self.size()
     }
 
@@ -162,7 +109,7 @@ impl Screen {
     fn write_snapshot(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let below = self.screen_below();
-        self.write_lines(&below, &mut out);
+        Self::write_lines(&below, &mut out);
         let screen = self.parser.screen();
         if screen.alternate_screen() {
             out.extend_from_slice(below.contents_formatted().as_bytes());
@@ -174,18 +121,19 @@ impl Screen {
 
     /// Writes all lines as plain coloured text: those above the screen are then above the client's too.
     /// The screen's own are drawn over afterwards.
-    fn write_lines(&self, below: &vt100::Screen, out: &mut Vec<u8>) {
-        for line in &self.said().history {
-            out.extend_from_slice(b"\x1b[m");
-            out.extend_from_slice(line.text.as_bytes());
-            if !line.wrapped {
-                out.extend_from_slice(b"\r\n");
-            }
-        }
-        let mut rest = String::from("\x1b[m");
+    fn write_lines(below: &vt100::Screen, out: &mut Vec<u8>) {
+        let mut rest = String::new();
         let range = BasicFormattedCaptureRange::Full(&mut BasicFormattedCaptureState::new());
         let _ = below.write_contents_formatted_basic(&mut rest, range);
-        out.extend_from_slice(rest.replace('\n', "\r\n").as_bytes());
+        let newest = rest.len().saturating_sub(LINES);
+        let from = rest.as_bytes()[newest..]
+            .iter()
+            .position(|byte| *byte == b'\n' || newest == 0);
+        let kept = rest
+            .get(from.map_or(rest.len(), |at| newest + at)..)
+            .unwrap_or_default();
+        out.extend_from_slice(b"\x1b[m");
+        out.extend_from_slice(kept.replace('\n', "\r\n").as_bytes());
         out.extend_from_slice(b"\x1b[m");
     }
 
@@ -195,7 +143,7 @@ impl Screen {
             return self.parser.screen().clone();
         }
         let (rows, cols) = self.parser.screen().size();
-        let mut below = vt100::Parser::new(rows, cols, NEAR);
+        let mut below = vt100::Parser::new(rows, cols, HISTORY);
         *below.screen_mut() = self.parser.screen().clone();
         below.process(b"\x1b[?1049l");
         below.screen().clone()
@@ -210,13 +158,14 @@ impl Screen {
     }
 }
 
-fn size(wanted: u16) -> NonZeroU16 {
-    NonZeroU16::new(wanted.clamp(*SIZES.start(), *SIZES.end())).unwrap_or(NonZeroU16::MIN)
+fn bounded(wanted: u16, range: &RangeInclusive<u16>) -> NonZeroU16 {
+    NonZeroU16::new(wanted.clamp(*range.start(), *range.end())).unwrap_or(NonZeroU16::MIN)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn restored(screen: &Screen) -> Screen {
         let (cols, rows) = screen.size();
@@ -236,10 +185,6 @@ mod tests {
 
     fn lines(screen: &Screen) -> Vec<String> {
         let mut text = String::new();
-        for line in &screen.said().history {
-            text.push_str(&line.text);
-            text.push_str(if line.wrapped { "" } else { "\n" });
-        }
         let range = BasicFormattedCaptureRange::Full(&mut BasicFormattedCaptureState::new());
         screen
             .screen_below()
@@ -321,8 +266,60 @@ mod tests {
         for _ in 0..20_000 {
             screen.push("\r\nä".as_bytes());
         }
-        assert!(screen.said().history.len() <= HISTORY_LINES);
-        assert!(screen.said().history_bytes <= HISTORY);
+        assert_eq!(screen.parser.screen().scrollback_len(), HISTORY);
+    }
+
+    #[test]
+    fn a_cleared_history_stays_cleared() {
+        let mut screen = Screen::new(30, 3);
+        screen.push(b"secret\r\n\n\n\n\n");
+        assert!(lines(&screen).contains(&"secret".to_owned()));
+        screen.push(b"\x1b[H\x1b[2J\x1b[3J");
+        assert!(!lines(&restored(&screen)).contains(&"secret".to_owned()));
+    }
+
+    #[test]
+    fn the_largest_snapshot_is_bounded_and_shows_the_newest_lines() {
+        let mut screen = Screen::new(500, 300);
+        for line in 0..1500 {
+            for cell in 0..490 {
+                screen.push(
+                    format!(
+                        "\x1b[38;2;{};{};7;48;2;1;2;{}me\u{301}",
+                        cell % 256,
+                        line % 256,
+                        cell % 256
+                    )
+                    .as_bytes(),
+                );
+            }
+            screen.push(b"\r\n");
+        }
+        screen.push(b"\x1b[mlast");
+        assert!(
+            screen.snapshot().len() < 8 * 1024 * 1024,
+            "{}",
+            screen.snapshot().len()
+        );
+        assert_eq!(shown(&restored(&screen)), shown(&screen));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_output_and_no_size_gets_a_panic_out_of_it(
+            steps in prop::collection::vec(("(\\x1b[\\[\\](]?[0-9;?]{0,6}[a-zA-Z@`]|\\PC|[\\r\\n\\t\\x08]){0,40}", any::<(u16, u16)>(), any::<bool>()), 0..20),
+        ) {
+            let mut screen = Screen::new(80, 24);
+            for (output, (cols, rows), resize) in steps {
+                screen.push(output.as_bytes());
+                if resize {
+                    screen.resize(cols % 600, rows % 40);
+                }
+                restored(&screen);
+            }
+        }
     }
 
     #[test]
