@@ -1,8 +1,9 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
+import { frozenPrototype } from './frozen-prototype';
 
 export default defineConfig(({ mode }) => ({
-  plugins: [svelte()],
+  plugins: [svelte(), frozenPrototype()],
   // Svelte's browser build, also under jsdom.
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},
   clearScreen: false,
