@@ -18,6 +18,7 @@ export class Conflict {
   changing = $state<number | null>(null);
   at = $state(0);
   busy = $state(false);
+  #open = $state.raw<ReadonlySet<number>>(new Set());
   #capture = '';
   readonly colours: Colours;
 
@@ -31,7 +32,7 @@ export class Conflict {
   readonly pieces = $derived(this.view?.pieces ?? []);
   readonly places = $derived(places(this.pieces));
   readonly open = $derived(undecided(this.pieces, this.choices));
-  readonly rows = $derived(mergeRows(this.pieces, this.choices, this.typing));
+  readonly rows = $derived(mergeRows(this.pieces, this.choices, this.typing, this.#open));
 
   /** Every place is decided, so the merge can be used. */
   get ready(): boolean {
@@ -69,6 +70,10 @@ export class Conflict {
 
   type(piece: number, text: string): void {
     this.choose(piece, { take: 'typed', lines: text === '' ? [] : text.split('\n') });
+  }
+
+  unfold(piece: number): void {
+    this.#open = new Set(this.#open).add(piece);
   }
 
   /** The next or previous place, going round. */

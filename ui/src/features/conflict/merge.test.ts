@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { MergePiece } from '../../ipc';
-import { changedRange, mergedText, mergeRows, places, startChoices, undecided } from './merge';
+import { changedWords, mergedText, mergeRows, places, startChoices, undecided } from './merge';
 
 const pieces: MergePiece[] = [
   { kind: 'same', lines: ['{'] },
@@ -43,8 +43,23 @@ describe('a merge', () => {
   });
 
   it('marks the changed stretch of a line', () => {
-    expect(changedRange('"close": "19:00"', '"close": "18:00"')).toEqual([11, 12]);
-    expect(changedRange('same', 'same')).toBeNull();
-    expect(changedRange('entirely', 'different')).toBeNull();
+    expect(changedWords('"open": "06:30", "close": "14:00"', '"open": "07:00", "close": "13:00"')).toEqual([
+      [9, 14],
+      [27, 32],
+    ]);
+    expect(changedWords('same', 'same')).toEqual([]);
+    expect(changedWords('entirely', 'different')).toEqual([]);
+  });
+
+  it('folds long unchanged stretches and counts on behind them', () => {
+    const long: MergePiece[] = [
+      { kind: 'same', lines: Array.from({ length: 1000 }, (_, at) => `line ${at}`) },
+      { kind: 'conflict', yours: ['a'], agents: ['b'], base: [] },
+      { kind: 'same', lines: ['end'] },
+    ];
+    const rows = mergeRows(long, startChoices(long), null);
+    expect(rows[0]).toMatchObject({ kind: 'fold', hidden: 988 });
+    expect(rows.at(-1)).toMatchObject({ yours: { number: 1002 } });
+    expect(mergeRows(long, startChoices(long), null, new Set([0]))).toHaveLength(1003);
   });
 });

@@ -74,7 +74,9 @@ export type Cell = { number: number | null; text: string; mark: '' | '+' | '?'; 
 export type MergeRow =
   | { kind: 'place'; place: MergePlace; piece: MergePiece; choice: Choice | undefined }
   | { kind: 'lines'; key: string; yours: Cell | null; agents: Cell | null; merged: Cell | null }
-  | { kind: 'typing'; place: MergePlace };
+  | { kind: 'typing'; place: MergePlace }
+  /** Unchanged lines that are folded away. */
+  | { kind: 'fold'; piece: number; hidden: number };
 
 type Numbers = { yours: number; agents: number; merged: number };
 
@@ -126,8 +128,25 @@ function pieceRows(
   return rows;
 }
 
-/** The three columns, line beside line. `typing` is the piece whose merge is being typed. */
-export function mergeRows(pieces: readonly MergePiece[], choices: Choices, typing: number | null): MergeRow[] {
+/** So many unchanged lines stay beside a place; what is between is folded. */
+const BESIDE = 12;
+
+/** An unchanged piece with its middle folded, unless that was opened. */
+function folded(rows: MergeRow[], piece: number, at: { first: boolean; last: boolean }): MergeRow[] {
+  const head = at.first ? 0 : BESIDE;
+  const tail = at.last ? 0 : BESIDE;
+  const hidden = rows.length - head - tail;
+  if (hidden <= BESIDE) return rows;
+  return [...rows.slice(0, head), { kind: 'fold', piece, hidden }, ...rows.slice(rows.length - tail)];
+}
+
+/** The three columns, line beside line. `typing` is the piece whose merge is being typed, `open` are folds that were opened. */
+export function mergeRows(
+  pieces: readonly MergePiece[],
+  choices: Choices,
+  typing: number | null,
+  open: ReadonlySet<number> = new Set(),
+): MergeRow[] {
   const next: Numbers = { yours: 1, agents: 1, merged: 1 };
   const byPiece = new Map(places(pieces).map((place) => [place.piece, place]));
   return pieces.flatMap((piece, at) => {
@@ -135,20 +154,56 @@ export function mergeRows(pieces: readonly MergePiece[], choices: Choices, typin
     const place = byPiece.get(at);
     const rows: MergeRow[] = place ? [{ kind: 'place', place, piece, choice }] : [];
     if (place && typing === at) rows.push({ kind: 'typing', place });
-    rows.push(...pieceRows(piece, at, choice, typing === at, next));
+    const lines = pieceRows(piece, at, choice, typing === at, next);
+    const ends = { first: at === 0, last: at === pieces.length - 1 };
+    rows.push(...(piece.kind === 'same' && !open.has(at) ? folded(lines, at, ends) : lines));
     return rows;
   });
 }
 
-/** Changed stretch of a line against its baseline: what is left after the same beginning and end. */
-export function changedRange(line: string, base: string | undefined): [number, number] | null {
-  if (base === undefined || base === line) return null;
-  const most = Math.min(line.length, base.length);
-  let from = 0;
-  while (from < most && line[from] === base[from]) from += 1;
-  let end = 0;
-  while (end < most - from && line[line.length - 1 - end] === base[base.length - 1 - end]) end += 1;
-  // A line that has little in common is not worth a mark in it.
-  if (from + end < line.trim().length / 4) return null;
-  return [from, line.length - end];
+/** Words, runs of spaces, single signs; a time or a number with a point is one word. */
+function wordsOf(line: string): string[] {
+  return line.match(/[\p{L}\p{N}_]+(?:[:.][\p{L}\p{N}_]+)*|\s+|./gu) ?? [];
+}
+
+/** Longer lines are not compared word by word. */
+const MOST_WORDS = 400;
+
+/** Changed words of a line against its baseline; none where the two have little in common. */
+export function changedWords(line: string, base: string | undefined): [number, number][] {
+  if (base === undefined || base === line) return [];
+  const now = wordsOf(line);
+  const old = wordsOf(base);
+  if (now.length > MOST_WORDS || old.length > MOST_WORDS) return [];
+  const width = old.length + 1;
+  const table = new Uint16Array((now.length + 1) * width);
+  for (let a = now.length - 1; a >= 0; a -= 1)
+    for (let b = old.length - 1; b >= 0; b -= 1)
+      table[a * width + b] =
+        now[a] === old[b]
+          ? (table[(a + 1) * width + b + 1] ?? 0) + 1
+          : Math.max(table[(a + 1) * width + b] ?? 0, table[a * width + b + 1] ?? 0);
+  if ((table[0] ?? 0) < now.length / 3) return [];
+  return rangesOf(now, old, table);
+}
+
+function rangesOf(now: string[], old: string[], table: Uint16Array): [number, number][] {
+  const width = old.length + 1;
+  const ranges: [number, number][] = [];
+  let place = 0;
+  for (let a = 0, b = 0; a < now.length;) {
+    const length = now[a]?.length ?? 0;
+    if (b < old.length && now[a] === old[b]) b += 1;
+    else if (b < old.length && (table[(a + 1) * width + b] ?? 0) < (table[a * width + b + 1] ?? 0)) {
+      b += 1;
+      continue;
+    } else {
+      const last = ranges.at(-1);
+      if (last && last[1] === place) last[1] = place + length;
+      else ranges.push([place, place + length]);
+    }
+    place += length;
+    a += 1;
+  }
+  return ranges;
 }
