@@ -1,0 +1,163 @@
+import { configure, render, screen, waitFor, within } from '@testing-library/svelte';
+import userEvent from '@testing-library/user-event';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Review, SandboxRow } from '../../ipc';
+import { setBackend } from '../../ipc/current';
+import { fakeBackend } from '../../ipc/fake';
+import { app } from '../../state/app.svelte';
+import { commands } from '../../state/commands.svelte';
+import { router } from '../../state/router.svelte';
+import { toasts } from '../../state/toasts.svelte';
+import Index from './Index.svelte';
+
+// A slow computer is not a failure; what is waited for is an event either way.
+vi.setConfig({ testTimeout: 30_000 });
+configure({ asyncUtilTimeout: 15_000 });
+
+let made: ReturnType<typeof fakeBackend>;
+
+/** The review as the window shows it: keys go through the commands, as in the frame. */
+async function open(path: string, state = ''): Promise<void> {
+  made = fakeBackend({ state });
+  setBackend(made.backend);
+  await app.load();
+  router.go({ screen: 'sandbox', sandbox: 'rye-and-salt', tab: 'review', path: { text: path } });
+  const sandbox = app.sandboxes.find((row) => row.id === 'rye-and-salt') as SandboxRow;
+  render(Index, { props: { sandbox } });
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  await waitFor(() =>
+    expect(within(screen.getByRole('region', { name: 'Diff' })).getByRole('heading')).toHaveTextContent(name),
+  );
+}
+
+async function stored(path: string): Promise<Review['files'][number] | undefined> {
+  const review = await made.backend.review('rye-and-salt', false, 'test');
+  return review?.files.find((file) => file.path.text === path);
+}
+
+function footer(): HTMLElement {
+  return screen.getByTestId('review-footer');
+}
+
+beforeEach(() => {
+  localStorage.clear();
+  toasts.list = [];
+  const key = (event: KeyboardEvent): void => void commands.key(event);
+  window.addEventListener('keydown', key, true);
+  return () => window.removeEventListener('keydown', key, true);
+});
+
+describe('the review', () => {
+  it('says what will happen, and leaves out conflicts and files that run here', async () => {
+    await open('README.md');
+    expect(footer()).toHaveTextContent('12 files will be copied to ~/Sites/rye-and-salt, 1 conflict, 2 need a look');
+    expect(screen.getByTestId('copy-out')).toHaveTextContent('Copy out 12 files');
+  });
+
+  it('decides by file with keys only', async () => {
+    await open('README.md');
+    await userEvent.keyboard('x');
+    expect(footer()).toHaveTextContent('11 files');
+    await waitFor(async () => expect((await stored('README.md'))?.decision).toBe('rejected'));
+    await userEvent.keyboard('a');
+    await waitFor(async () => expect((await stored('README.md'))?.decision).toBe('accepted'));
+    expect(footer()).toHaveTextContent('12 files');
+  });
+
+  it('decides by change and by line with keys only', async () => {
+    await open('js/hours.js');
+    const diff = await screen.findByRole('region', { name: 'Changes of js/hours.js' });
+    await waitFor(() => expect(within(diff).getAllByText('Rejected').length).toBeGreaterThan(0));
+    await userEvent.keyboard('{Shift>}A{/Shift}');
+    await waitFor(async () => expect((await stored('js/hours.js'))?.decision).toBe('accepted'));
+    diff.focus();
+    await userEvent.keyboard('{ArrowDown} ');
+    await waitFor(async () => expect((await stored('js/hours.js'))?.decision).toBe('partly'));
+    const answer = await made.backend.fileDiff(
+      'rye-and-salt',
+      'c1',
+      { text: 'js/hours.js' },
+      { ignore_whitespace: false, context: 3, from_hunk: 0, max_hunks: 0 },
+    );
+    const changed = answer.kind === 'text' ? answer.hunks[0]?.lines.filter((line) => line.kind !== 'context') : [];
+    expect(
+      changed?.map((line) => line.accepted),
+      'only the line the cursor was on',
+    ).toEqual([false, true, true]);
+  });
+
+  it('goes from file to file and marks what was viewed', async () => {
+    await open('README.md');
+    await userEvent.keyboard('k');
+    await waitFor(() => expect(screen.getByRole('heading', { level: 2 })).toHaveTextContent('package.json'));
+    expect(screen.getByText('This file runs on your machine.')).toBeVisible();
+    await userEvent.keyboard('v');
+    await waitFor(async () => expect((await stored('package.json'))?.viewed).toBe(true));
+  });
+
+  it('keeps keys to fields while one types', async () => {
+    await open('README.md');
+    await userEvent.keyboard('/');
+    await userEvent.keyboard('xa');
+    expect(screen.getByLabelText('Filter files')).toHaveValue('xa');
+    expect((await stored('README.md'))?.decision).toBe('accepted');
+  });
+
+  it('copies out and offers to undo', async () => {
+    await open('README.md');
+    await userEvent.keyboard('{Control>}{Enter}{/Control}');
+    await waitFor(() => expect(toasts.list.at(-1)?.text).toBe('Copied 12 files'));
+    toasts.list.at(-1)?.action?.run();
+    await waitFor(() => expect(toasts.list.at(-1)?.text).toBe('The copy-out was undone'));
+  });
+
+  it('draws names and lines with markup as text', async () => {
+    await open('README.md');
+    const review = (await made.backend.review('rye-and-salt', false, 'test')) as Review;
+    const name = '<img src=x onerror=alert(1)>.html';
+    const files = [{ ...(review.files.at(-1) as Review['files'][number]), path: { text: name } }];
+    made.backend.review = () => Promise.resolve({ ...review, capture: 'other', files });
+    made.backend.fileDiff = () =>
+      Promise.resolve({
+        kind: 'text',
+        hunks: [
+          {
+            id: 'h',
+            old_start: 0,
+            old_lines: 0,
+            new_start: 1,
+            new_lines: 1,
+            heading: '<b>head</b>',
+            decision: 'undecided',
+            lines: [
+              {
+                kind: 'added',
+                old: null,
+                new: 1,
+                text: '<script>alert(2)</script>',
+                words: [],
+                accepted: true,
+                no_newline: false,
+                cut: null,
+              },
+            ],
+          },
+        ],
+        old_total: 0,
+        new_total: 1,
+        more_hunks: 0,
+        notes: [],
+        hidden: [],
+      });
+    made.world.emit({ type: 'review', sandbox: 'rye-and-salt' });
+    await screen.findByText('<script>alert(2)</script>');
+    expect(screen.getAllByText(name, { exact: false }).length).toBeGreaterThan(0);
+    expect(document.querySelector('img, script, b > b')).toBeNull();
+  });
+
+  it('draws only what is seen of 5,000 files', async () => {
+    await open('src/part00/module0/file0.ts', 'large');
+    expect(screen.getByPlaceholderText('Filter 5,000 files')).toBeVisible();
+    expect(screen.getAllByTestId('review-file').length).toBeLessThan(120);
+  });
+});
