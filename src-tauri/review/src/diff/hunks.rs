@@ -283,13 +283,14 @@ impl TextDiff {
                     }
                     content.push(b'@');
                 }
-                let hash = BlobId::of(&content).to_hex();
+                let BlobId([a, b, c, d, e, f, g, h, ..]) = BlobId::of(&content);
+                let hash = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
                 // Equal hunks in one file are told apart by their order.
-                let times: &mut u32 = seen.entry(hash.clone()).or_default();
+                let times: &mut u32 = seen.entry(hash).or_default();
                 *times += 1;
                 HunkId(match *times {
-                    1 => hash[..20].to_owned(),
-                    n => format!("{}-{n}", &hash[..20]),
+                    1 => format!("{hash:016x}"),
+                    n => format!("{hash:016x}-{n}"),
                 })
             })
             .collect()

@@ -75,7 +75,8 @@ fn search(
     limit: Duration,
 ) -> Vec<Block> {
     // Numbers instead of lines: each line is hashed once, with a key the agent cannot know.
-    let mut numbers: HashMap<&[u8], u32> = HashMap::new();
+    let room = old_range.len().max(new_range.len());
+    let mut numbers: HashMap<&[u8], u32> = HashMap::with_capacity(room + room / 8);
     let mut number = |line| {
         let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
         *numbers.entry(line).or_insert(next)
