@@ -1,6 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
-import { frozenPrototype } from './frozen-prototype';
+import { frozenPrototype } from './frozen-prototype.ts';
 
 export default defineConfig(({ mode }) => ({
   plugins: [svelte(), frozenPrototype()],

@@ -47,7 +47,12 @@ export function fakeApp(world: World): Part<Names> {
       world.emit({ type: 'image', state: image(world) });
     },
     listImages: () => world.answer(['agent-sandbox/base:1', 'debian:stable-slim', 'node:22-bookworm', 'python:3.13']),
-    subscribe: async (listener) => world.subscribe(listener),
+    subscribe: async (listener) => {
+      const stop = world.subscribe(listener);
+      if (world.options.state.startsWith('first-start'))
+        for (const line of LOG) world.emit({ type: 'image_log', line });
+      return stop;
+    },
     onDrop: async (listener) => {
       const over = (event: DragEvent): void => {
         event.preventDefault();

@@ -1,0 +1,62 @@
+import { render, screen, waitFor } from '@testing-library/svelte';
+import userEvent from '@testing-library/user-event';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { fakeBackend } from '../../ipc/fake';
+import { setBackend } from '../../ipc/current';
+import { app } from '../../state/app.svelte';
+import FirstStart from './FirstStart.svelte';
+
+async function open(state: string) {
+  const { backend } = fakeBackend({ state });
+  setBackend(backend);
+  await app.load();
+  const onfinished = vi.fn();
+  render(FirstStart, { onfinished });
+  return { backend, onfinished, user: userEvent.setup() };
+}
+
+beforeEach(() => (app.imageLog = []));
+
+describe('the first-start check', () => {
+  it('goes on when no row fails, while the image is still prepared', async () => {
+    const { onfinished, user } = await open('first-start-ok');
+    await waitFor(() => expect(screen.getByTestId('continue')).toBeEnabled());
+    expect(app.image.state).toBe('preparing');
+    await user.click(screen.getByTestId('continue'));
+    await waitFor(() => expect(onfinished).toHaveBeenCalledOnce());
+  });
+
+  it('stays while a row fails, and runs only that row again', async () => {
+    const { backend, user } = await open('first-start');
+    await waitFor(() => expect(screen.getByTestId('check-disk')).toHaveAttribute('data-state', 'failed'));
+    expect(screen.getByTestId('continue')).toBeDisabled();
+    const run = vi.spyOn(backend, 'runCheck');
+    run.mockResolvedValue({ id: 'disk', state: 'ok', figure: '9 GB free', summary: 'Enough.', tried: [] });
+    await user.click(screen.getByRole('button', { name: 'Check again' }));
+    await waitFor(() => expect(screen.getByTestId('continue')).toBeEnabled());
+    expect(run.mock.calls).toEqual([['disk']]);
+  });
+
+  it('gives the exact next step, with a command to copy', async () => {
+    const { backend, user } = await open('first-start-no-permission');
+    const copy = vi.spyOn(backend, 'copyText');
+    expect(await screen.findByText('sudo usermod -aG docker mira')).toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: 'Copy the command' }));
+    expect(copy).toHaveBeenCalledWith('sudo usermod -aG docker mira');
+  });
+
+  it('shows what was tried behind a disclosure', async () => {
+    const { user } = await open('first-start-ok');
+    await user.click(await screen.findByRole('button', { name: 'What was tried' }));
+    expect(screen.getByText('Become root')).toBeInTheDocument();
+  });
+
+  it('a check that could not run is a failed row, not an empty one', async () => {
+    const { backend } = fakeBackend({ state: 'first-start-ok' });
+    vi.spyOn(backend, 'runCheck').mockRejectedValue({ code: 'internal', message: 'It broke.', fix: 'Try again.' });
+    setBackend(backend);
+    await app.load();
+    render(FirstStart, { onfinished: vi.fn() });
+    await waitFor(() => expect(screen.getAllByText('It broke. Try again.')).toHaveLength(3));
+  });
+});

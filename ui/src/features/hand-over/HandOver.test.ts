@@ -1,0 +1,78 @@
+import { render, screen, waitFor } from '@testing-library/svelte';
+import userEvent from '@testing-library/user-event';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { fakeBackend } from '../../ipc/fake';
+import { setBackend } from '../../ipc/current';
+import { app } from '../../state/app.svelte';
+import { router } from '../../state/router.svelte';
+import HandOver from './HandOver.svelte';
+
+let fake: ReturnType<typeof fakeBackend>;
+
+beforeEach(async () => {
+  fake = fakeBackend({ state: 'empty' });
+  setBackend(fake.backend);
+  await app.load();
+});
+
+async function open(project = '/home/mira/Projects/invoice-tools') {
+  router.handOver(project);
+  render(HandOver, { project });
+  return userEvent.setup();
+}
+
+describe('the hand-over sheet', () => {
+  it('shows what goes in and what stays out, and has Start focused', async () => {
+    await open();
+    const start = await screen.findByTestId('start');
+    await waitFor(() => expect(start).toBeEnabled());
+    await waitFor(() => expect(start).toHaveFocus());
+    expect(screen.getByText('samples')).toBeInTheDocument();
+    expect(screen.getByText('may hold passwords')).toBeInTheDocument();
+    expect(screen.getByText('never')).toBeInTheDocument();
+  });
+
+  it('moves a row over when its switch is moved, and back', async () => {
+    const user = await open();
+    await user.click(await screen.findByRole('switch', { name: 'Put in .venv' }));
+    expect(await screen.findByRole('switch', { name: 'Put in .venv', checked: true })).toBeInTheDocument();
+    await waitFor(() => expect(screen.getByText(/6,495 files will be copied/)).toBeInTheDocument());
+    await user.click(screen.getByRole('switch', { name: 'Put in .venv', checked: true }));
+    await waitFor(() => expect(screen.getByText(/281 files will be copied/)).toBeInTheDocument());
+  });
+
+  it('puts secrets in with placeholder values first', async () => {
+    const asked = vi.spyOn(fake.backend, 'preflight');
+    const user = await open();
+    await user.click(await screen.findByRole('switch', { name: 'Put in .env' }));
+    expect(asked.mock.lastCall?.[1].put_in).toEqual([{ path: { text: '.env' }, how: 'placeholders' }]);
+  });
+
+  it('makes the sandbox as it was asked and goes to it', async () => {
+    const create = vi.spyOn(fake.backend, 'createSandbox');
+    const user = await open();
+    await user.click(await screen.findByRole('radio', { name: /^Shell/ }));
+    await user.click(screen.getByRole('radio', { name: /^Offline/ }));
+    await user.click(screen.getByTestId('start'));
+    await waitFor(() => expect(router.route.screen).toBe('sandbox'));
+    expect(create.mock.lastCall?.[0]).toMatchObject({ agent: 'shell', network: 'offline', name: 'invoice-tools' });
+    expect(router.overlay).toBeNull();
+    expect(app.current?.name).toBe('invoice-tools');
+  });
+
+  it('says why a folder cannot be handed over, and offers no Start', async () => {
+    await open('/home/mira/missing');
+    expect(await screen.findByText('There is no folder at this place.')).toBeInTheDocument();
+    expect(screen.getByTestId('start')).toBeDisabled();
+  });
+
+  it('comes back to the choices after a cancel', async () => {
+    vi.spyOn(fake.backend, 'createSandbox').mockRejectedValue({ code: 'cancelled', message: 'Cancelled.' });
+    const user = await open();
+    const start = await screen.findByTestId('start');
+    await waitFor(() => expect(start).toBeEnabled());
+    await user.click(start);
+    await waitFor(() => expect(screen.getByTestId('start')).toBeEnabled());
+    expect(screen.queryByRole('alert')).not.toBeInTheDocument();
+  });
+});
