@@ -19,6 +19,7 @@ mod history;
 mod journal;
 mod look;
 mod plan;
+mod planner;
 mod recover;
 mod run;
 mod stage;

@@ -9,7 +9,8 @@ use sandbox_workspace::{
 use super::attributes::Attributes;
 use super::journal::{Apply, Begin, Journal, Record};
 use super::look::{look_at, same};
-use super::plan::{Both, Conflict, Plan, Reason, Skipped, above};
+use super::plan::{Both, Conflict, Plan, Reason, Skipped};
+use super::planner::above;
 use super::recover::{Rollback, roll_back};
 use super::stage::{Stages, remove_beside, write};
 use super::step::{Action, Inode, Like, Step, slot};

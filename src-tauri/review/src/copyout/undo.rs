@@ -11,7 +11,8 @@ use sandbox_workspace::{
 use super::attributes::Attributes;
 use super::history::{self, read};
 use super::look::look_at;
-use super::plan::{Both, Planner, Wish, is_dir};
+use super::plan::{Both, Wish};
+use super::planner::{Planner, is_dir};
 use super::run::{Report, execute};
 use super::step::{Action, Like, Step, slot};
 use super::{BaseMove, CopyOutError, CopyOutId};
