@@ -35,7 +35,8 @@ async function colour({ id, language, text }: HighlightRequest): Promise<Highlig
     lang: language,
     theme: 'roles',
     tokenizeMaxLineLength: 2000,
-    tokenizeTimeLimit: 200,
+    // For one line. The first ones also pay for the grammar's expressions.
+    tokenizeTimeLimit: 2000,
   });
   let start_ = 0;
   return {

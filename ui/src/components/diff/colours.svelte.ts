@@ -41,26 +41,33 @@ export class Colours {
       this.#asked.add(hunk.id);
       const now = hunk.lines.filter((line) => line.kind !== 'deleted');
       const before = hunk.lines.filter((line) => line.kind !== 'added');
-      void this.#ask(path, now);
-      if (before.some((line) => line.kind === 'deleted')) void this.#ask(path, before);
+      void this.#ask(path, textsOf(now));
+      if (before.some((line) => line.kind === 'deleted')) void this.#ask(path, textsOf(before));
     }
     const plain = same.filter((line) => !this.#tokens.has(line.text) && !this.#asked.has(`=${line.text}`));
     if (plain.length === 0) return;
     for (const line of plain) this.#asked.add(`=${line.text}`);
-    void this.#ask(path, plain);
+    void this.#ask(path, textsOf(plain));
   }
 
-  async #ask(path: string, lines: readonly DiffLine[]): Promise<void> {
+  /** Whole texts, each in its own context; for what is not a diff. */
+  whole(texts: readonly string[]): void {
+    this.#askedFor = this.#path();
+    for (const text of texts) void this.#ask(this.#askedFor, text.split('\n'));
+  }
+
+  async #ask(path: string, lines: readonly string[]): Promise<void> {
     if (lines.length === 0) return;
-    const tokens = await highlight(
-      path,
-      lines.map((line) => line.text),
-    );
+    const tokens = await highlight(path, lines);
     if (path !== this.#askedFor || tokens.length === 0) return;
     tokens.forEach((some, at) => {
-      const text = lines[at]?.text;
+      const text = lines[at];
       if (text !== undefined && some.length > 0) this.#tokens.set(text, some);
     });
     this.#version += 1;
   }
+}
+
+function textsOf(lines: readonly DiffLine[]): string[] {
+  return lines.map((line) => line.text);
 }

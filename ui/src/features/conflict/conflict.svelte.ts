@@ -1,7 +1,6 @@
 /** One conflict: its pieces, what was chosen so far, and how it is settled. */
 import type { ConflictView, Resolution, WirePath } from '../../ipc';
 import { Colours } from '../../components/diff/colours.svelte';
-import type { DiffLine } from '../../ipc';
 import { backend } from '../../ipc/current';
 import { newOperation } from '../../state/app.svelte';
 import { attempt } from '../../state/sandbox-actions';
@@ -49,7 +48,7 @@ export class Conflict {
       const view = await backend().conflict(this.sandbox, review.capture, this.path);
       this.choices = startChoices(view.pieces);
       this.view = view;
-      this.colours.want([], [], this.#lines(view));
+      this.colours.whole([view.yours, view.agents, view.base].filter((text) => text !== null));
       this.at = Math.max(0, (this.open[0]?.number ?? 1) - 1);
     } catch (cause) {
       this.failure = cause;
@@ -94,20 +93,5 @@ export class Conflict {
     const went = await attempt(() => backend().resolveConflict(this.sandbox, this.#capture, this.path, resolution));
     this.busy = false;
     return went;
-  }
-
-  #lines(view: ConflictView): DiffLine[] {
-    const texts = [view.yours, view.agents, view.base].flatMap((text) => (text ?? '').split('\n'));
-    if (texts.length > 6000) return [];
-    return [...new Set(texts)].map((text) => ({
-      kind: 'context',
-      old: null,
-      new: null,
-      text,
-      words: [],
-      accepted: true,
-      no_newline: false,
-      cut: null,
-    }));
   }
 }
