@@ -1,1 +1,3 @@
 //! Shared set-up of the tests: own home, data directory and labels per run.
+
+pub mod containers;

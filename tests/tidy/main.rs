@@ -1,1 +1,2 @@
-#[test] fn arrows() {}
+#[test]
+fn arrows() {}

@@ -7,7 +7,10 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
+use std::path::Path;
 use std::time::Duration;
+
+use rustix::io::Errno;
 
 /// A closed fence answers at once; an open one to a silent address does not answer at all.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -16,20 +19,11 @@ const CANARY: u64 = 4096;
 /// A question for the root's name servers: the smallest that every resolver answers.
 const DNS_QUESTION: [u8; 17] = [0x5a, 0x42, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1];
 
-/// `read PATH`, `write PATH TEXT`, or any number of `tcp:ADDRESS`, `udp:ADDRESS`, `name:HOST`, `links`.
+/// `canary FOLDER TEXT`, or any number of `tcp:ADDRESS`, `udp:ADDRESS`, `name:HOST`, `links`.
 pub fn run(args: &[String]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match args {
-        [verb, path] if verb == "read" => {
-            let mut content = Vec::new();
-            File::open(path)?.take(CANARY).read_to_end(&mut content)?;
-            out.write_all(&content)
-        }
-        [verb, path, text] if verb == "write" => {
-            let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        }
+        [verb, folder, text] if verb == "canary" => canary(Path::new(folder), text, &mut out),
         targets => {
             for target in targets {
                 let (outcome, detail) = attempt(target);
@@ -41,6 +35,21 @@ pub fn run(args: &[String]) -> io::Result<()> {
             out.flush()
         }
     }
+}
+
+/// Prints what the app put into the folder, and puts something there for the app.
+fn canary(folder: &Path, text: &str, out: &mut impl Write) -> io::Result<()> {
+    let mut content = Vec::new();
+    File::open(folder.join("from-app"))?
+        .take(CANARY)
+        .read_to_end(&mut content)?;
+    out.write_all(&content)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(folder.join("from-sandbox"))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 fn attempt(target: &str) -> (&'static str, String) {
@@ -118,6 +127,8 @@ fn outcome(result: io::Result<String>) -> (&'static str, String) {
                 Kind::ConnectionRefused | Kind::ConnectionReset => "refused",
                 Kind::TimedOut | Kind::WouldBlock => "silent",
                 Kind::PermissionDenied => "forbidden",
+                // A kernel without IPv6.
+                _ if error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error()) => "no-way",
                 _ => "unknown",
             };
             (kind, error.to_string())
@@ -144,6 +155,19 @@ mod tests {
         for bad in ["", "tcp:nowhere", "udp:1.2.3.4", "icmp:1.2.3.4", "linkss"] {
             assert_eq!(attempt(bad).0, "unknown", "{bad}");
         }
+    }
+
+    #[test]
+    fn a_canary_is_read_and_answered_once() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        std::fs::write(folder.path().join("from-app"), "hello").expect("writes");
+        let mut out = Vec::new();
+        canary(folder.path(), "back", &mut out).expect("reads and writes");
+        assert_eq!(out, b"hello");
+        let back = std::fs::read(folder.path().join("from-sandbox")).expect("is there");
+        assert_eq!(back, b"back");
+        let again = canary(folder.path(), "other", &mut Vec::new());
+        assert!(again.is_err(), "what is there is never written over");
     }
 
     #[test]

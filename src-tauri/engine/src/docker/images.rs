@@ -1,0 +1,422 @@
+//! Images: the environment, the personal layer, the guest's own.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use bollard::models::{ContainerCreateBody, ImageInspect};
+use bollard::query_parameters::{
+    BuildImageOptionsBuilder, CreateContainerOptions, CreateImageOptionsBuilder,
+    DownloadFromContainerOptionsBuilder, ListImagesOptionsBuilder, RemoveContainerOptionsBuilder,
+    TagImageOptionsBuilder,
+};
+use futures_util::StreamExt;
+use sandbox_workspace::Cancel;
+
+use super::error::{DockerError, Problem};
+use super::{Docker, labels};
+use crate::event::ImageProgress;
+use crate::image::{self, Layer};
+
+/// Told how a build goes.
+pub type Listener<'a> = &'a (dyn Fn(ImageProgress) + Send + Sync);
+
+/// An image that a sandbox can be made from.
+#[derive(Debug, Clone)]
+pub struct Personal {
+    /// Its id.
+    pub id: String,
+    /// Names of the environment variables that the image below sets.
+    pub env: Vec<String>,
+    /// Folders that the image below declares as volumes.
+    pub volumes: Vec<String>,
+}
+
+impl Docker {
+    /// The image of that name or id, if it is there.
+    pub async fn image(&self, reference: &str) -> Result<Option<ImageInspect>, DockerError> {
+        match self
+            .ask("look at an image", self.client.inspect_image(reference))
+            .await
+        {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tags of all local images that a person could choose: not our own parts.
+    pub async fn image_names(&self) -> Result<Vec<String>, DockerError> {
+        let options = ListImagesOptionsBuilder::default().build();
+        let list = self
+            .ask("list the images", self.client.list_images(Some(options)))
+            .await?;
+        let mut names: Vec<String> = list
+            .into_iter()
+            .flat_map(|i| i.repo_tags)
+            .filter(|tag| !tag.starts_with("agent-sandbox/") && !tag.contains("<none>"))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Size in bytes of all images of ours together, shared layers counted once by the largest.
+    pub async fn own_image_bytes(&self) -> Result<u64, DockerError> {
+        let options = ListImagesOptionsBuilder::default().build();
+        let list = self
+            .ask("list the images", self.client.list_images(Some(options)))
+            .await?;
+        let largest = list
+            .into_iter()
+            .filter(|i| i.repo_tags.iter().any(|t| t.starts_with("agent-sandbox/")))
+            .filter_map(|i| u64::try_from(i.size).ok())
+            .max();
+        Ok(largest.unwrap_or(0))
+    }
+
+    /// The environment's tag if it is built already.
+    pub async fn environment(
+        &self,
+        certificates: &[u8],
+    ) -> Result<Option<ImageInspect>, DockerError> {
+        let Some(base) = self.image(image::BASE).await? else {
+            return Ok(None);
+        };
+        let tag = image::environment_tag(&base.id.unwrap_or_default(), certificates);
+        self.image(&tag).await
+    }
+
+    /// Builds the environment if it is not there; gives its id.
+    pub async fn ensure_environment(
+        &self,
+        certificates: &[u8],
+        cancel: &Cancel,
+        listener: Listener<'_>,
+    ) -> Result<String, DockerError> {
+        if let Some(found) = self.environment(certificates).await? {
+            return Ok(found.id.unwrap_or_default());
+        }
+        let base = self.ensure_base(cancel, listener).await?;
+        let tag = image::environment_tag(&base, certificates);
+        let context = image::environment_context(certificates).map_err(tar_failed)?;
+        self.build(&tag, context, cancel, listener).await
+    }
+
+    async fn ensure_base(
+        &self,
+        cancel: &Cancel,
+        listener: Listener<'_>,
+    ) -> Result<String, DockerError> {
+        if let Some(found) = self.image(image::BASE).await? {
+            return Ok(found.id.unwrap_or_default());
+        }
+        let (name, tag) = image::BASE_PULL;
+        tell(listener, "Fetching the base system", None, None);
+        let options = CreateImageOptionsBuilder::default()
+            .from_image(name)
+            .tag(tag)
+            .build();
+        let mut stream = self.client.create_image(Some(options), None, None);
+        loop {
+            let next = self
+                .next("fetch the base system", cancel, stream.next())
+                .await?;
+            let Some(message) = next else { break };
+            let message = message.map_err(|error| {
+                base_missing(&DockerError::from_bollard("fetch the base system", error))
+            })?;
+            if let Some(status) = message.status {
+                tell(listener, "Fetching the base system", None, Some(status));
+            }
+        }
+        let (repo, base_tag) = image::BASE
+            .split_once(':')
+            .unwrap_or((image::BASE, "latest"));
+        let options = TagImageOptionsBuilder::default()
+            .repo(repo)
+            .tag(base_tag)
+            .build();
+        let pulled = format!("{name}:{tag}");
+        let call = self.client.tag_image(&pulled, Some(options));
+        self.change("name the base system", call).await?;
+        let found = self.image(image::BASE).await?;
+        found.and_then(|i| i.id).ok_or_else(|| {
+            base_missing(&DockerError::new(
+                Problem::Missing,
+                "it is not there after fetching",
+            ))
+        })
+    }
+
+    /// Our thin layer on an image: user, home, certificates, guest. Runs nothing of the image.
+    pub async fn ensure_personal(
+        &self,
+        below: &str,
+        uid: u32,
+        gid: u32,
+        certificates: &[u8],
+        guest: &[u8],
+    ) -> Result<Personal, DockerError> {
+        let found = self.image(below).await?.ok_or_else(|| {
+            DockerError::new(
+                Problem::Missing,
+                format!("there is no image {below} on this computer; fetch it first, for instance with docker pull"),
+            )
+        })?;
+        let id = found.id.clone().unwrap_or_default();
+        let config = found.config.clone().unwrap_or_default();
+        if config
+            .on_build
+            .as_ref()
+            .is_some_and(|triggers| !triggers.is_empty())
+        {
+            return Err(DockerError::new(
+                Problem::Unsupported,
+                format!(
+                    "the image {below} asks to run commands while it is built upon (ONBUILD); it is refused"
+                ),
+            ));
+        }
+        let layer = Layer {
+            image: &id,
+            uid,
+            gid,
+            certificates,
+            guest,
+        };
+        let tag = layer.tag();
+        let own = match self.image(&tag).await? {
+            Some(own) => own.id.unwrap_or_default(),
+            None => {
+                let (passwd, group) = self.accounts(&id).await?;
+                let context = layer.context(&passwd, &group).map_err(tar_failed)?;
+                self.build(&tag, context, &Cancel::default(), &|_| {})
+                    .await?
+            }
+        };
+        let volumes = config.volumes.unwrap_or_default();
+        image::volumes::check(below, &volumes)?;
+        let env = config.env.unwrap_or_default();
+        Ok(Personal {
+            id: own,
+            env: env
+                .iter()
+                .filter_map(|e| e.split('=').next())
+                .map(str::to_owned)
+                .collect(),
+            volumes,
+        })
+    }
+
+    /// An image with the guest and nothing else; gives its tag.
+    pub async fn ensure_guest_image(&self, guest: &[u8]) -> Result<String, DockerError> {
+        let key = image::key(&[guest]);
+        let tag = format!("agent-sandbox/guest:{key}");
+        if self.image(&tag).await?.is_some() {
+            return Ok(tag);
+        }
+        let context = image::guest_only(guest).map_err(tar_failed)?;
+        self.build(&tag, context, &Cancel::default(), &|_| {})
+            .await?;
+        Ok(tag)
+    }
+
+    /// `/etc/passwd` and `/etc/group` of an image, from a container that is never started.
+    async fn accounts(&self, image: &str) -> Result<(Vec<u8>, Vec<u8>), DockerError> {
+        let body = ContainerCreateBody {
+            image: Some(image.to_owned()),
+            entrypoint: Some(vec!["/never-started".to_owned()]),
+            cmd: Some(Vec::new()),
+            labels: Some(labels::shared("probe")),
+            network_disabled: Some(true),
+            ..Default::default()
+        };
+        let call = self
+            .client
+            .create_container(None::<CreateContainerOptions>, body);
+        let made = self.change("look into the image", call).await?;
+        let passwd = self.read_file(&made.id, "/etc/passwd").await;
+        let group = self.read_file(&made.id, "/etc/group").await;
+        let options = RemoveContainerOptionsBuilder::default()
+            .force(true)
+            .v(true)
+            .build();
+        let call = self.client.remove_container(&made.id, Some(options));
+        self.change("put the look into the image away", call)
+            .await?;
+        Ok((passwd?, group?))
+    }
+
+    /// A small file of a container that never ran; empty where there is none.
+    async fn read_file(&self, container: &str, path: &str) -> Result<Vec<u8>, DockerError> {
+        let options = DownloadFromContainerOptionsBuilder::default()
+            .path(path)
+            .build();
+        let mut stream = self
+            .client
+            .download_from_container(container, Some(options));
+        let mut archive = Vec::new();
+        while let Some(piece) = self
+            .next(
+                "read the image's accounts",
+                &Cancel::default(),
+                stream.next(),
+            )
+            .await?
+        {
+            match piece {
+                Ok(bytes) if archive.len() < 1024 * 1024 => archive.extend_from_slice(&bytes),
+                Ok(_) => break,
+                // An image without accounts is fine; a failure must not become one.
+                Err(error) => {
+                    let error = DockerError::from_bollard("read the image's accounts", error);
+                    return if error.is_missing() {
+                        Ok(Vec::new())
+                    } else {
+                        Err(error)
+                    };
+                }
+            }
+        }
+        let mut content = Vec::new();
+        if let Ok(entries) = tar::Archive::new(archive.as_slice()).entries() {
+            for entry in entries.flatten() {
+                if entry.header().entry_type().is_file() {
+                    let _ = entry.take(256 * 1024).read_to_end(&mut content);
+                    break;
+                }
+            }
+        }
+        Ok(content)
+    }
+
+    async fn build(
+        &self,
+        tag: &str,
+        context: Vec<u8>,
+        cancel: &Cancel,
+        listener: Listener<'_>,
+    ) -> Result<String, DockerError> {
+        let labels = HashMap::from([(labels::ROLE, "image"), (labels::SCHEMA, "1")]);
+        let options = BuildImageOptionsBuilder::default()
+            .dockerfile("Dockerfile")
+            .t(tag)
+            .rm(true)
+            .forcerm(true)
+            .labels(&labels)
+            .build();
+        let body = bollard::body_full(context.into());
+        let mut stream = std::pin::pin!(self.client.build_image(options, None, Some(body)));
+        let mut phase = "Building".to_owned();
+        let mut fraction = None;
+        let mut last_line = String::new();
+        while let Some(message) = self.next("build the image", cancel, stream.next()).await? {
+            let message = message.map_err(|e| DockerError::from_bollard("build the image", e))?;
+            if let Some(detail) = message.error_detail {
+                let why = detail.message.unwrap_or_default();
+                return Err(DockerError::new(
+                    Problem::Failed,
+                    format!(
+                        "the image could not be built: {} (last: {last_line})",
+                        why.trim()
+                    ),
+                ));
+            }
+            for line in message
+                .stream
+                .unwrap_or_default()
+                .lines()
+                .filter(|l| !l.trim().is_empty())
+            {
+                if let Some((done, total)) = step(line) {
+                    phase = format!("Step {done} of {total}");
+                    fraction = Some(f64::from(done - 1) / f64::from(total));
+                }
+                last_line = line.chars().take(300).collect();
+                tell(listener, &phase, fraction, Some(last_line.clone()));
+            }
+        }
+        let found = self.image(tag).await?;
+        found.and_then(|i| i.id).ok_or_else(|| {
+            DockerError::new(
+                Problem::Failed,
+                format!("the image is not there after building (last: {last_line})"),
+            )
+        })
+    }
+
+    /// The next message of a long stream, within its deadline, unless cancelled.
+    async fn next<T>(
+        &self,
+        what: &'static str,
+        cancel: &Cancel,
+        message: impl Future<Output = Option<T>>,
+    ) -> Result<Option<T>, DockerError> {
+        let mut message = std::pin::pin!(message);
+        let start = std::time::Instant::now();
+        loop {
+            if cancel.is_cancelled() {
+                return Err(DockerError::new(Problem::Failed, "cancelled"));
+            }
+            if start.elapsed() > self.deadlines.stream {
+                return Err(DockerError::new(
+                    Problem::TimedOut,
+                    format!(
+                        "the container engine said nothing for {} s while it should {what}",
+                        self.deadlines.stream.as_secs()
+                    ),
+                ));
+            }
+            let slice = std::time::Duration::from_millis(200);
+            if let Ok(next) = tokio::time::timeout(slice, message.as_mut()).await {
+                return Ok(next);
+            }
+        }
+    }
+}
+
+/// `Step 3/7 : RUN …` of the engine's builder.
+fn step(line: &str) -> Option<(u32, u32)> {
+    let (done, total) = line
+        .strip_prefix("Step ")?
+        .split_once(" : ")?
+        .0
+        .split_once('/')?;
+    let (done, total): (u32, u32) = (done.parse().ok()?, total.parse().ok()?);
+    (1..=total).contains(&done).then_some((done, total))
+}
+
+fn tell(listener: Listener<'_>, phase: &str, fraction: Option<f64>, line: Option<String>) {
+    listener(ImageProgress {
+        phase: phase.to_owned(),
+        fraction,
+        line,
+    });
+}
+
+fn tar_failed(error: std::io::Error) -> DockerError {
+    DockerError::new(
+        Problem::Failed,
+        format!("could not pack the image's parts: {error}"),
+    )
+}
+
+fn base_missing(why: &DockerError) -> DockerError {
+    DockerError::new(
+        Problem::Missing,
+        format!(
+            "the base system is not on this computer and could not be fetched ({why}); connect to the internet and try again, or, from the source code, run `cargo xtask run`, which makes it from Debian's packages"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::step;
+
+    #[test]
+    fn steps_are_read_and_nothing_else_is() {
+        assert_eq!(step("Step 3/7 : RUN x"), Some((3, 7)));
+        assert_eq!(step("Step 0/7 : RUN x"), None);
+        assert_eq!(step(" ---> abc"), None);
+    }
+}

@@ -1,0 +1,135 @@
+//! What an engine is and can do.
+
+use std::collections::BTreeSet;
+
+use bollard::models::{SystemInfo, SystemVersion};
+
+use super::endpoint::Endpoint;
+
+/// Facts about the engine that decisions rest on.
+#[derive(Debug, Clone)]
+pub struct EngineInfo {
+    /// `Docker`, `Podman`, `Docker Desktop`…
+    pub product: String,
+    /// Its version.
+    pub version: String,
+    /// Container user 0 is the user of the engine.
+    pub rootless: bool,
+    /// The daemon maps users to others.
+    pub userns_remap: bool,
+    /// AppArmor is there.
+    pub apparmor: bool,
+    /// Runs in a virtual machine: any container user may write a shared folder.
+    pub desktop: bool,
+    /// Names of the runtimes that can be asked for.
+    pub runtimes: BTreeSet<String>,
+    /// Cores.
+    pub cpus: u32,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// `x86_64`, `aarch64`.
+    pub arch: String,
+    /// Known weaknesses of these versions: warned about, never refused.
+    pub warnings: Vec<String>,
+}
+
+impl EngineInfo {
+    pub(crate) fn new(version: &SystemVersion, system: &SystemInfo, endpoint: &Endpoint) -> Self {
+        let options = system.security_options.clone().unwrap_or_default();
+        let has = |name: &str| options.iter().any(|o| o.contains(&format!("name={name}")));
+        let os = system.operating_system.clone().unwrap_or_default();
+        let components = version.components.clone().unwrap_or_default();
+        let podman = components.iter().any(|c| c.name.contains("Podman"));
+        let product = if podman {
+            "Podman"
+        } else if os.contains("Docker Desktop") {
+            "Docker Desktop"
+        } else {
+            "Docker"
+        };
+        let number = version.version.clone().unwrap_or_default();
+        let engine = number
+            .split(['+', '-', '~'])
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let runc = components
+            .iter()
+            .find(|c| c.name == "runc")
+            .map(|c| c.version.clone())
+            .unwrap_or_default();
+        Self {
+            product: product.to_owned(),
+            rootless: has("rootless"),
+            userns_remap: has("userns"),
+            apparmor: has("apparmor"),
+            desktop: os.contains("Docker Desktop")
+                || ["colima", "orbstack", ".rd/", "podman/machine"]
+                    .iter()
+                    .any(|part| endpoint.socket.to_string_lossy().contains(part)),
+            runtimes: system
+                .runtimes
+                .clone()
+                .unwrap_or_default()
+                .into_keys()
+                .collect(),
+            cpus: system
+                .ncpu
+                .and_then(|n| u32::try_from(n).ok())
+                .unwrap_or(1)
+                .max(1),
+            memory: system
+                .mem_total
+                .and_then(|n| u64::try_from(n).ok())
+                .unwrap_or(0),
+            arch: system.architecture.clone().unwrap_or_default(),
+            warnings: if podman {
+                Vec::new()
+            } else {
+                warnings(&engine, &runc)
+            },
+            version: engine,
+        }
+    }
+}
+
+/// Known escapes of old versions (SECURITY §2.1, engine check).
+fn warnings(engine: &str, runc: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let parts = |text: &str| -> Vec<u32> {
+        text.split(['.', '-', '+', '~'])
+            .map_while(|p| p.parse().ok())
+            .collect()
+    };
+    let runc_parts = parts(runc);
+    let weak =
+        runc_parts < vec![1, 2, 8] || (runc_parts >= vec![1, 3] && runc_parts < vec![1, 3, 3]);
+    if !runc_parts.is_empty() && weak {
+        found.push(format!(
+            "runc {runc} has known weaknesses (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881); update Docker when you can"
+        ));
+    }
+    let engine_parts = parts(engine);
+    if !engine_parts.is_empty() && engine_parts < vec![29, 7] {
+        found.push(format!(
+            "Docker Engine {engine} is older than 29.7; update it when you can"
+        ));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_versions_are_named_and_new_ones_are_not() {
+        assert_eq!(warnings("20.10.24", "1.1.5").len(), 2);
+        assert_eq!(
+            warnings("29.7.0", "1.3.2").len(),
+            1,
+            "1.3 was mended later than 1.2"
+        );
+        assert_eq!(warnings("29.7.0", "1.3.3"), Vec::<String>::new());
+    }
+}

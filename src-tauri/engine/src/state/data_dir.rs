@@ -1,0 +1,240 @@
+//! The data directory: one folder, 0700, that holds everything the app keeps.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::lock::{self, Held};
+use crate::{Error, Result, SandboxId, ids};
+
+/// The layout's version. A newer one on disk is refused.
+pub const FORMAT: u32 = 1;
+
+/// An opened data directory; holds the shared lock for as long as it lives.
+#[derive(Debug)]
+pub struct DataDir {
+    root: PathBuf,
+    instance: String,
+    _shared: Held,
+}
+
+impl DataDir {
+    /// Opens or makes it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] for a newer format or a folder of somebody else's, [`Error::Io`].
+    pub fn open(root: &Path) -> Result<Self> {
+        make_private(root)?;
+        let root = fs::canonicalize(root).map_err(|e| Error::io("open", root, e))?;
+        let shared = lock::shared(&root.join("lock"))?;
+        check_format(&root)?;
+        for folder in ["sandboxes", "store"] {
+            make_private(&root.join(folder))?;
+        }
+        let instance = instance(&root)?;
+        Ok(Self {
+            root,
+            instance,
+            _shared: shared,
+        })
+    }
+
+    /// Its path, without links.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Names this data directory in container labels: what carries another one is never touched.
+    pub fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// The content-addressed store, shared by all sandboxes.
+    pub fn store(&self) -> PathBuf {
+        self.root.join("store")
+    }
+
+    /// The folder of all sandboxes.
+    pub fn sandboxes(&self) -> PathBuf {
+        self.root.join("sandboxes")
+    }
+
+    /// The folders of one sandbox.
+    pub fn sandbox(&self, id: &SandboxId) -> SandboxDir {
+        SandboxDir(self.sandboxes().join(id.as_str()))
+    }
+
+    /// Ids of all sandbox folders, in no order. Names that are not ids are not ours and are left alone.
+    pub fn ids(&self) -> Result<Vec<SandboxId>> {
+        let folder = self.sandboxes();
+        let read = fs::read_dir(&folder).map_err(|e| Error::io("list", &folder, e))?;
+        let mut ids = Vec::new();
+        for entry in read {
+            let entry = entry.map_err(|e| Error::io("list", &folder, e))?;
+            if let Some(id) = entry
+                .file_name()
+                .into_string()
+                .ok()
+                .and_then(|name| SandboxId::try_from(name).ok())
+            {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+}
+
+/// Where the parts of one sandbox lie.
+#[derive(Debug, Clone)]
+pub struct SandboxDir(PathBuf);
+
+#[allow(missing_docs)]
+impl SandboxDir {
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+    pub fn record(&self) -> PathBuf {
+        self.0.join("sandbox.json")
+    }
+    pub fn lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+    /// There while `create` has not finished.
+    pub fn creating(&self) -> PathBuf {
+        self.0.join("creating")
+    }
+    pub fn workspace(&self) -> PathBuf {
+        self.0.join("workspace")
+    }
+    pub fn snapshots(&self) -> PathBuf {
+        self.0.join("snapshots")
+    }
+    pub fn captures(&self) -> PathBuf {
+        self.0.join("captures")
+    }
+    pub fn copy_outs(&self) -> PathBuf {
+        self.0.join("copyouts")
+    }
+    pub fn trash(&self) -> PathBuf {
+        self.0.join("trash")
+    }
+    pub fn index(&self) -> PathBuf {
+        self.0.join("index")
+    }
+    pub fn restore_journal(&self) -> PathBuf {
+        self.0.join("restore")
+    }
+    pub fn activity(&self) -> PathBuf {
+        self.0.join("activity.jsonl")
+    }
+    /// Who paused the container, written before the pause.
+    pub fn pause(&self) -> PathBuf {
+        self.0.join("pause.json")
+    }
+
+    /// Makes the folder and its parts, all 0700.
+    pub fn make(&self) -> Result<()> {
+        for folder in [
+            self.0.clone(),
+            self.snapshots(),
+            self.captures(),
+            self.copy_outs(),
+            self.trash(),
+        ] {
+            make_private(&folder)?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes a folder that only its owner can enter, with its parents.
+pub fn make_private(path: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|e| Error::io("make the folder", path, e))?;
+    let found = fs::metadata(path).map_err(|e| Error::io("read", path, e))?;
+    if found.permissions().mode() & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+            .map_err(|e| Error::io("protect", path, e))?;
+    }
+    Ok(())
+}
+
+fn check_format(root: &Path) -> Result<()> {
+    let path = root.join("format");
+    match fs::read_to_string(&path) {
+        Ok(text) => match text.trim().parse::<u32>() {
+            Ok(found) if found <= FORMAT => Ok(()),
+            Ok(found) => Err(Error::Damaged {
+                path,
+                reason: format!(
+                    "it was written by a newer Agent Sandbox (format {found}, this one knows {FORMAT}); use the newer one"
+                ),
+            }),
+            Err(_) => Err(Error::Damaged {
+                path,
+                reason: "it does not hold a format number".to_owned(),
+            }),
+        },
+        Err(source) if source.kind() == io::ErrorKind::NotFound => {
+            fs::write(&path, format!("{FORMAT}\n")).map_err(|e| Error::io("write", &path, e))
+        }
+        Err(source) => Err(Error::io("read", &path, source)),
+    }
+}
+
+fn instance(root: &Path) -> Result<String> {
+    let path = root.join("instance");
+    // Two first starts at once must agree on one name.
+    let lock_path = root.join("instance.lock");
+    let _held = loop {
+        match lock::try_exclusive(&lock_path)? {
+            Some(held) => break held,
+            None => std::thread::sleep(std::time::Duration::from_millis(5)),
+        }
+    };
+    match fs::read_to_string(&path) {
+        Ok(text) if text.trim().len() == 32 => return Ok(text.trim().to_owned()),
+        Ok(_) => {}
+        Err(source) if source.kind() == io::ErrorKind::NotFound => {}
+        Err(source) => return Err(Error::io("read", &path, source)),
+    }
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).map_err(|source| Error::Internal {
+        message: format!("no random numbers from the system: {source}"),
+    })?;
+    let name = ids::hex(&bytes);
+    fs::write(&path, format!("{name}\n")).map_err(|e| Error::io("write", &path, e))?;
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_format_is_refused_and_nothing_is_made() {
+        let temp = tempfile::tempdir().expect("temp dir");
+        fs::write(temp.path().join("format"), "2\n").expect("writes");
+        let error = DataDir::open(temp.path()).expect_err("must refuse");
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert!(
+            !temp.path().join("sandboxes").exists(),
+            "made before the check"
+        );
+    }
+
+    #[test]
+    fn it_is_private_and_keeps_its_name() {
+        let temp = tempfile::tempdir().expect("temp dir");
+        let root = temp.path().join("deep/data");
+        let first = DataDir::open(&root).expect("opens").instance().to_owned();
+        let again = DataDir::open(&root).expect("opens again");
+        assert_eq!(first, again.instance());
+        let mode = fs::metadata(&root).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}

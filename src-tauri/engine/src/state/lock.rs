@@ -1,0 +1,60 @@
+//! Locks between processes: a shared one on the data directory, an exclusive one per sandbox and operation.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::{Error, Result};
+
+/// How long an operation waits for another one on the same sandbox before it says so.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Held until dropped, or until the process ends in whatever way.
+#[derive(Debug)]
+pub struct Held(#[allow(dead_code)] File);
+
+fn open(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|source| Error::io("open the lock", path, source))
+}
+
+/// Shared with every other process of ours.
+pub fn shared(path: &Path) -> Result<Held> {
+    let file = open(path)?;
+    file.lock_shared()
+        .map_err(|source| Error::io("lock", path, source))?;
+    Ok(Held(file))
+}
+
+/// Exclusive, at once or not at all: `None` means that somebody alive holds it.
+pub fn try_exclusive(path: &Path) -> Result<Option<Held>> {
+    let file = open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Held(file))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(Error::io("lock", path, source)),
+    }
+}
+
+/// Exclusive; waits up to [`PATIENCE`]. `busy` is the error's subject.
+pub async fn exclusive(path: &Path, busy: &str) -> Result<Held> {
+    let start = Instant::now();
+    loop {
+        if let Some(held) = try_exclusive(path)? {
+            return Ok(held);
+        }
+        if start.elapsed() > PATIENCE {
+            return Err(Error::Busy {
+                sandbox: busy.to_owned(),
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}

@@ -1,0 +1,172 @@
+//! What is written down about one sandbox, in `sandbox.json`.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::data_dir::SandboxDir;
+use super::json_file;
+use crate::{Error, Result, SandboxId};
+use sandbox_workspace::WorkspacePath;
+
+/// The record's version.
+pub const SCHEMA: u32 = 1;
+
+/// What the sandbox may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkMode {
+    /// Nothing: no interface but loopback.
+    #[default]
+    Offline,
+    /// Hosts on a list; others are asked about.
+    Approved,
+    /// Any public host.
+    Open,
+}
+
+/// What the sandbox may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Cores, in thousandths.
+    pub cpu_millis: u32,
+    /// Bytes, no swap.
+    pub memory: u64,
+    /// Processes and threads together.
+    pub processes: u32,
+    /// The largest file, in bytes.
+    pub file_size: u64,
+}
+
+/// Who owns the workspace, and whom the container runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Owner {
+    pub uid: u32,
+    pub gid: u32,
+}
+
+/// The egress policy as it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct NetworkPolicy {
+    /// How wide.
+    pub mode: NetworkMode,
+    /// `HOST[:PORT]` or `*.suffix` rules.
+    #[serde(default)]
+    pub allow: Vec<String>,
+    /// Deny beats allow.
+    #[serde(default)]
+    pub block: Vec<String>,
+}
+
+/// One sandbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`SCHEMA`] of the writer.
+    pub schema: u32,
+    /// Its id; equals the folder's name.
+    pub id: SandboxId,
+    /// For people; unique among the sandboxes of one data directory.
+    pub name: String,
+    /// The user's own folder.
+    pub project: ProjectPath,
+    /// Milliseconds since 1970.
+    pub created: i64,
+    /// The recipe's id.
+    pub agent: String,
+    /// What to run, for the recipe `own`.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// What it may reach.
+    pub network: NetworkPolicy,
+    /// What it may use.
+    pub limits: Limits,
+    /// A chosen image; absent: our environment.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// Whom it runs as.
+    pub owner: Owner,
+    /// What hand-over leaves out.
+    pub rules: sandbox_workspace::rules::Rules,
+    /// Paths that hand-over itself rewrote: ours, never proposed.
+    #[serde(default)]
+    pub rewritten: Vec<WorkspacePath>,
+    /// The first snapshot.
+    pub baseline: String,
+    /// The base tree: per path, what workspace and project last had in common.
+    pub base: sandbox_workspace::store::TreeId,
+    /// Whether a container was ever made for it.
+    #[serde(default)]
+    pub container_made: bool,
+}
+
+impl Record {
+    /// Reads the record of a sandbox; `None` where there is none (yet).
+    pub fn load(dir: &SandboxDir) -> Result<Option<Self>> {
+        let path = dir.record();
+        let record: Option<Self> = json_file::read(&path)?;
+        match record {
+            Some(record) if record.schema > SCHEMA => Err(Error::Damaged {
+                path,
+                reason: format!(
+                    "it was written by a newer Agent Sandbox (schema {}, this one knows {SCHEMA})",
+                    record.schema
+                ),
+            }),
+            other => Ok(other),
+        }
+    }
+
+    /// Writes it.
+    pub fn save(&self, dir: &SandboxDir) -> Result<()> {
+        json_file::write(&dir.record(), self)
+    }
+}
+
+/// A path of the user's, kept byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectPath(PathBuf);
+
+impl ProjectPath {
+    /// Takes an absolute path.
+    pub fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// As a path.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+
+    /// As text; U+FFFD for what is not UTF-8.
+    pub fn to_lossy(&self) -> String {
+        self.0.to_string_lossy().into_owned()
+    }
+}
+
+/// On disk: a string where it is UTF-8, else an array of bytes.
+impl Serialize for ProjectPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.to_str() {
+            Some(text) => serializer.serialize_str(text),
+            None => serializer.collect_seq(self.0.as_os_str().as_bytes()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ProjectPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Raw {
+            Text(String),
+            Bytes(Vec<u8>),
+        }
+        Ok(Self(match Raw::deserialize(deserializer)? {
+            Raw::Text(text) => text.into(),
+            Raw::Bytes(bytes) => OsString::from_vec(bytes).into(),
+        }))
+    }
+}

@@ -1,0 +1,134 @@
+//! Commands: output apart, status, input, and the end that is the command's and not its children's.
+
+use std::time::{Duration, Instant};
+
+use sandbox_engine::docker::exec::Output;
+use support::containers::Run;
+use tokio::io::AsyncWriteExt;
+
+#[tokio::test]
+async fn output_errors_and_status_are_apart_and_exact() {
+    let run = Run::new().await;
+    let sandbox = run.sandbox().await;
+    let command = [
+        "bash",
+        "-c",
+        r"printf '\0\1\2\x01\0\0\0\0\0\0\xff\xfe'; echo oops >&2; exit 42",
+    ];
+    let running = run
+        .docker
+        .exec(&sandbox, command.map(str::to_owned).to_vec(), Vec::new())
+        .await
+        .expect("starts");
+    let (status, out, err) = running.collect(1024).await.expect("ends");
+    assert_eq!(status, 42);
+    assert_eq!(
+        out, b"\0\x01\x02\x01\0\0\0\0\0\0\xff\xfe",
+        "bytes that look like a frame's head stay as they are"
+    );
+    assert_eq!(err, b"oops\n");
+    assert_eq!(run.sh(&sandbox, "kill -9 $$").await.0, 137);
+    assert_eq!(run.sh(&sandbox, "exec /no/such/program").await.0, 127);
+}
+
+#[tokio::test]
+async fn input_is_passed_on_and_never_waited_for() {
+    let run = Run::new().await;
+    let sandbox = run.sandbox().await;
+    let mut running = run
+        .docker
+        .exec(&sandbox, vec!["cat".to_owned()], Vec::new())
+        .await
+        .expect("starts");
+    let mut input = running.input.take().expect("has input");
+    input.write_all(b"through\n").await.expect("writes");
+    input.shutdown().await.expect("ends");
+    drop(input);
+    let (status, out, _) = running.collect(1024).await.expect("ends");
+    assert_eq!((status, out.as_slice()), (0, b"through\n".as_slice()));
+
+    // The input stays open and nothing is ever written.
+    let mut running = run
+        .docker
+        .exec(&sandbox, vec!["true".to_owned()], Vec::new())
+        .await
+        .expect("starts");
+    let wait = async {
+        while running.next().await.expect("reads").is_some() {}
+        running.status().await.expect("ends")
+    };
+    let status = tokio::time::timeout(Duration::from_secs(10), wait).await;
+    assert_eq!(status.expect("open input does not hold the end back"), 0);
+}
+
+#[tokio::test]
+async fn a_command_ends_when_it_ends_and_its_children_live_on() {
+    let run = Run::new().await;
+    let sandbox = run.sandbox().await;
+    for (what, child) in [
+        ("silent", "sleep 300"),
+        ("flooding", "yes"),
+        ("dripping", "while :; do echo x; sleep 0.05; done"),
+    ] {
+        let started = Instant::now();
+        let (status, out, _) = run
+            .sh(&sandbox, &format!("({child}) & echo done; exit 7"))
+            .await;
+        assert_eq!(status, 7, "{what}");
+        assert!(out.contains("done"), "{what}");
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "{what}: {:?}",
+            started.elapsed()
+        );
+    }
+    assert!(
+        run.can(&sandbox, "grep -qs '^sleep' /proc/[0-9]*/cmdline")
+            .await,
+        "the child is alive"
+    );
+}
+
+#[tokio::test]
+async fn much_output_is_complete_and_never_held_in_memory() {
+    let run = Run::new().await;
+    let sandbox = run.sandbox().await;
+    let size = 64 * 1024 * 1024;
+    let command = ["head", "-c", &size.to_string(), "/dev/zero"]
+        .map(str::to_owned)
+        .to_vec();
+    let mut running = run
+        .docker
+        .exec(&sandbox, command, Vec::new())
+        .await
+        .expect("starts");
+    let (mut count, mut largest) = (0, 0);
+    while let Some(Output::Out(bytes) | Output::Err(bytes)) = running.next().await.expect("reads") {
+        count += bytes.len();
+        largest = largest.max(bytes.len());
+    }
+    assert_eq!(count, size, "nothing is lost");
+    assert!(largest <= 1024 * 1024, "in pieces: {largest}");
+    assert_eq!(running.status().await.expect("ends"), 0);
+}
+
+#[tokio::test]
+async fn a_container_that_is_killed_ends_its_commands() {
+    let run = Run::new().await;
+    let sandbox = run.sandbox().await;
+    let command = ["sleep", "300"].map(str::to_owned).to_vec();
+    let mut running = run
+        .docker
+        .exec(&sandbox, command, Vec::new())
+        .await
+        .expect("starts");
+    run.docker.kill(&sandbox).await.expect("kills");
+    let wait = async {
+        while let Ok(Some(_)) = running.next().await {}
+        running.status().await
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(15), wait)
+        .await
+        .expect("it does not hang");
+    assert_ne!(ended.ok(), Some(0), "never taken for success");
+}

@@ -1,0 +1,10 @@
+//! The engine's container part on a real engine: finding it, the contract, commands, the fence, events.
+#![allow(clippy::unwrap_used)]
+
+mod connect;
+mod contract;
+mod events;
+mod exec;
+mod fence;
+mod lifecycle;
+mod readings;

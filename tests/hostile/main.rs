@@ -1,0 +1,5 @@
+//! Hostile images and hostile agents, on a real engine.
+#![allow(clippy::unwrap_used)]
+
+mod agents;
+mod images;
