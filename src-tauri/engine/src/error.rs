@@ -3,6 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sandbox_review::ReviewError;
+use sandbox_review::copyout::CopyOutError;
+use sandbox_workspace::project::{HandOverError, ProjectError};
+use sandbox_workspace::snapshots::SnapshotsError;
+use sandbox_workspace::{FsError, RestoreError, RulesError, ScanError, StoreError};
+
+use crate::docker::{DockerError, Problem};
+
 /// The engine's results.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -92,6 +100,12 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// The user paused it.
+    #[error("the sandbox \u{201c}{name}\u{201d} is paused")]
+    Paused {
+        /// Its name.
+        name: String,
+    },
     /// Asked for, and not there yet.
     #[error("{message}")]
     NotSupported {
@@ -128,6 +142,24 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// A file operation in the workspace, the project or the app's own data failed.
+    #[error(transparent)]
+    Files(FsError),
+    /// The store of contents failed or is damaged.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The records of snapshots failed.
+    #[error(transparent)]
+    Snapshots(SnapshotsError),
+    /// A change could not be looked at.
+    #[error(transparent)]
+    Review(ReviewError),
+    /// The container engine could not do it, or is not there.
+    #[error(transparent)]
+    Engine(#[from] DockerError),
+    /// A copy-out, its undo or its recovery stopped; the project is as before unless it says otherwise.
+    #[error(transparent)]
+    CopyOut(CopyOutError),
     /// A mistake of ours.
     #[error("internal error: {message}")]
     Internal {
@@ -162,11 +194,27 @@ impl Error {
             Self::Busy { .. } => Code::Busy,
             Self::Cancelled => Code::Cancelled,
             Self::DiskFull { .. } => Code::DiskFull,
-            Self::NotRunning { .. } => Code::NotRunning,
+            Self::NotRunning { .. } | Self::Paused { .. } => Code::NotRunning,
             Self::NotSupported { .. } => Code::NotSupported,
             Self::FenceOpen { .. } => Code::FenceOpen,
             Self::Damaged { .. } => Code::DataDamaged,
-            Self::Incomplete { .. } | Self::Io { .. } => Code::Io,
+            Self::Incomplete { .. } | Self::Io { .. } | Self::Files(_) | Self::Review(_) => {
+                Code::Io
+            }
+            Self::Store(_) | Self::Snapshots(_) => Code::DataDamaged,
+            Self::Engine(error) => match error.problem {
+                Problem::NotInstalled => Code::EngineNotInstalled,
+                Problem::NotRunning => Code::EngineNotRunning,
+                Problem::NoPermission => Code::EngineNoPermission,
+                Problem::TooOld | Problem::Unsupported => Code::EngineUnsupported,
+                Problem::TimedOut => Code::EngineTimeout,
+                Problem::Missing => Code::ImageUnavailable,
+                Problem::Conflict | Problem::Failed => Code::EngineFailed,
+            },
+            Self::CopyOut(CopyOutError::Cancelled) => Code::Cancelled,
+            Self::CopyOut(CopyOutError::NoSpace { .. }) => Code::DiskFull,
+            Self::CopyOut(CopyOutError::Nothing(_)) => Code::NotFound,
+            Self::CopyOut(_) => Code::Io,
             Self::Internal { .. } => Code::Internal,
         }
     }
@@ -174,7 +222,10 @@ impl Error {
     /// What to do next, where there is something.
     pub fn fix(&self) -> Option<String> {
         match self {
-            Self::NotRunning { name } => Some(format!("Start it: agent-sandbox start {name}")),
+            Self::NotRunning { name } | Self::Paused { name } => {
+                Some(format!("Start it: agent-sandbox start {name}"))
+            }
+            Self::Engine(error) => Some(error.fix()),
             Self::NameTaken { .. } => Some("Choose another name.".to_owned()),
             Self::DiskFull { .. } => Some("Free some space, then try again.".to_owned()),
             Self::Busy { .. } => Some("Wait for it to finish, then try again.".to_owned()),
@@ -191,5 +242,103 @@ impl Error {
             | Self::Io { .. } => Some("Your own folder was not changed."),
             _ => None,
         }
+    }
+}
+
+impl From<FsError> for Error {
+    fn from(error: FsError) -> Self {
+        if error.is_full() {
+            return Self::DiskFull {
+                message: error.to_string(),
+            };
+        }
+        Self::Files(error)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        if error.is_full() {
+            return Self::DiskFull {
+                message: error.to_string(),
+            };
+        }
+        Self::Store(error)
+    }
+}
+
+impl From<SnapshotsError> for Error {
+    fn from(error: SnapshotsError) -> Self {
+        Self::Snapshots(error)
+    }
+}
+
+impl From<ProjectError> for Error {
+    fn from(error: ProjectError) -> Self {
+        let message = error.to_string();
+        match error {
+            ProjectError::TooLarge { .. } | ProjectError::TooMany { .. } => {
+                Self::DiskFull { message }
+            }
+            _ => Self::ProjectUnusable { message },
+        }
+    }
+}
+
+impl From<RulesError> for Error {
+    fn from(error: RulesError) -> Self {
+        Self::InvalidRequest {
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<HandOverError> for Error {
+    fn from(error: HandOverError) -> Self {
+        let message = error.to_string();
+        match error {
+            HandOverError::Cancelled => Self::Cancelled,
+            HandOverError::Rules(error) => error.into(),
+            HandOverError::Store(error) => error.into(),
+            error if error.is_full() => Self::DiskFull { message },
+            _ => Self::ProjectUnusable { message },
+        }
+    }
+}
+
+impl From<ScanError> for Error {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Cancelled => Self::Cancelled,
+            other => Self::Incomplete {
+                message: other.to_string(),
+            },
+        }
+    }
+}
+
+impl From<RestoreError> for Error {
+    fn from(error: RestoreError) -> Self {
+        let message = error.to_string();
+        match error {
+            RestoreError::Cancelled => Self::Cancelled,
+            error if error.is_full() => Self::DiskFull { message },
+            _ => Self::Incomplete { message },
+        }
+    }
+}
+
+impl From<ReviewError> for Error {
+    fn from(error: ReviewError) -> Self {
+        match error {
+            ReviewError::Cancelled => Self::Cancelled,
+            other => Self::Review(other),
+        }
+    }
+}
+
+impl From<CopyOutError> for Error {
+    fn from(error: CopyOutError) -> Self {
+        Self::CopyOut(error)
     }
 }

@@ -13,9 +13,11 @@ pub mod event;
 pub mod ids;
 pub mod image;
 pub mod operation;
+pub mod sandbox;
 pub mod state;
 pub mod terminal;
 
 pub use error::{Code, Error, Result};
 pub use ids::SandboxId;
 pub use operation::{Operation, Phase};
+pub use sandbox::{Config, Engine};

@@ -7,7 +7,7 @@ use bollard::models::{ContainerCreateBody, ImageInspect};
 use bollard::query_parameters::{
     BuildImageOptionsBuilder, CreateContainerOptions, CreateImageOptionsBuilder,
     DownloadFromContainerOptionsBuilder, ListImagesOptionsBuilder, RemoveContainerOptionsBuilder,
-    TagImageOptionsBuilder,
+    RemoveImageOptions, TagImageOptionsBuilder,
 };
 use futures_util::StreamExt;
 use sandbox_workspace::Cancel;
@@ -71,6 +71,42 @@ impl Docker {
             .filter_map(|i| u64::try_from(i.size).ok())
             .max();
         Ok(largest.unwrap_or(0))
+    }
+
+    /// Names of the images that this app made. The base is one of them only where it can be fetched again.
+    pub async fn own_images(&self) -> Result<Vec<String>, DockerError> {
+        let options = ListImagesOptionsBuilder::default().build();
+        let list = self
+            .ask("list the images", self.client.list_images(Some(options)))
+            .await?;
+        let mut names: Vec<String> = list
+            .into_iter()
+            .filter(|i| !i.repo_digests.is_empty() || !i.repo_tags.iter().any(|t| t == image::BASE))
+            .flat_map(|i| i.repo_tags)
+            .filter(|tag| tag.starts_with("agent-sandbox/"))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes one of our images by its name; one that a container uses stays.
+    ///
+    /// # Errors
+    /// A name that is not ours, or an image in use.
+    pub async fn remove_image(&self, name: &str) -> Result<(), DockerError> {
+        if !name.starts_with("agent-sandbox/") {
+            return Err(DockerError::new(
+                Problem::Conflict,
+                format!("{name} was not made by this app"),
+            ));
+        }
+        let call = self
+            .client
+            .remove_image(name, None::<RemoveImageOptions>, None);
+        match self.change("remove the image", call).await {
+            Err(error) if !error.is_missing() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// The environment's tag if it is built already.

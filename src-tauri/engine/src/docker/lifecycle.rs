@@ -111,6 +111,28 @@ impl Docker {
         }
     }
 
+    /// Waits until it does not run any more.
+    pub async fn wait_until_ended(&self, container: &str) -> Result<(), DockerError> {
+        let start = std::time::Instant::now();
+        loop {
+            let call = self
+                .client
+                .inspect_container(container, None::<InspectContainerOptions>);
+            match self.ask("look at the container", call).await {
+                Ok(found) if !state(&found).is_up() => return Ok(()),
+                Ok(_) if start.elapsed() > self.deadlines.change => {
+                    return Err(DockerError::new(
+                        Problem::TimedOut,
+                        "the container did not end when it was told to",
+                    ));
+                }
+                Ok(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+                Err(error) if error.is_missing() => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Freezes it.
     pub async fn pause(&self, container: &str) -> Result<(), DockerError> {
         self.change(

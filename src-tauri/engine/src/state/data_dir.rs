@@ -128,6 +128,10 @@ impl SandboxDir {
     pub fn activity(&self) -> PathBuf {
         self.0.join("activity.jsonl")
     }
+    /// What a reset is about to do, until it is done.
+    pub fn reset_intent(&self) -> PathBuf {
+        self.0.join("reset.json")
+    }
     /// Who paused the container, written before the pause.
     pub fn pause(&self) -> PathBuf {
         self.0.join("pause.json")

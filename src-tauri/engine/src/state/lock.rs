@@ -58,3 +58,11 @@ pub async fn exclusive(path: &Path, busy: &str) -> Result<Held> {
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
 }
+
+/// Exclusive, for the moment that a small file takes; waits without an end.
+pub fn wait(path: &Path) -> Result<Held> {
+    let file = open(path)?;
+    file.lock()
+        .map_err(|source| Error::io("lock", path, source))?;
+    Ok(Held(file))
+}

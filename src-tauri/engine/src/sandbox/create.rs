@@ -1,0 +1,383 @@
+//! Handing over a folder: the whole of it is one transaction.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use sandbox_workspace::project::{
+    HandOver, HandOverOptions, Preflight, check_project, hand_over, preflight,
+};
+use sandbox_workspace::snapshots::{NewSnapshot, SnapshotKind, Snapshots};
+use sandbox_workspace::{Dir, Rules};
+use tokio::task::block_in_place;
+
+use super::{Engine, Working, discard, up};
+use crate::event::Event;
+use crate::operation::{Operation, Phase};
+use crate::state::activity::ActivityKind;
+use crate::state::data_dir::SandboxDir;
+use crate::state::lock::{self, Held};
+use crate::state::record::{
+    Limits, NetworkMode, NetworkPolicy, Owner, ProjectPath, Record, SCHEMA,
+};
+use crate::{Error, Result, SandboxId};
+
+/// Owner of workspaces when the app runs as root and the project is root's too: nobody's id on the
+/// usual systems, and never the container's root.
+const UNPRIVILEGED: Owner = Owner {
+    uid: 10_001,
+    gid: 10_001,
+};
+/// Longest name, in characters.
+const NAME_MOST: usize = 80;
+
+/// Limits as far as they were chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LimitsWanted {
+    /// Cores, in thousandths.
+    pub cpu_millis: Option<u32>,
+    /// Bytes.
+    pub memory: Option<u64>,
+    /// Processes and threads together.
+    pub processes: Option<u32>,
+    /// Bytes of the largest file.
+    pub file_size: Option<u64>,
+}
+
+/// What to hand over, and how.
+#[derive(Debug, Clone)]
+pub struct NewSandbox {
+    /// The user's folder.
+    pub project: PathBuf,
+    /// Its name; absent: the folder's, made unique.
+    pub name: Option<String>,
+    /// The recipe's id.
+    pub agent: String,
+    /// What to run, for the recipe `own`.
+    pub command: Option<String>,
+    /// A local image instead of the environment image.
+    pub image: Option<String>,
+    /// What it may reach.
+    pub network: NetworkPolicy,
+    /// What it may use.
+    pub limits: LimitsWanted,
+    /// What stays out.
+    pub rules: Rules,
+    /// Whether it is started at once.
+    pub start: bool,
+}
+
+impl Engine {
+    /// What handing over a folder would take in. Changes nothing.
+    pub fn preflight(&self, project: &Path, rules: &Rules, op: &Operation) -> Result<Preflight> {
+        let config = self.config();
+        let (folder, _) = check_project(project, config.home.as_deref(), self.data().root())?;
+        let counted = preflight(&folder, rules, &op.phase(Phase::Counting), op.cancel())?;
+        counted.check_room(&Dir::open_root(self.data().root())?)?;
+        Ok(counted)
+    }
+
+    /// Limits of a new sandbox where nothing was chosen: half of the computer's cores and at least two,
+    /// 4 GiB (the temporary files count as memory), 1024 processes, files of up to 16 GiB.
+    pub fn default_limits(&self) -> Result<Limits> {
+        if let Some(limits) = self.settings()?.default_limits {
+            return Ok(limits);
+        }
+        let cores = available_parallelism().map_or(2, |n| n.get() as u32);
+        Ok(Limits {
+            cpu_millis: (cores / 2).max(2.min(cores)) * 1000,
+            memory: 4 << 30,
+            processes: 1024,
+            file_size: 16 << 30,
+        })
+    }
+
+    /// Makes a sandbox. Failed or cancelled, it leaves nothing.
+    ///
+    /// # Errors
+    /// [`Error::ProjectUnusable`], [`Error::NameTaken`], [`Error::DiskFull`], [`Error::NotSupported`] for a
+    /// network that is not offline, [`Error::Engine`] where it is to be started.
+    pub async fn create(&self, new: NewSandbox, op: &Operation) -> Result<SandboxId> {
+        refuse_network(new.network.mode)?;
+        let limits = self.limits(new.limits)?;
+        let config = self.config();
+        let (project, path) =
+            check_project(&new.project, config.home.as_deref(), self.data().root())?;
+        let (id, dir, lock, name) = self.reserve(new.name.as_deref(), &path)?;
+        let made = async {
+            let record =
+                block_in_place(|| self.fill(&id, &dir, name, &project, path, limits, &new, op))?;
+            let mut working = Working {
+                engine: self.clone(),
+                dir: dir.clone(),
+                record,
+                lock,
+            };
+            if new.start {
+                up::bring_up(&mut working, op).await?;
+            }
+            op.enter(Phase::Starting)?;
+            fs::remove_file(dir.creating()).map_err(|e| Error::io("finish", dir.creating(), e))?;
+            Ok(working)
+        };
+        match made.await {
+            Ok(working) => {
+                let project = working.record.project.to_lossy();
+                self.note(
+                    &id,
+                    ActivityKind::HandedOver,
+                    "Folder handed over",
+                    project,
+                    None,
+                );
+                self.events().send(Event::Sandbox(id.clone()));
+                Ok(id)
+            }
+            Err(error) => {
+                discard::discard(self, &id).await;
+                Err(error)
+            }
+        }
+    }
+
+    fn limits(&self, wanted: LimitsWanted) -> Result<Limits> {
+        let usual = self.default_limits()?;
+        let limits = Limits {
+            cpu_millis: wanted.cpu_millis.unwrap_or(usual.cpu_millis),
+            memory: wanted.memory.unwrap_or(usual.memory),
+            processes: wanted.processes.unwrap_or(usual.processes),
+            file_size: wanted.file_size.unwrap_or(usual.file_size),
+        };
+        let least = [
+            (u64::from(limits.cpu_millis), 100, "0.1 cores"),
+            (limits.memory, 256 << 20, "256 MB of memory"),
+            (u64::from(limits.processes), 32, "32 processes"),
+            (limits.file_size, 1 << 20, "files of 1 MB"),
+        ];
+        match least.iter().find(|(value, least, _)| value < least) {
+            Some((_, _, words)) => Err(Error::InvalidRequest {
+                message: format!("a sandbox needs at least {words}"),
+            }),
+            None => Ok(limits),
+        }
+    }
+
+    /// Chooses id and name and marks them as taken, so that two creates never get the same.
+    fn reserve(
+        &self,
+        wanted: Option<&str>,
+        project: &Path,
+    ) -> Result<(SandboxId, SandboxDir, Held, String)> {
+        let _names = lock::wait(&self.data().root().join("names.lock"))?;
+        let taken = self.names()?;
+        let name = match wanted {
+            Some(name) => {
+                check_name(name)?;
+                if taken.iter().any(|t| t == name) {
+                    return Err(Error::NameTaken {
+                        name: name.to_owned(),
+                    });
+                }
+                name.to_owned()
+            }
+            None => unique(&usual_name(project), &taken),
+        };
+        let id = SandboxId::random().map_err(|e| Error::Internal {
+            message: format!("no random numbers from the system: {e}"),
+        })?;
+        let dir = self.data().sandbox(&id);
+        dir.make()?;
+        let lock = lock::wait(&dir.lock())?;
+        fs::write(dir.creating(), &name).map_err(|e| Error::io("write", dir.creating(), e))?;
+        Ok((id, dir, lock, name))
+    }
+
+    /// Names of all sandboxes, also of those that are being made.
+    fn names(&self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for id in self.data().ids()? {
+            let dir = self.data().sandbox(&id);
+            match Record::load(&dir) {
+                Ok(Some(record)) => names.push(record.name),
+                _ => names.extend(fs::read_to_string(dir.creating()).ok()),
+            }
+        }
+        Ok(names)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn fill(
+        &self,
+        id: &SandboxId,
+        dir: &SandboxDir,
+        name: String,
+        project: &Dir,
+        path: PathBuf,
+        limits: Limits,
+        new: &NewSandbox,
+        op: &Operation,
+    ) -> Result<Record> {
+        op.enter(Phase::Counting)?;
+        let counted = preflight(project, &new.rules, &op.phase(Phase::Counting), op.cancel())?;
+        counted.check_room(&Dir::open_root(dir.root())?)?;
+        op.enter(Phase::Copying)?;
+        let process = self.config().process;
+        let owner = owner_of(process, &path)?;
+        let place = dir.workspace();
+        fs::create_dir(&place).map_err(|e| Error::io("make the folder", &place, e))?;
+        let workspace = Dir::open_root(&place)?;
+        let given = (owner != process).then_some((owner.uid, owner.gid));
+        let options = HandOverOptions {
+            rules: &new.rules,
+            owner: given,
+            totals: (counted.entries(), counted.bytes),
+            progress: &op.phase(Phase::Copying),
+            cancel: op.cancel(),
+        };
+        let handed = hand_over(project, &workspace, self.store(), &options)?;
+        if let Some((uid, gid)) = given {
+            workspace.chown_self(uid, gid)?;
+        }
+        op.enter(Phase::Baseline)?;
+        let baseline = self.baseline(dir, &handed)?;
+        handed
+            .index
+            .save(&dir.index())
+            .map_err(|e| Error::io("write", dir.index(), e))?;
+        let record = Record {
+            schema: SCHEMA,
+            id: id.clone(),
+            name,
+            project: ProjectPath::new(path),
+            created: self.now(),
+            agent: new.agent.clone(),
+            command: new.command.clone(),
+            network: new.network.clone(),
+            limits,
+            image: new.image.clone(),
+            owner,
+            rules: handed.rules,
+            rewritten: handed.rewritten,
+            baseline,
+            base: handed.id,
+            container_made: false,
+        };
+        record.save(dir)?;
+        Ok(record)
+    }
+
+    fn baseline(&self, dir: &SandboxDir, handed: &HandOver) -> Result<String> {
+        let summary = self.store().summary(&handed.id)?;
+        let snapshot = Snapshots::new(dir.snapshots()).add(NewSnapshot {
+            kind: SnapshotKind::Baseline,
+            name: None,
+            time_ms: self.now().unsigned_abs(),
+            tree: handed.id,
+            base: handed.id,
+            changed: 0,
+            bytes: summary.bytes,
+        })?;
+        Ok(snapshot.id.as_str().to_owned())
+    }
+}
+
+/// Wider networks are not there yet: said, never silently something else.
+pub(super) fn refuse_network(mode: NetworkMode) -> Result<()> {
+    match mode {
+        NetworkMode::Offline => Ok(()),
+        NetworkMode::Approved | NetworkMode::Open => Err(Error::NotSupported {
+            message: "a sandbox can only be offline for now: the gateway that lets chosen sites through is not built yet. Nothing was changed".to_owned(),
+        }),
+    }
+}
+
+fn owner_of(process: Owner, project: &Path) -> Result<Owner> {
+    if process.uid != 0 {
+        return Ok(process);
+    }
+    let found = fs::metadata(project).map_err(|e| Error::io("read", project, e))?;
+    Ok(match found.uid() {
+        0 => UNPRIVILEGED,
+        uid => Owner {
+            uid,
+            gid: found.gid(),
+        },
+    })
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let wrong = |why: &str| {
+        Err(Error::InvalidRequest {
+            message: format!("the name {why}"),
+        })
+    };
+    if name.trim().is_empty() {
+        return wrong("is empty");
+    }
+    if name.chars().count() > NAME_MOST {
+        return wrong("is longer than 80 characters");
+    }
+    if name
+        .chars()
+        .any(|c| c.is_control() || sandbox_workspace::escape::is_hidden(c))
+    {
+        return wrong("holds a character that cannot be seen");
+    }
+    if name.starts_with('-') {
+        return wrong("begins with a dash, which a command line would take for an option");
+    }
+    Ok(())
+}
+
+fn usual_name(project: &Path) -> String {
+    let name: String = project
+        .file_name()
+        .map(OsStr::to_string_lossy)
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| !c.is_control() && !sandbox_workspace::escape::is_hidden(*c))
+        .take(NAME_MOST - 8)
+        .collect();
+    let name = name.trim().trim_start_matches('-').to_owned();
+    if name.is_empty() {
+        "project".to_owned()
+    } else {
+        name
+    }
+}
+
+fn unique(name: &str, taken: &[String]) -> String {
+    let is_free = |candidate: &String| !taken.contains(candidate);
+    std::iter::once(name.to_owned())
+        .chain((2..).map(|n| format!("{name}-{n}")))
+        .find(is_free)
+        .unwrap_or_else(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usual_name_is_made_unique_by_a_number() {
+        let taken = ["p".to_owned(), "p-2".to_owned()];
+        assert_eq!(unique("p", &taken), "p-3");
+        assert_eq!(unique("q", &taken), "q");
+    }
+
+    #[test]
+    fn a_folder_with_a_hostile_name_gets_a_plain_one() {
+        assert_eq!(usual_name(Path::new("/x/-rf\u{202e}\n")), "rf");
+        assert_eq!(usual_name(Path::new("/x/\u{7}")), "project");
+    }
+
+    #[test]
+    fn names_that_cannot_be_typed_are_refused() {
+        for name in ["", "  ", "-x", "a\nb", "a\u{202e}b", &"x".repeat(81)] {
+            assert!(check_name(name).is_err(), "took {name:?}");
+        }
+        assert!(check_name("My site (2)").is_ok());
+    }
+}

@@ -1,0 +1,173 @@
+//! The check of this computer: each row was tried, not assumed.
+
+use sandbox_workspace::Dir;
+
+use super::Engine;
+use crate::docker::Docker;
+use crate::docker::probe::ProbeNetwork;
+use crate::image;
+
+/// Below this there is no room for an environment image and a project.
+const ROOM: u64 = 4 << 30;
+
+/// One row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What was looked at.
+    pub check: &'static str,
+    /// Whether it is as it must be.
+    pub ok: bool,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it.
+    pub fix: Option<String>,
+}
+
+impl Check {
+    fn good(check: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            check,
+            ok: true,
+            detail: detail.into(),
+            fix: None,
+        }
+    }
+
+    fn bad(check: &'static str, detail: impl Into<String>, fix: Option<String>) -> Self {
+        Self {
+            check,
+            ok: false,
+            detail: detail.into(),
+            fix,
+        }
+    }
+}
+
+impl Engine {
+    /// All checks, in the order in which one depends on another.
+    pub async fn doctor(&self) -> Vec<Check> {
+        let mut rows = vec![self.check_data(), self.check_disk(), self.check_guest()];
+        match self.docker().await {
+            Err(error) => rows.push(Check::bad("engine", error.to_string(), error.fix())),
+            Ok(docker) => {
+                rows.push(engine_row(&docker));
+                rows.push(self.check_image(&docker).await);
+                if !self.config().guest.is_empty() {
+                    rows.push(self.check_folder(&docker).await);
+                    rows.push(self.check_fence(&docker).await);
+                }
+            }
+        }
+        rows
+    }
+
+    fn check_data(&self) -> Check {
+        Check::good("data", self.data().root().display().to_string())
+    }
+
+    /// Room on the disk.
+    pub fn check_disk(&self) -> Check {
+        let space = Dir::open_root(self.data().root()).and_then(|dir| dir.free_space());
+        match space {
+            Ok(space) if space.free < ROOM => Check::bad(
+                "disk",
+                format!("{} MB free", space.free >> 20),
+                Some("Free at least 4 GB where the data folder lies.".to_owned()),
+            ),
+            Ok(space) => Check::good("disk", format!("{} GB free", space.free >> 30)),
+            Err(error) => Check::bad("disk", error.to_string(), None),
+        }
+    }
+
+    fn check_guest(&self) -> Check {
+        match self.config().guest.len() {
+            0 => Check::bad(
+                "guest",
+                "this build carries no guest program",
+                Some("Build it with: cargo xtask guest".to_owned()),
+            ),
+            bytes => Check::good("guest", format!("{} KB", bytes >> 10)),
+        }
+    }
+
+    async fn check_image(&self, docker: &Docker) -> Check {
+        match docker.environment(&self.config().certificates).await {
+            Ok(Some(_)) => Check::good("image", "the environment image is ready"),
+            Ok(None) => match docker.image(image::BASE).await {
+                Ok(Some(_)) => Check::good("image", "will be built when the first sandbox starts"),
+                _ => Check::good(
+                    "image",
+                    "will be fetched and built when the first sandbox starts",
+                ),
+            },
+            Err(error) => Check::bad("image", error.to_string(), Some(error.fix())),
+        }
+    }
+
+    async fn check_folder(&self, docker: &Docker) -> Check {
+        let folder = self.data().sandboxes();
+        let owner = self.probe_owner(docker);
+        let tried = docker
+            .canary(self.data().instance(), self.config().guest, owner, &folder)
+            .await;
+        match tried {
+            Ok(()) => Check::good(
+                "folder",
+                "a container reads and writes what lies in the data folder",
+            ),
+            Err(error) => Check::bad("folder", error.to_string(), Some(error.fix())),
+        }
+    }
+
+    async fn check_fence(&self, docker: &Docker) -> Check {
+        match self.fence().await {
+            Ok(fence) if fence.is_closed() => {
+                let tried: Vec<String> = fence
+                    .findings
+                    .iter()
+                    .map(|f| format!("{}: {}", f.tried, f.happened))
+                    .collect();
+                Check::good("fence", tried.join("; "))
+            }
+            Ok(fence) => Check::bad(
+                "fence",
+                fence.open().join("; "),
+                Some("Do not start agents; report what was reached.".to_owned()),
+            ),
+            Err(error) => {
+                let _ = docker;
+                Check::bad("fence", error.to_string(), error.fix())
+            }
+        }
+    }
+
+    /// Tries the fence in a container of its own.
+    pub async fn fence(&self) -> crate::Result<crate::docker::probe::Fence> {
+        let docker = self.docker().await?;
+        let owner = self.probe_owner(&docker);
+        let instance = self.data().instance();
+        let guest = self.config().guest;
+        Ok(docker
+            .prove_fence(instance, guest, owner, ProbeNetwork::Fenced)
+            .await?)
+    }
+
+    fn probe_owner(&self, docker: &Docker) -> crate::state::record::Owner {
+        let process = self.config().process;
+        if docker.info().rootless || process.uid != 0 {
+            return process;
+        }
+        crate::state::record::Owner {
+            uid: 10_001,
+            gid: 10_001,
+        }
+    }
+}
+
+fn engine_row(docker: &Docker) -> Check {
+    let info = docker.info();
+    let mut words = vec![format!("{} {}", info.product, info.version)];
+    words.push(docker.endpoint().found_by.clone());
+    words.extend(info.warnings.iter().cloned());
+    Check::good("engine", words.join("; "))
+}

@@ -1,0 +1,207 @@
+//! Sandboxes: making them, running them, reviewing what they changed, putting them back.
+//!
+//! Every operation on one sandbox goes through [`Working`]: it holds the sandbox's lock and has first
+//! brought to an end whatever a crash interrupted. `list` and `status` take no lock.
+
+mod capture;
+mod copy_out;
+mod create;
+mod discard;
+mod doctor;
+mod listing;
+mod pause;
+mod purge;
+mod recovery;
+mod reset;
+mod review;
+mod snapshot;
+mod up;
+mod upkeep;
+mod working;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use capture::Capture;
+pub use copy_out::{CopyOut, Wanted};
+pub use create::{LimitsWanted, NewSandbox};
+pub use doctor::Check;
+pub use listing::{Row, State};
+pub use pause::{PausedBy, is_paused_by_user};
+pub use purge::Purged;
+pub use recovery::Recovery;
+pub use reset::Reset;
+pub use review::{Compared, Side};
+use sandbox_workspace::Store;
+pub use upkeep::Pruning;
+pub(crate) use working::Working;
+
+use crate::docker::exec::Running;
+use crate::docker::{Deadlines, Docker, EndpointSearch};
+use crate::event::{Event, Events};
+use crate::state::activity::{self, ActivityEntry, ActivityKind};
+use crate::state::data_dir::{DataDir, SandboxDir};
+use crate::state::record::{Owner, Record};
+use crate::state::settings::Settings;
+use crate::{Error, Result, SandboxId};
+
+/// Milliseconds since 1970.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// All that the engine must be told: it reads no environment by itself.
+#[derive(Clone)]
+pub struct Config {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// The user's home folder, which is never handed over as a whole.
+    pub home: Option<PathBuf>,
+    /// Where to look for a container engine.
+    pub endpoints: EndpointSearch,
+    /// How long its answers may take.
+    pub deadlines: Deadlines,
+    /// The user and group of this process.
+    pub process: Owner,
+    /// The computer's bundle of trusted certificates, as PEM; empty: none.
+    pub certificates: Vec<u8>,
+    /// The guest program for the engine's processor; empty: none was built.
+    pub guest: &'static [u8],
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+/// The engine. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    data: DataDir,
+    store: Store,
+    events: Events,
+    docker: tokio::sync::Mutex<Option<Docker>>,
+}
+
+impl Engine {
+    /// Opens the data directory. Talks to no container engine. All async calls need a multi-threaded
+    /// runtime: file work is done in place.
+    ///
+    /// # Errors
+    /// A data directory that cannot be made, is somebody else's or was written by a newer version.
+    pub fn open(config: Config) -> Result<Self> {
+        let data = DataDir::open(&config.data_dir)?;
+        let store = Store::open(&data.store())?;
+        Ok(Self(Arc::new(Inner {
+            config,
+            data,
+            store,
+            events: Events::default(),
+            docker: tokio::sync::Mutex::new(None),
+        })))
+    }
+
+    /// The stream of everything that happens.
+    pub fn events(&self) -> &Events {
+        &self.0.events
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &DataDir {
+        &self.0.data
+    }
+
+    /// The store of contents: where captures and snapshots are read from.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The settings, as they are on disk.
+    pub fn settings(&self) -> Result<Settings> {
+        Settings::load(self.data())
+    }
+
+    /// Saves the settings and tells the windows.
+    pub fn save_settings(&self, settings: &Settings) -> Result<()> {
+        settings.save(self.data())?;
+        self.events().send(Event::Settings);
+        Ok(())
+    }
+
+    /// The container engine; connects at the first call and again after a connection was lost.
+    pub async fn docker(&self) -> Result<Docker> {
+        let mut slot = self.0.docker.lock().await;
+        if let Some(docker) = &*slot {
+            if docker.ping().await.is_ok() {
+                return Ok(docker.clone());
+            }
+            *slot = None;
+        }
+        let config = self.config();
+        let docker = Docker::connect(&config.endpoints, config.deadlines).await?;
+        *slot = Some(docker.clone());
+        self.events().send(Event::Engine);
+        Ok(docker)
+    }
+
+    /// Starts a command in a running sandbox. Takes no lock: it may run for days.
+    pub async fn exec(
+        &self,
+        id: &SandboxId,
+        command: Vec<String>,
+        env: Vec<String>,
+    ) -> Result<Running> {
+        let (_, record) = self.load(id)?;
+        let docker = self.docker().await?;
+        let container = up::running(self, &docker, &record).await?;
+        Ok(docker.exec(&container, command, env).await?)
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        (self.0.config.clock)()
+    }
+
+    /// The folders and the record of one sandbox.
+    pub fn load(&self, id: &SandboxId) -> Result<(SandboxDir, Record)> {
+        let dir = self.data().sandbox(id);
+        match Record::load(&dir)? {
+            Some(record) if !dir.creating().exists() => Ok((dir, record)),
+            _ => Err(Error::NotFound {
+                what: "sandbox",
+                name: id.to_string(),
+            }),
+        }
+    }
+
+    /// Writes down and tells what happened. A failure is logged: history never stops the work.
+    pub(crate) fn note(
+        &self,
+        id: &SandboxId,
+        kind: ActivityKind,
+        what: &str,
+        detail: String,
+        subject: Option<String>,
+    ) {
+        let entry = ActivityEntry {
+            id: 0,
+            time: self.now(),
+            kind,
+            what: what.to_owned(),
+            decision: None,
+            detail,
+            subject,
+        };
+        match activity::append(&self.data().sandbox(id).activity(), &entry) {
+            Ok(entry) => self.events().send(Event::Activity(id.clone(), entry)),
+            Err(error) => tracing::warn!(%error, "an activity was not written down"),
+        }
+    }
+
+    /// What happened in a sandbox, oldest first.
+    pub fn activity(&self, id: &SandboxId) -> Result<Vec<ActivityEntry>> {
+        let (dir, _) = self.load(id)?;
+        activity::read(&dir.activity())
+    }
+}

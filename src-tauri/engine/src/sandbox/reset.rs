@@ -1,0 +1,209 @@
+//! Reset: workspace and container back to a snapshot, after a safety snapshot that undoes it.
+//!
+//! Kill, read, write down what will be done, restore, start the same container. From the moment that the
+//! intent is written a crash is rolled forward: the safety snapshot exists by then.
+
+use sandbox_workspace::restore::{Place, Trashed};
+use sandbox_workspace::snapshots::{Snapshot, SnapshotId, SnapshotKind, Snapshots};
+use sandbox_workspace::{Dir, RestoreOptions, restore};
+use serde::{Deserialize, Serialize};
+use tokio::task::block_in_place;
+
+use super::{Engine, Working, pause, up};
+use crate::docker::lifecycle::ContainerState;
+use crate::event::Event;
+use crate::operation::{Operation, Phase};
+use crate::state::activity::ActivityKind;
+use crate::state::json_file;
+use crate::{Error, Result, SandboxId};
+
+/// What a reset did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reset {
+    /// The snapshot that was gone back to.
+    pub snapshot: SnapshotId,
+    /// What was there before; a reset to it undoes this one.
+    pub safety: SnapshotId,
+    /// Files that could not be put back, and why.
+    pub failed: Vec<String>,
+}
+
+/// What a reset is about to do, on disk until it is done.
+#[derive(Debug, Serialize, Deserialize)]
+struct Intent {
+    to: SnapshotId,
+    safety: SnapshotId,
+    /// How the container was found.
+    was: Was,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Was {
+    Stopped,
+    Running,
+    Paused,
+}
+
+impl Engine {
+    /// Puts a sandbox back to its baseline or another snapshot. What ran, runs again; terminals end.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] where there is a container and its engine does not answer: the agent could still
+    /// be writing.
+    pub async fn reset(&self, id: &SandboxId, to: Option<&str>, op: &Operation) -> Result<Reset> {
+        let mut working = self.work_on(id).await?;
+        let baseline = working.record.baseline.clone();
+        let to = working.find_snapshot(to.unwrap_or(&baseline))?;
+        let was = working.halt().await?;
+        op.enter(Phase::Capturing)?;
+        let prepared = block_in_place(|| working.prepare(&to, was, op));
+        let done = match prepared {
+            Ok(safety) => working.put_back(&to, &safety, op),
+            Err(error) => Err(error),
+        };
+        let started = working.resume(was).await;
+        let reset = done?;
+        started?;
+        let words = to.name.clone().unwrap_or_default();
+        let subject = Some(reset.safety.as_str().to_owned());
+        self.note(id, ActivityKind::Reset, "Workspace reset", words, subject);
+        for event in [
+            Event::Snapshots(id.clone()),
+            Event::Workspace(id.clone()),
+            Event::Sandbox(id.clone()),
+        ] {
+            self.events().send(event);
+        }
+        Ok(reset)
+    }
+}
+
+impl Working {
+    /// Ends everything in the container at once, and says how it was found.
+    async fn halt(&self) -> Result<Was> {
+        if !self.record.container_made {
+            return Ok(Was::Stopped);
+        }
+        let docker = self.engine.docker().await?;
+        let instance = self.engine.data().instance();
+        let Some(found) = docker.find(instance, self.id()).await? else {
+            return Ok(Was::Stopped);
+        };
+        let was = match found.state {
+            ContainerState::Running => Was::Running,
+            ContainerState::Paused => Was::Paused,
+            _ => return Ok(Was::Stopped),
+        };
+        docker.kill(&found.id).await?;
+        if was == Was::Paused {
+            docker.unpause(&found.id).await?;
+        }
+        docker.wait_until_ended(&found.id).await?;
+        Ok(was)
+    }
+
+    /// The safety snapshot and the intent.
+    fn prepare(&self, to: &Snapshot, was: Was, op: &Operation) -> Result<Snapshot> {
+        let wanted = self.engine.store().tree(&to.tree)?;
+        let (tree, scan) = self.read_into_store(true, &[&wanted], op)?;
+        if let Some(unread) = scan.tree.unreadable.first() {
+            return Err(Error::Incomplete {
+                message: format!("{}, so nothing was put back", unread.reason),
+            });
+        }
+        let safety = self.record_snapshot(SnapshotKind::Safety, None, tree)?;
+        json_file::write(
+            &self.dir.reset_intent(),
+            &Intent {
+                to: to.id.clone(),
+                safety: safety.id.clone(),
+                was,
+            },
+        )?;
+        Ok(safety)
+    }
+
+    /// Restores tree and base together. Also what the recovery does: reading again first is what makes it
+    /// right from any state in between.
+    fn put_back(&mut self, to: &Snapshot, safety: &Snapshot, op: &Operation) -> Result<Reset> {
+        let failed = block_in_place(|| self.restore(to, safety, op))?;
+        self.set_base(to.base)?;
+        let intent = self.dir.reset_intent();
+        std::fs::remove_file(&intent).map_err(|e| Error::io("remove", &intent, e))?;
+        Ok(Reset {
+            snapshot: to.id.clone(),
+            safety: safety.id.clone(),
+            failed,
+        })
+    }
+
+    fn restore(&self, to: &Snapshot, safety: &Snapshot, op: &Operation) -> Result<Vec<String>> {
+        op.enter(Phase::Restoring)?;
+        let workspace = self.workspace()?;
+        let trash = Dir::open_root(&self.dir.trash())?;
+        let journal = self.dir.restore_journal();
+        let place = Place {
+            workspace: &workspace,
+            trash: &trash,
+            journal: &journal,
+            store: self.engine.store(),
+        };
+        let progress = op.phase(Phase::Restoring);
+        let mut trashed: Vec<Trashed> = safety.trashed.clone();
+        if let Some(done) = sandbox_workspace::recover(&place, &progress)? {
+            trashed.extend(done.trashed);
+        }
+        let wanted = self.engine.store().tree(&to.tree)?;
+        let (_, found) = self.read_into_store(true, &[&wanted], op)?;
+        let options = RestoreOptions {
+            owner: self.gives_to(),
+            skipped: &found.skipped,
+            bring_back: &to.trashed,
+            only: None,
+            progress: &progress,
+            cancel: op.cancel(),
+        };
+        let done = restore(&place, &found.tree, &to.tree, &options)?;
+        trashed.extend(done.trashed);
+        if trashed != safety.trashed {
+            let mut safety = safety.clone();
+            safety.trashed = trashed;
+            Snapshots::new(self.dir.snapshots()).write(&safety)?;
+        }
+        if let Err(error) = done.index.save(&self.dir.index()) {
+            tracing::warn!(%error, "the next look at the workspace will be slower");
+        }
+        let all = done.failed.iter().chain(&done.not_brought_back);
+        Ok(all.map(|(path, why)| format!("{path}: {why}")).collect())
+    }
+
+    /// Starts what ran before, and freezes again what the user had frozen.
+    async fn resume(&mut self, was: Was) -> Result<()> {
+        if was == Was::Stopped {
+            return Ok(());
+        }
+        up::bring_up(self, &Operation::silent()).await?;
+        if was == Was::Paused {
+            let docker = self.engine.docker().await?;
+            let container = up::running(&self.engine, &docker, &self.record).await?;
+            pause::write(&self.dir, pause::PausedBy::User)?;
+            docker.pause(&container).await?;
+        }
+        Ok(())
+    }
+
+    /// Finishes a reset that was cut off. True if there was one.
+    pub(super) async fn finish_reset(&mut self) -> Result<bool> {
+        let Some(intent) = json_file::read::<Intent>(&self.dir.reset_intent())? else {
+            return Ok(false);
+        };
+        self.halt().await?;
+        let snapshots = Snapshots::new(self.dir.snapshots());
+        let to = snapshots.get(&intent.to)?;
+        let safety = snapshots.get(&intent.safety)?;
+        self.put_back(&to, &safety, &Operation::silent())?;
+        self.resume(intent.was).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,236 @@
+//! The container of a sandbox: made, started, stopped, paused.
+
+use super::{Engine, Working, pause};
+use crate::docker::container::ContainerSpec;
+use crate::docker::lifecycle::ContainerState;
+use crate::docker::{Docker, DockerError};
+use crate::event::{Event, ImageProgress};
+use crate::image;
+use crate::operation::{Operation, Phase};
+use crate::state::activity::ActivityKind;
+use crate::state::record::{Owner, Record};
+use crate::{Error, Result, SandboxId};
+
+/// How long a container may take to end by itself, in seconds.
+const PATIENCE: i32 = 3;
+
+impl Engine {
+    /// Starts a sandbox; also resumes a paused one and makes a missing container again. One that runs is
+    /// fine.
+    pub async fn start(&self, id: &SandboxId, op: &Operation) -> Result<()> {
+        let mut working = self.work_on(id).await?;
+        bring_up(&mut working, op).await?;
+        self.note(id, ActivityKind::Started, "Started", String::new(), None);
+        self.events().send(Event::Sandbox(id.clone()));
+        Ok(())
+    }
+
+    /// Stops a sandbox; one that does not run is fine.
+    pub async fn stop(&self, id: &SandboxId) -> Result<()> {
+        let working = self.work_on(id).await?;
+        if !working.record.container_made {
+            return Ok(());
+        }
+        let docker = self.docker().await?;
+        if let Some(found) = docker.find(self.data().instance(), id).await?
+            && found.state.is_up()
+        {
+            // A frozen process cannot end by itself.
+            docker.unpause(&found.id).await?;
+            pause::forget(&working.dir)?;
+            docker.stop(&found.id, PATIENCE).await?;
+            self.note(id, ActivityKind::Stopped, "Stopped", String::new(), None);
+        }
+        self.events().send(Event::Sandbox(id.clone()));
+        Ok(())
+    }
+
+    /// Freezes a running sandbox until the user lets it go on.
+    pub async fn pause(&self, id: &SandboxId) -> Result<()> {
+        let working = self.work_on(id).await?;
+        let docker = self.docker().await?;
+        let container = running(self, &docker, &working.record).await?;
+        pause::write(&working.dir, pause::PausedBy::User)?;
+        if let Err(error) = docker.pause(&container).await {
+            pause::forget(&working.dir)?;
+            return Err(error.into());
+        }
+        self.note(id, ActivityKind::Paused, "Paused", String::new(), None);
+        self.events().send(Event::Sandbox(id.clone()));
+        Ok(())
+    }
+
+    /// Builds the environment image if it is not there; gives the bytes it takes.
+    pub async fn prepare_image(&self, op: &Operation) -> Result<()> {
+        let docker = self.docker().await?;
+        self.environment(&docker, op).await.map(drop)
+    }
+
+    async fn environment(&self, docker: &Docker, op: &Operation) -> Result<String> {
+        let events = self.events().clone();
+        let listener = move |progress: ImageProgress| events.send(Event::Image(progress));
+        let built = docker
+            .ensure_environment(&self.config().certificates, op.cancel(), &listener)
+            .await;
+        match built {
+            Err(_) if op.cancel().is_cancelled() => Err(Error::Cancelled),
+            other => Ok(other?),
+        }
+    }
+}
+
+/// Starts what is there, makes what is not, and proves the fence before anything of the agent's runs.
+pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()> {
+    let engine = working.engine.clone();
+    let docker = engine.docker().await?;
+    let instance = engine.data().instance();
+    let found = docker.find(instance, working.id()).await?;
+    let container = match found {
+        Some(found) if found.state == ContainerState::Running => return Ok(()),
+        Some(found) if found.state == ContainerState::Paused => {
+            docker.unpause(&found.id).await?;
+            pause::forget(&working.dir)?;
+            return Ok(());
+        }
+        Some(found) => found.id,
+        None => make(working, &docker, op).await?,
+    };
+    op.enter(Phase::Starting)?;
+    pause::forget(&working.dir)?;
+    docker.start(&container).await?;
+    prove(&docker, &container).await
+}
+
+/// Tries the fence from inside; ends the container if it is not proven closed.
+async fn prove(docker: &Docker, container: &str) -> Result<()> {
+    let proven = docker.prove_fence_in(container).await;
+    let failed = match proven {
+        Ok(fence) if fence.is_closed() => return Ok(()),
+        Ok(fence) => Error::FenceOpen {
+            message: fence.open().join("; "),
+        },
+        Err(error) => error.into(),
+    };
+    docker.kill(container).await?;
+    Err(failed)
+}
+
+async fn make(working: &mut Working, docker: &Docker, op: &Operation) -> Result<String> {
+    let engine = working.engine.clone();
+    let config = engine.config();
+    if config.guest.is_empty() {
+        return Err(Error::Internal {
+            message: "this build carries no guest program; build it with: cargo xtask guest"
+                .to_owned(),
+        });
+    }
+    op.enter(Phase::Image)?;
+    let below = match &working.record.image {
+        Some(image) => image.clone(),
+        None => engine.environment(docker, op).await?,
+    };
+    op.enter(Phase::Preparing)?;
+    let owner = container_user(docker, &working.record);
+    let layer = docker
+        .ensure_personal(
+            &below,
+            owner.uid,
+            owner.gid,
+            &config.certificates,
+            config.guest,
+        )
+        .await?;
+    let instance = engine.data().instance().to_owned();
+    // Written down before it is made: from now on a crash may leave a container.
+    working.record.container_made = true;
+    working.record.save(&working.dir)?;
+    let home = docker.ensure_home(&instance, working.id()).await?;
+    let spec = ContainerSpec {
+        sandbox: working.id().clone(),
+        instance,
+        image: layer.id,
+        image_env: layer.env,
+        image_volumes: layer.volumes,
+        workspace: utf8(&working.dir.workspace())?,
+        home,
+        owner,
+        limits: fitted(docker, &working.record),
+        apparmor: docker.info().apparmor,
+        certificates: (!config.certificates.is_empty()).then_some(image::CERTIFICATES),
+        runtime: None,
+    };
+    Ok(docker.create_container(&spec).await?)
+}
+
+/// A rootless engine maps the container's root to the user; any other runs it as the workspace's owner.
+fn container_user(docker: &Docker, record: &Record) -> Owner {
+    if docker.info().rootless {
+        Owner { uid: 0, gid: 0 }
+    } else {
+        record.owner
+    }
+}
+
+/// No more than the engine has: it would refuse.
+fn fitted(docker: &Docker, record: &Record) -> crate::state::record::Limits {
+    let info = docker.info();
+    let mut limits = record.limits;
+    limits.cpu_millis = limits.cpu_millis.min(info.cpus.max(1).saturating_mul(1000));
+    if info.memory > 0 {
+        limits.memory = limits.memory.min(info.memory);
+    }
+    limits
+}
+
+fn utf8(path: &std::path::Path) -> Result<String> {
+    path.to_str()
+        .map(str::to_owned)
+        .ok_or_else(|| Error::InvalidRequest {
+            message: format!(
+                "the data folder {} has a name that the container engine cannot be told",
+                path.display()
+            ),
+        })
+}
+
+/// The container, if it runs and is not frozen by the user. A pause that a crash left is taken back.
+pub(super) async fn running(engine: &Engine, docker: &Docker, record: &Record) -> Result<String> {
+    let stopped = || Error::NotRunning {
+        name: record.name.clone(),
+    };
+    let found = docker
+        .find(engine.data().instance(), &record.id)
+        .await?
+        .ok_or_else(stopped)?;
+    match found.state {
+        ContainerState::Running => Ok(found.id),
+        ContainerState::Paused => {
+            let dir = engine.data().sandbox(&record.id);
+            match pause::read(&dir) {
+                Some(pause::PausedBy::Capture) => {
+                    wait_for_capture(docker, &dir, &found.id).await?;
+                    Ok(found.id)
+                }
+                _ => Err(Error::Paused {
+                    name: record.name.clone(),
+                }),
+            }
+        }
+        _ => Err(stopped()),
+    }
+}
+
+/// A capture lets the container go on within two seconds. One that died while it captured never does.
+async fn wait_for_capture(
+    docker: &Docker,
+    dir: &crate::state::data_dir::SandboxDir,
+    container: &str,
+) -> Result<(), DockerError> {
+    for _ in 0..60 {
+        if pause::read(dir).is_none() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    docker.unpause(container).await
+}

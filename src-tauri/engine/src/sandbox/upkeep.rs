@@ -1,0 +1,59 @@
+//! The store: checking, freeing, sizes.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use sandbox_workspace::Cancel;
+use sandbox_workspace::snapshots::Snapshots;
+use sandbox_workspace::store::{Pruned, Stats, TreeId, Verified};
+use tokio::task::block_in_place;
+
+use super::{Engine, capture};
+use crate::{Error, Result};
+
+/// What is younger is kept: another process may be about to name it.
+const GRACE: Duration = Duration::from_secs(3600);
+
+/// What was freed.
+pub type Pruning = Pruned;
+
+impl Engine {
+    /// Reads every content and compares it with its hash.
+    pub fn verify(&self, cancel: &Cancel) -> Result<Verified> {
+        Ok(block_in_place(|| self.store().verify(cancel))?)
+    }
+
+    /// What the store holds.
+    pub fn store_stats(&self) -> Result<Stats> {
+        Ok(block_in_place(|| self.store().stats())?)
+    }
+
+    /// Frees what no snapshot, base or capture needs.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where a record cannot be read: what it needs is not known, so nothing is freed.
+    pub fn prune(&self) -> Result<Pruning> {
+        let mut live: HashSet<TreeId> = HashSet::new();
+        for id in self.data().ids()? {
+            let dir = self.data().sandbox(&id);
+            if dir.creating().exists() {
+                return Err(Error::Busy {
+                    sandbox: id.to_string(),
+                });
+            }
+            let (_, record) = self.load(&id)?;
+            live.insert(record.base);
+            let listed = Snapshots::new(dir.snapshots()).list()?;
+            if let Some(path) = listed.unreadable.first() {
+                return Err(Error::Damaged {
+                    path: path.clone(),
+                    reason: "what this snapshot needs is not known, so nothing was freed"
+                        .to_owned(),
+                });
+            }
+            live.extend(listed.snapshots.iter().flat_map(|s| [s.tree, s.base]));
+            live.extend(capture::all(&dir)?.iter().map(|c| c.tree));
+        }
+        Ok(block_in_place(|| self.store().prune(&live, GRACE))?)
+    }
+}
