@@ -1,1 +1,4 @@
-//! Agent Sandbox
+//! Agent Sandbox: what both faces share.
+
+pub mod guest;
+pub mod ipc;

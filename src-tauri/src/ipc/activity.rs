@@ -5,7 +5,6 @@ use ts_rs::TS;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum ActivityKind {
     HandedOver,
     Started,
@@ -24,7 +23,6 @@ pub enum ActivityKind {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct ActivityEntry {
     #[ts(type = "number")]
     pub id: u64,
@@ -41,7 +39,6 @@ pub struct ActivityEntry {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct ActivityPage {
     pub entries: Vec<ActivityEntry>,
     /// Ask again with the last entry's id for older ones.

@@ -7,7 +7,6 @@ use super::error::WireError;
 
 /// Said once at start.
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct AppInfo {
     pub version: String,
     /// `linux`, `macos` or `windows`.
@@ -21,18 +20,28 @@ pub struct AppInfo {
 
 /// The container engine as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(tag = "state", rename_all = "snake_case", rename_all_fields = "snake_case")]
-#[ts(export)]
+#[serde(
+    tag = "state",
+    rename_all = "snake_case",
+    rename_all_fields = "snake_case"
+)]
 pub enum EngineState {
     Connecting,
     /// For instance product `Docker`, version `27.3.1`.
-    Running { product: String, version: String, cpus: u32, #[ts(type = "number")] memory: u64 },
-    Unavailable { error: WireError },
+    Running {
+        product: String,
+        version: String,
+        cpus: u32,
+        #[ts(type = "number")]
+        memory: u64,
+    },
+    Unavailable {
+        error: WireError,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum CheckId {
     Engine,
     Disk,
@@ -41,7 +50,6 @@ pub enum CheckId {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum CheckState {
     Ok,
     Warning,
@@ -50,7 +58,6 @@ pub enum CheckState {
 
 /// One row of the first-start check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct Check {
     pub id: CheckId,
     pub state: CheckState,
@@ -67,7 +74,6 @@ pub struct Check {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct Tried {
     pub what: String,
     pub happened: String,
@@ -76,8 +82,11 @@ pub struct Tried {
 
 /// The environment image that sandboxes start from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[serde(tag = "state", rename_all = "snake_case", rename_all_fields = "snake_case")]
-#[ts(export)]
+#[serde(
+    tag = "state",
+    rename_all = "snake_case",
+    rename_all_fields = "snake_case"
+)]
 pub enum ImageState {
     Missing,
     Preparing {
@@ -85,13 +94,18 @@ pub enum ImageState {
         /// 0 to 1; absent while it cannot be told.
         fraction: Option<f64>,
     },
-    Ready { reference: String, #[ts(type = "number")] bytes: u64 },
-    Failed { error: WireError },
+    Ready {
+        reference: String,
+        #[ts(type = "number")]
+        bytes: u64,
+    },
+    Failed {
+        error: WireError,
+    },
 }
 
 /// What the app holds on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct DiskUse {
     #[ts(type = "number")]
     pub free: u64,
@@ -103,7 +117,6 @@ pub struct DiskUse {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct SandboxDiskUse {
     pub sandbox: String,
     pub name: String,

@@ -6,7 +6,6 @@ use ts_rs::TS;
 /// What kind of thing went wrong. The window has one table from code to severity, words and action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum ErrorCode {
     /// The request itself is wrong: an unknown id, a bad value.
     InvalidRequest,
@@ -54,7 +53,6 @@ pub enum ErrorCode {
 
 /// The error every command answers with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct WireError {
     pub code: ErrorCode,
     /// What happened, in one or two plain sentences.
@@ -71,4 +69,28 @@ pub struct WireError {
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
+}
+
+impl WireError {
+    /// An error in our own words.
+    pub fn said(code: ErrorCode, message: &str) -> Self {
+        Self {
+            code,
+            message: message.to_owned(),
+            safe: None,
+            fix: None,
+            details: None,
+        }
+    }
+
+    /// An error in its own words, with the chain of its causes as details.
+    pub fn new(code: ErrorCode, error: &dyn std::error::Error) -> Self {
+        let causes: Vec<String> = std::iter::successors(error.source(), |cause| cause.source())
+            .map(ToString::to_string)
+            .collect();
+        Self {
+            details: (!causes.is_empty()).then(|| causes.join("\n")),
+            ..Self::said(code, &error.to_string())
+        }
+    }
 }

@@ -12,7 +12,6 @@ use super::terminal::TerminalRow;
 
 /// An event with its place in the stream. A gap means: read everything again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct Numbered {
     #[ts(type = "number")]
     pub seq: u64,
@@ -20,25 +19,64 @@ pub struct Numbered {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "snake_case")]
-#[ts(export)]
+#[serde(
+    tag = "type",
+    rename_all = "snake_case",
+    rename_all_fields = "snake_case"
+)]
 pub enum Event {
-    Engine { state: EngineState },
-    Image { state: ImageState },
+    Engine {
+        state: EngineState,
+    },
+    Image {
+        state: ImageState,
+    },
     /// A line of the image's build log.
-    ImageLog { line: String },
+    ImageLog {
+        line: String,
+    },
     /// New or changed.
-    Sandbox { row: SandboxRow },
-    SandboxRemoved { sandbox: String },
-    Progress { report: ProgressReport },
+    Sandbox {
+        row: SandboxRow,
+    },
+    SandboxRemoved {
+        sandbox: String,
+    },
+    Progress {
+        report: ProgressReport,
+    },
     /// The workspace differs from what was last read: read the open folders and the change list again.
-    Workspace { sandbox: String },
-    Terminal { sandbox: String, terminal: TerminalRow },
-    TerminalClosed { sandbox: String, terminal: u32 },
-    Activity { sandbox: String, entry: ActivityEntry },
+    Workspace {
+        sandbox: String,
+    },
+    Terminal {
+        sandbox: String,
+        terminal: TerminalRow,
+    },
+    TerminalClosed {
+        sandbox: String,
+        terminal: u32,
+    },
+    Activity {
+        sandbox: String,
+        entry: ActivityEntry,
+    },
     /// Snapshots were added or removed.
-    Snapshots { sandbox: String },
+    Snapshots {
+        sandbox: String,
+    },
     /// Decisions, copy-outs or the capture changed from elsewhere.
-    Review { sandbox: String },
-    Settings { settings: Settings },
+    Review {
+        sandbox: String,
+    },
+    Settings {
+        settings: Settings,
+    },
+}
+
+/// Files dragged over the window, or dropped on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Dropped {
+    pub over: bool,
+    pub paths: Option<Vec<String>>,
 }

@@ -8,7 +8,6 @@ use super::sandbox::{Limits, NetworkMode};
 
 /// What would go in and what would stay out, with the choices so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct Preflight {
     pub project: String,
     pub suggested_name: String,
@@ -36,7 +35,6 @@ pub struct Preflight {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct GoesIn {
     pub path: WirePath,
     pub is_dir: bool,
@@ -50,7 +48,6 @@ pub struct GoesIn {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum StaysOutReason {
     Secret,
     PrivateKey,
@@ -64,7 +61,6 @@ pub enum StaysOutReason {
 /// How one left-out path is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum PutIn {
     LeaveOut,
     /// A file of settings such as `.env` with its values replaced.
@@ -73,7 +69,6 @@ pub enum PutIn {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct StaysOut {
     pub path: WirePath,
     pub is_dir: bool,
@@ -91,7 +86,6 @@ pub struct StaysOut {
 
 /// The switches the user moved.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct HandOverChoices {
     pub put_in: Vec<PutInChoice>,
     pub exclude: Vec<String>,
@@ -99,7 +93,6 @@ pub struct HandOverChoices {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct PutInChoice {
     pub path: WirePath,
     pub how: PutIn,
@@ -107,7 +100,6 @@ pub struct PutInChoice {
 
 /// An agent card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct AgentCard {
     pub id: String,
     pub name: String,
@@ -119,7 +111,6 @@ pub struct AgentCard {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct CreateRequest {
     /// Made by the window; progress events carry it, `cancel_operation` takes it.
     pub operation: String,
@@ -137,7 +128,6 @@ pub struct CreateRequest {
 /// Phases of long operations, in the order they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum Phase {
     Counting,
     Copying,
@@ -154,7 +144,6 @@ pub enum Phase {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct ProgressReport {
     pub operation: String,
     pub phase: Phase,

@@ -7,6 +7,7 @@ pub mod activity;
 pub mod app;
 pub mod error;
 pub mod event;
+pub mod from;
 pub mod handover;
 pub mod path;
 pub mod review;

@@ -7,7 +7,6 @@ use super::path::WirePath;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum ChangeStatus {
     Added,
     Modified,
@@ -19,7 +18,6 @@ pub enum ChangeStatus {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum ChangeKind {
     File,
     Dir,
@@ -28,7 +26,6 @@ pub enum ChangeKind {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum RiskClass {
     RunsByItself,
     RunsOnBuild,
@@ -41,7 +38,6 @@ pub enum RiskClass {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct WireRisk {
     pub class: RiskClass,
     /// In plain words: `VS Code runs these tasks when the folder is opened.`
@@ -51,7 +47,6 @@ pub struct WireRisk {
 /// What the user decided about one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum Decision {
     Undecided,
     Accepted,
@@ -62,7 +57,6 @@ pub enum Decision {
 
 /// A changed file of the review.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct ReviewFile {
     pub path: WirePath,
     #[ts(optional)]
@@ -94,7 +88,6 @@ pub struct ReviewFile {
 
 /// A capture with its changes and the decisions so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct Review {
     pub capture: String,
     /// Milliseconds since 1970.
@@ -110,7 +103,6 @@ pub struct Review {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum LineKind {
     Context,
     Deleted,
@@ -119,7 +111,6 @@ pub enum LineKind {
 
 /// One line of a hunk. `text` has no line ending; hidden characters are in it and are drawn visible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct DiffLine {
     pub kind: LineKind,
     pub old: Option<u32>,
@@ -136,7 +127,6 @@ pub struct DiffLine {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct DiffHunk {
     /// Stable while the content of the hunk is the same.
     pub id: String,
@@ -152,8 +142,11 @@ pub struct DiffHunk {
 
 /// The diff of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "snake_case")]
-#[ts(export)]
+#[serde(
+    tag = "kind",
+    rename_all = "snake_case",
+    rename_all_fields = "snake_case"
+)]
 pub enum FileDiff {
     Text {
         hunks: Vec<DiffHunk>,
@@ -166,16 +159,32 @@ pub enum FileDiff {
         /// Hidden or bidirectional characters were found, by line.
         hidden: Vec<u32>,
     },
-    Binary { description: String, #[ts(type = "number")] old_size: u64, #[ts(type = "number")] new_size: u64 },
+    Binary {
+        description: String,
+        #[ts(type = "number")]
+        old_size: u64,
+        #[ts(type = "number")]
+        new_size: u64,
+    },
     /// Ask `review_image` for each side.
-    Image { old: bool, new: bool, #[ts(type = "number")] old_size: u64, #[ts(type = "number")] new_size: u64 },
-    Symlink { old: Option<String>, new: Option<String>, leaves: bool },
+    Image {
+        old: bool,
+        new: bool,
+        #[ts(type = "number")]
+        old_size: u64,
+        #[ts(type = "number")]
+        new_size: u64,
+    },
+    Symlink {
+        old: Option<String>,
+        new: Option<String>,
+        leaves: bool,
+    },
     /// Only mode, kind or a folder: said in words.
     Facts { notes: Vec<String> },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct DiffOptions {
     pub ignore_whitespace: bool,
     /// Unchanged lines around a change; 3 as a rule.
@@ -187,28 +196,46 @@ pub struct DiffOptions {
 
 /// Unchanged lines for a fold that is opened; both sides have them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct UnchangedLines {
     pub lines: Vec<DiffLine>,
 }
 
 /// One decision of the user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(tag = "on", rename_all = "snake_case", rename_all_fields = "snake_case")]
-#[ts(export)]
+#[serde(
+    tag = "on",
+    rename_all = "snake_case",
+    rename_all_fields = "snake_case"
+)]
 pub enum Decide {
     /// All but conflicts, risky and refused ones.
-    All { accept: bool },
-    File { path: WirePath, accept: bool },
-    Hunk { path: WirePath, hunk: String, accept: bool },
+    All {
+        accept: bool,
+    },
+    File {
+        path: WirePath,
+        accept: bool,
+    },
+    Hunk {
+        path: WirePath,
+        hunk: String,
+        accept: bool,
+    },
     /// Lines of a hunk by their index in it.
-    Lines { path: WirePath, hunk: String, lines: Vec<u32>, accept: bool },
-    Viewed { path: WirePath, viewed: bool },
+    Lines {
+        path: WirePath,
+        hunk: String,
+        lines: Vec<u32>,
+        accept: bool,
+    },
+    Viewed {
+        path: WirePath,
+        viewed: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum SkipReason {
     Risky,
     Refused,
@@ -218,7 +245,6 @@ pub enum SkipReason {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct Skipped {
     pub path: WirePath,
     pub reason: SkipReason,
@@ -226,7 +252,6 @@ pub struct Skipped {
 
 /// What a copy-out or an undo of one did. With conflicts nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct CopyOutReport {
     pub capture: Option<String>,
     pub applied: Vec<WirePath>,
@@ -237,7 +262,6 @@ pub struct CopyOutReport {
 
 /// Both sides of a conflict and what they had in common. Texts are whole; absent where the side has no file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct ConflictView {
     pub path: WirePath,
     pub text: bool,
@@ -249,18 +273,30 @@ pub struct ConflictView {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "snake_case")]
-#[ts(export)]
+#[serde(
+    tag = "kind",
+    rename_all = "snake_case",
+    rename_all_fields = "snake_case"
+)]
 pub enum MergePiece {
-    Same { lines: Vec<String> },
+    Same {
+        lines: Vec<String>,
+    },
     /// Taken from one side without asking; can be changed.
-    Clean { from: MergeSide, lines: Vec<String>, base: Vec<String> },
-    Conflict { yours: Vec<String>, agents: Vec<String>, base: Vec<String> },
+    Clean {
+        from: MergeSide,
+        lines: Vec<String>,
+        base: Vec<String>,
+    },
+    Conflict {
+        yours: Vec<String>,
+        agents: Vec<String>,
+        base: Vec<String>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum MergeSide {
     Yours,
     Agents,
@@ -268,8 +304,11 @@ pub enum MergeSide {
 
 /// How a conflict is settled. `Merged` is the whole new text of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(tag = "take", rename_all = "snake_case", rename_all_fields = "snake_case")]
-#[ts(export)]
+#[serde(
+    tag = "take",
+    rename_all = "snake_case",
+    rename_all_fields = "snake_case"
+)]
 pub enum Resolution {
     Yours,
     Agents,
@@ -278,7 +317,6 @@ pub enum Resolution {
 
 /// One finished copy-out that can be undone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct CopyOutEntry {
     pub id: String,
     #[ts(type = "number")]

@@ -10,7 +10,6 @@ use super::review::ChangeStatus;
 /// What the status dot shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum SandboxStatus {
     Working,
     Waiting,
@@ -22,7 +21,6 @@ pub enum SandboxStatus {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum NetworkMode {
     Offline,
     Approved,
@@ -30,7 +28,6 @@ pub enum NetworkMode {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct Limits {
     /// Cores, in thousandths: 1500 is one and a half.
     pub cpu_millis: u32,
@@ -44,7 +41,6 @@ pub struct Limits {
 
 /// One row of the sandbox list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct SandboxRow {
     pub id: String,
     pub name: String,
@@ -69,19 +65,29 @@ pub struct SandboxRow {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "snake_case")]
-#[ts(export)]
+#[serde(
+    tag = "kind",
+    rename_all = "snake_case",
+    rename_all_fields = "snake_case"
+)]
 pub enum Attention {
     /// The agent was ended because memory ran out. Offer twice as much, in place.
-    OutOfMemory { #[ts(type = "number")] limit: u64 },
-    DiskLow { #[ts(type = "number")] free: u64 },
+    OutOfMemory {
+        #[ts(type = "number")]
+        limit: u64,
+    },
+    DiskLow {
+        #[ts(type = "number")]
+        free: u64,
+    },
     Interrupted,
-    Failed { error: WireError },
+    Failed {
+        error: WireError,
+    },
 }
 
 /// One entry of a folder in the file panel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct TreeEntry {
     pub path: WirePath,
     pub name: String,
@@ -96,7 +102,6 @@ pub struct TreeEntry {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum TreeKind {
     File,
     Dir,
@@ -106,7 +111,6 @@ pub enum TreeKind {
 
 /// A folder's entries, folders first; cut off at 5,000 with the count of the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct Listing {
     pub entries: Vec<TreeEntry>,
     pub more: u32,
@@ -114,7 +118,6 @@ pub struct Listing {
 
 /// A row of the *Changed* list beside the terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct LiveChange {
     pub path: WirePath,
     pub status: ChangeStatus,
@@ -126,7 +129,6 @@ pub struct LiveChange {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct LiveChanges {
     pub changes: Vec<LiveChange>,
     /// Paths that hand-over left out and that exist in the workspace.
@@ -137,8 +139,11 @@ pub struct LiveChanges {
 
 /// A file for the read-only viewer or the images of a review.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "snake_case")]
-#[ts(export)]
+#[serde(
+    tag = "kind",
+    rename_all = "snake_case",
+    rename_all_fields = "snake_case"
+)]
 pub enum FileView {
     Text {
         text: String,
@@ -150,16 +155,34 @@ pub enum FileView {
         cut: bool,
     },
     /// PNG, JPEG, GIF or WebP, checked by its bytes. SVG is text.
-    Image { mime: String, base64: String, #[ts(type = "number")] size: u64, width: Option<u32>, height: Option<u32> },
-    Binary { #[ts(type = "number")] size: u64, description: String },
-    TooLarge { #[ts(type = "number")] size: u64 },
-    Symlink { target: String, leaves: bool },
-    Special { what: String },
+    Image {
+        mime: String,
+        base64: String,
+        #[ts(type = "number")]
+        size: u64,
+        width: Option<u32>,
+        height: Option<u32>,
+    },
+    Binary {
+        #[ts(type = "number")]
+        size: u64,
+        description: String,
+    },
+    TooLarge {
+        #[ts(type = "number")]
+        size: u64,
+    },
+    Symlink {
+        target: String,
+        leaves: bool,
+    },
+    Special {
+        what: String,
+    },
 }
 
 /// Read once a second while somebody looks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct Stats {
     /// Cores in use now, 1.0 is one core.
     pub cpu: f64,
@@ -172,7 +195,6 @@ pub struct Stats {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct ProcessRow {
     pub pid: u32,
     pub command: String,

@@ -7,7 +7,6 @@ use super::sandbox::{Limits, NetworkMode};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum Theme {
     System,
     Light,
@@ -16,7 +15,6 @@ pub enum Theme {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum OnClose {
     GoOn,
     Stop,
@@ -24,7 +22,6 @@ pub enum OnClose {
 
 /// All settings. Written whole; unknown fields of a newer version are kept on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct Settings {
     pub theme: Theme,
     /// Percent, 100 to 200.

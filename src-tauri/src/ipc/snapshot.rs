@@ -5,7 +5,6 @@ use ts_rs::TS;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum SnapshotKind {
     Baseline,
     Auto,
@@ -14,7 +13,6 @@ pub enum SnapshotKind {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct SnapshotRow {
     pub id: String,
     pub kind: SnapshotKind,
@@ -31,8 +29,11 @@ pub struct SnapshotRow {
 
 /// One side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(tag = "side", rename_all = "snake_case", rename_all_fields = "snake_case")]
-#[ts(export)]
+#[serde(
+    tag = "side",
+    rename_all = "snake_case",
+    rename_all_fields = "snake_case"
+)]
 pub enum CompareSide {
     Now,
     Snapshot { id: String },
@@ -40,7 +41,6 @@ pub enum CompareSide {
 
 /// What a reset did; `undo` is the snapshot that a reset goes to in order to undo it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct ResetReport {
     pub snapshot: String,
     pub safety: String,

@@ -5,7 +5,6 @@ use ts_rs::TS;
 
 /// One terminal tab.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct TerminalRow {
     pub id: u32,
     /// What was started: the agent's or the shell's name.
@@ -22,7 +21,6 @@ pub struct TerminalRow {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
 pub struct OpenTerminal {
     pub sandbox: String,
     /// `shell`, or `agent` for the sandbox's recipe.

@@ -21,6 +21,7 @@ export type { DiffHunk } from './generated/DiffHunk';
 export type { DiffLine } from './generated/DiffLine';
 export type { DiffOptions } from './generated/DiffOptions';
 export type { DiskUse } from './generated/DiskUse';
+export type { Dropped } from './generated/Dropped';
 export type { EngineState } from './generated/EngineState';
 export type { ErrorCode } from './generated/ErrorCode';
 export type { Event } from './generated/Event';

@@ -1,7 +1,7 @@
 /** The backend of the real window: each method is one command. The only file that imports Tauri. */
 import { Channel, invoke } from '@tauri-apps/api/core';
 import type { Backend, Stop } from './backend';
-import type { Numbered, Stats } from './index';
+import type { Dropped, Numbered, Stats } from './index';
 
 export function tauriBackend(): Backend {
   return {
@@ -24,7 +24,7 @@ export function tauriBackend(): Backend {
     },
     // The page is not granted Tauri's own events, so drops come by a command too.
     onDrop: async (listener) => {
-      const channel = new Channel<{ over: boolean; paths: string[] | null }>(listener);
+      const channel = new Channel<Dropped>(listener);
       const id = await invoke<number>('watch_drops', { channel });
       return ending(channel, () => invoke('unwatch', { id }));
     },

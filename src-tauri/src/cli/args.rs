@@ -1,0 +1,263 @@
+//! The command line's grammar.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Run AI coding agents on a copy of your folder, in a container that can see nothing else.
+///
+/// Without a command it opens the window.
+#[derive(Debug, Parser)]
+#[command(name = "agent-sandbox", version, max_term_width = 100)]
+pub struct Cli {
+    /// What all commands take, before or after the verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// The verb; none opens the window.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Print one JSON document on standard output; errors as JSON on standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Keep everything in DIR instead of the usual data folder
+    #[arg(long, global = true, value_name = "DIR", env = "AGENT_SANDBOX_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// No progress on standard error
+    #[arg(long, global = true)]
+    pub quiet: bool,
+}
+
+/// What a sandbox may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Network {
+    /// Nothing
+    Offline,
+    /// Sites on a list
+    Approved,
+    /// Any public site
+    Open,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Check this computer: one row per check
+    Doctor,
+    /// Hand over a copy of PROJECT to a new sandbox and start it
+    Create(Create),
+    /// List the sandboxes
+    List,
+    /// One sandbox with its workspace, container, network and state
+    Status(One),
+    /// Run CMD in a sandbox; its output and its exit status
+    Exec(Exec),
+    /// An interactive shell of a sandbox in this terminal
+    Shell(One),
+    /// Start a sandbox; also resumes and repairs it
+    Start(One),
+    /// Stop a sandbox; its files stay
+    Stop(One),
+    /// Remove a sandbox; your project is not touched
+    Remove(One),
+    /// What differs from the base, or between two snapshots
+    Changes(Changes),
+    /// The changes as a unified diff
+    Diff(Diff),
+    /// Copy changes out into the project
+    Apply(Apply),
+    /// Undo the newest copy-out that is not undone yet
+    Undo(One),
+    /// Take a snapshot
+    Snapshot(Snapshot),
+    /// List the snapshots, oldest first
+    Snapshots(One),
+    /// Put the workspace back to the baseline or a snapshot
+    Reset(Reset),
+    /// Finish or roll back what a crash interrupted
+    Recover,
+    /// Show or change what a sandbox may reach
+    Network(NetworkArgs),
+    /// The store of all snapshots
+    #[command(subcommand)]
+    Store(Store),
+    /// Prepare the environment image
+    Image,
+    /// Remove everything that this app ever made; projects are not touched
+    Purge(Purge),
+    /// Print shell completions
+    Completions {
+        /// For which shell
+        shell: CompletionShell,
+    },
+}
+
+/// Shells with completions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum CompletionShell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// One sandbox.
+#[derive(Debug, Args)]
+pub struct One {
+    /// An id, a name, or the beginning of an id
+    pub sandbox: String,
+}
+
+/// `create`
+#[derive(Debug, Args)]
+pub struct Create {
+    /// The folder to hand over a copy of
+    pub project: PathBuf,
+    /// Name of the sandbox [default: the folder's name]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Recipe of the agent
+    #[arg(long, default_value = "shell")]
+    pub agent: String,
+    /// A local image instead of the environment image
+    #[arg(long, value_name = "REF")]
+    pub image: Option<String>,
+    /// What it may reach [default: offline]
+    #[arg(long, value_enum)]
+    pub network: Option<Network>,
+    /// Allow a host, for --network approved; repeatable
+    #[arg(long, value_name = "HOST")]
+    pub allow: Vec<String>,
+    /// Cores, for instance 1.5
+    #[arg(long, value_name = "N")]
+    pub cpus: Option<f64>,
+    /// Memory, for instance 4g
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// Leave out what matches; beats --include; repeatable
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Put in what is left out by itself; repeatable
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
+    /// Make the copy only; needs no container engine
+    #[arg(long)]
+    pub no_start: bool,
+}
+
+/// `exec`
+#[derive(Debug, Args)]
+pub struct Exec {
+    /// An id, a name, or the beginning of an id
+    pub sandbox: String,
+    /// The command and its arguments, after --
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// `changes`
+#[derive(Debug, Args)]
+pub struct Changes {
+    /// An id, a name, or the beginning of an id
+    pub sandbox: String,
+    /// Compare from this snapshot instead of the base
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub from: Option<String>,
+    /// Compare to this snapshot instead of now
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub to: Option<String>,
+}
+
+/// `diff`
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// An id, a name, or the beginning of an id
+    pub sandbox: String,
+    /// Only these; a folder stands for what is below it
+    pub paths: Vec<OsString>,
+    /// Compare from this snapshot instead of the base
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub from: Option<String>,
+    /// Compare to this snapshot instead of now
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub to: Option<String>,
+}
+
+/// `apply`
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// An id, a name, or the beginning of an id
+    pub sandbox: String,
+    /// These changes; either end of a rename takes both
+    #[arg(required_unless_present = "all")]
+    pub paths: Vec<OsString>,
+    /// All changes but the risky and refused ones
+    #[arg(long, conflicts_with = "paths")]
+    pub all: bool,
+    /// With --all, also files that run on your machine
+    #[arg(long)]
+    pub include_risky: bool,
+    /// Exactly this capture instead of a new one
+    #[arg(long, value_name = "ID")]
+    pub capture: Option<String>,
+}
+
+/// `snapshot`
+#[derive(Debug, Args)]
+pub struct Snapshot {
+    /// An id, a name, or the beginning of an id
+    pub sandbox: String,
+    /// Its name
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+/// `reset`
+#[derive(Debug, Args)]
+pub struct Reset {
+    /// An id, a name, or the beginning of an id
+    pub sandbox: String,
+    /// A snapshot's id or name [default: the baseline]
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub to: Option<String>,
+}
+
+/// `network`
+#[derive(Debug, Args)]
+pub struct NetworkArgs {
+    /// An id, a name, or the beginning of an id
+    pub sandbox: String,
+    /// The new mode; none shows the present one
+    #[arg(value_enum)]
+    pub mode: Option<Network>,
+    /// Allow HOST[:PORT]; repeatable
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub allow: Vec<String>,
+    /// Block HOST; beats allow; repeatable
+    #[arg(long, value_name = "HOST")]
+    pub block: Vec<String>,
+}
+
+/// `store`
+#[derive(Debug, Subcommand)]
+pub enum Store {
+    /// Read everything and compare with its hash
+    Verify,
+    /// Free what no snapshot needs
+    Prune,
+    /// Sizes
+    Stats,
+}
+
+/// `purge`
+#[derive(Debug, Args)]
+pub struct Purge {
+    /// List it only
+    #[arg(long)]
+    pub dry_run: bool,
+}

@@ -1,0 +1,19 @@
+//! What the commands share.
+
+use tauri::{App, Manager, Runtime};
+
+use super::drops::Drops;
+use super::environment::Environment;
+use super::flow::Credits;
+use super::operations::Operations;
+use super::subscriptions::Subscriptions;
+
+/// Makes everything that a command may ask for.
+pub fn manage<R: Runtime>(app: &App<R>, environment: Environment) -> tauri::Result<()> {
+    app.manage(environment);
+    app.manage(Drops::default());
+    app.manage(Credits::default());
+    app.manage(Operations::default());
+    app.manage(Subscriptions::default());
+    Ok(())
+}

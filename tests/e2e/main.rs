@@ -1,0 +1,19 @@
+//! The main job through the real window, on a real engine: a folder is handed over, a program works on the
+//! copy, its change is read, accepted, copied out and undone; a snapshot, a disaster, a reset. A picture of
+//! each step is kept in `artifacts/e2e`.
+#![allow(clippy::unwrap_used)]
+
+mod display;
+mod engine;
+mod main_job;
+mod page;
+
+use std::path::{Path, PathBuf};
+
+/// The project's own root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}

@@ -1,0 +1,141 @@
+//! The page in the window, as a person uses it: find, click, type, read, look.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use thirtyfour::prelude::*;
+
+/// Enough for a slow machine; a wait ends at once when the thing is there.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The window's page.
+pub struct Page {
+    driver: WebDriver,
+    pictures: PathBuf,
+    taken: u32,
+}
+
+impl Page {
+    /// Opens the window.
+    pub async fn open(address: &str, window: &Path, pictures: PathBuf) -> Self {
+        let _ = std::fs::remove_dir_all(&pictures);
+        std::fs::create_dir_all(&pictures).unwrap();
+        let mut wanted = Capabilities::new();
+        wanted.insert("browserName".to_owned(), json!("wry"));
+        wanted.insert(
+            "webkitgtk:browserOptions".to_owned(),
+            json!({ "binary": window, "args": [] }),
+        );
+        let driver = WebDriver::new(address, wanted)
+            .await
+            .expect("the window opens");
+        Self {
+            driver,
+            pictures,
+            taken: 0,
+        }
+    }
+
+    /// Waits for the control with that test id.
+    pub async fn find(&self, id: &str) -> WebElement {
+        self.find_css(&format!("[data-testid='{id}']")).await
+    }
+
+    /// Likewise, by a selector.
+    pub async fn find_css(&self, selector: &str) -> WebElement {
+        let found = self
+            .driver
+            .query(By::Css(selector))
+            .wait(PATIENCE, LOOK)
+            .first()
+            .await;
+        match found {
+            Ok(element) => element,
+            Err(error) => panic!(
+                "no {selector}: {error}\nthe page says: {}",
+                self.text("body").await
+            ),
+        }
+    }
+
+    /// Clicks as soon as it can be clicked.
+    pub async fn click(&self, id: &str) {
+        self.click_css(&format!("[data-testid='{id}']")).await;
+    }
+
+    /// Likewise, by a selector.
+    pub async fn click_css(&self, selector: &str) {
+        let element = self.find_css(selector).await;
+        let clickable = element.wait_until().wait(PATIENCE, LOOK).clickable().await;
+        clickable.unwrap_or_else(|error| panic!("{selector} cannot be clicked: {error}"));
+        element
+            .click()
+            .await
+            .unwrap_or_else(|error| panic!("clicking {selector}: {error}"));
+    }
+
+    /// Types into the terminal, with Enter.
+    pub async fn type_line(&self, line: &str) {
+        let input = self.find_css("[data-testid='terminal'] textarea").await;
+        input.send_keys(format!("{line}\n")).await.unwrap();
+    }
+
+    /// The text that a part of the page shows; empty where there is no such part.
+    pub async fn text(&self, selector: &str) -> String {
+        let script = "const e = document.querySelector(arguments[0]); return e ? e.innerText : '';";
+        let answer = self
+            .driver
+            .execute(script, vec![json!(selector)])
+            .await
+            .unwrap();
+        answer.json().as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until a part of the page shows some words.
+    pub async fn until_says(&self, selector: &str, words: &str) {
+        self.until(&format!("{selector} says \"{words}\""), selector, |text| {
+            text.contains(words)
+        })
+        .await;
+    }
+
+    /// Waits until a part of the page no longer shows them.
+    pub async fn until_silent(&self, selector: &str, words: &str) {
+        self.until(
+            &format!("{selector} no longer says \"{words}\""),
+            selector,
+            |text| !text.contains(words),
+        )
+        .await;
+    }
+
+    async fn until(&self, what: &str, selector: &str, right: impl Fn(&str) -> bool) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let text = self.text(selector).await;
+            if right(&text) {
+                return;
+            }
+            assert!(
+                Instant::now() < until,
+                "waited for: {what}\nit says: {text}\nthe page: {}",
+                self.text("body").await
+            );
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Keeps a picture of the window.
+    pub async fn picture(&mut self, name: &str) {
+        self.taken += 1;
+        let path = self.pictures.join(format!("{:02}-{name}.png", self.taken));
+        self.driver.screenshot(&path).await.unwrap();
+    }
+
+    /// Closes the window.
+    pub async fn close(self) {
+        self.driver.quit().await.unwrap();
+    }
+}
