@@ -1,4 +1,6 @@
 //! Agent Sandbox: what both faces share.
 
+pub mod cli;
 pub mod guest;
+pub mod host;
 pub mod ipc;

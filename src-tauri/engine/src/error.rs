@@ -10,6 +10,7 @@ use sandbox_workspace::snapshots::SnapshotsError;
 use sandbox_workspace::{FsError, RestoreError, RulesError, ScanError, StoreError};
 
 use crate::docker::{DockerError, Problem};
+use crate::terminal::TerminalError;
 
 /// The engine's results.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -160,6 +161,9 @@ pub enum Error {
     /// A copy-out, its undo or its recovery stopped; the project is as before unless it says otherwise.
     #[error(transparent)]
     CopyOut(CopyOutError),
+    /// A terminal of the sandbox failed.
+    #[error(transparent)]
+    Terminal(#[from] TerminalError),
     /// A mistake of ours.
     #[error("internal error: {message}")]
     Internal {
@@ -215,6 +219,7 @@ impl Error {
             Self::CopyOut(CopyOutError::NoSpace { .. }) => Code::DiskFull,
             Self::CopyOut(CopyOutError::Nothing(_)) => Code::NotFound,
             Self::CopyOut(_) => Code::Io,
+            Self::Terminal(_) => Code::EngineFailed,
             Self::Internal { .. } => Code::Internal,
         }
     }

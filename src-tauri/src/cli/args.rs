@@ -26,7 +26,7 @@ pub struct Global {
     #[arg(long, global = true)]
     pub json: bool,
     /// Keep everything in DIR instead of the usual data folder
-    #[arg(long, global = true, value_name = "DIR", env = "AGENT_SANDBOX_DATA_DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// No progress on standard error
     #[arg(long, global = true)]

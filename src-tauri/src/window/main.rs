@@ -6,10 +6,16 @@ mod clipboard;
 mod commands;
 mod drops;
 mod environment;
-#[cfg_attr(not(test), expect(dead_code, reason = "the terminal commands follow with the engine"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the terminal commands follow with the engine")
+)]
 mod flow;
 mod open;
-#[cfg_attr(not(test), expect(dead_code, reason = "the long commands follow with the engine"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the long commands follow with the engine")
+)]
 mod operations;
 mod state;
 mod subscriptions;

@@ -102,7 +102,18 @@ impl Docker {
     }
 }
 
+/// A command's two byte streams, as the client library gives them.
+pub(crate) type Streams = (
+    Pin<Box<dyn Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>,
+    Option<Pin<Box<dyn AsyncWrite + Send>>>,
+);
+
 impl Running {
+    /// Gives the streams away; its end is then seen by them alone.
+    pub(crate) fn into_streams(self) -> Streams {
+        (self.output, self.input)
+    }
+
     /// The next piece of output; `None` when the command has ended and its output is read.
     /// Background children that hold the output open do not keep it from ending.
     pub async fn next(&mut self) -> Result<Option<Output>, DockerError> {

@@ -142,6 +142,17 @@ impl Engine {
         }
     }
 
+    /// Changes what a sandbox may reach.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] for anything wider than offline.
+    pub async fn set_network(&self, id: &SandboxId, mode: NetworkMode) -> Result<()> {
+        refuse_network(mode)?;
+        let mut working = self.work_on(id).await?;
+        working.record.network.mode = mode;
+        working.record.save(&working.dir)
+    }
+
     fn limits(&self, wanted: LimitsWanted) -> Result<Limits> {
         let usual = self.default_limits()?;
         let limits = Limits {

@@ -15,6 +15,7 @@ mod recovery;
 mod reset;
 mod review;
 mod snapshot;
+mod terminals;
 mod up;
 mod upkeep;
 mod working;
@@ -79,6 +80,7 @@ struct Inner {
     store: Store,
     events: Events,
     docker: tokio::sync::Mutex<Option<Docker>>,
+    hubs: terminals::Hubs,
 }
 
 impl Engine {
@@ -96,6 +98,7 @@ impl Engine {
             store,
             events: Events::default(),
             docker: tokio::sync::Mutex::new(None),
+            hubs: terminals::Hubs::default(),
         })))
     }
 

@@ -1,0 +1,60 @@
+//! The connection to a sandbox's terminals: one for each running sandbox, made when first asked for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, broadcast};
+
+use super::{Engine, up};
+use crate::docker::container::GUEST;
+use crate::event::{Event, Events};
+use crate::terminal::{CONTROL_VERB, TerminalEvent, TerminalHub};
+use crate::{Error, Result, SandboxId};
+
+/// Open connections.
+pub(super) type Hubs = Mutex<HashMap<SandboxId, Arc<TerminalHub>>>;
+
+impl Engine {
+    /// The terminals of a running sandbox. They live in the sandbox: losing this connection ends none.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`], [`Error::Paused`], [`Error::Terminal`].
+    pub async fn terminals(&self, id: &SandboxId) -> Result<Arc<TerminalHub>> {
+        let mut hubs = self.0.hubs.lock().await;
+        if let Some(hub) = hubs.get(id)
+            && !hub.is_closed()
+        {
+            return Ok(hub.clone());
+        }
+        let (_, record) = self.load(id)?;
+        let docker = self.docker().await?;
+        let container = up::running(self, &docker, &record).await?;
+        let command = vec![format!("{GUEST}/sandbox-guest"), CONTROL_VERB.to_owned()];
+        let (output, input) = docker
+            .exec(&container, command, Vec::new())
+            .await?
+            .into_streams();
+        let input = input.ok_or_else(|| Error::Internal {
+            message: "the control stream has no way in".to_owned(),
+        })?;
+        let hub = Arc::new(TerminalHub::over_exec(output, input).await?);
+        hubs.insert(id.clone(), hub.clone());
+        tokio::spawn(pass_on(id.clone(), hub.events(), self.events().clone()));
+        Ok(hub)
+    }
+}
+
+/// Ends with the connection, whose sender it reads.
+async fn pass_on(id: SandboxId, mut from: broadcast::Receiver<TerminalEvent>, events: Events) {
+    loop {
+        match from.recv().await {
+            Ok(TerminalEvent::Changed(state)) => events.send(Event::Terminal(id.clone(), state.id)),
+            Ok(TerminalEvent::Closed(terminal)) => {
+                events.send(Event::TerminalClosed(id.clone(), terminal));
+            }
+            // A reader of the list sees what was missed.
+            Err(broadcast::error::RecvError::Lagged(_)) => events.send(Event::Sandbox(id.clone())),
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What the engine must be told about this computer. The only place that reads the environment for it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use directories::{BaseDirs, ProjectDirs};
+use sandbox_engine::Config;
+use sandbox_engine::docker::{Deadlines, EndpointSearch};
+use sandbox_engine::state::record::Owner;
+
+use crate::guest::GUEST;
+
+/// Bundles of certificates, by system; the first that is there is used.
+const BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+/// Sockets of container engines that belong to the system.
+const SOCKETS: [&str; 3] = [
+    "/var/run/docker.sock",
+    "/run/podman/podman.sock",
+    "/run/docker.sock",
+];
+
+/// No folder of the user's to keep data in is known.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "your home folder is not known, so there is no place to keep data; name one with --data-dir"
+)]
+pub struct NoHome;
+
+/// The configuration, with data in `data_dir`, in `AGENT_SANDBOX_DATA_DIR`, or in the usual place.
+pub fn config(data_dir: Option<PathBuf>) -> Result<Config, NoHome> {
+    let home = BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
+    let named = std::env::var_os("AGENT_SANDBOX_DATA_DIR").filter(|dir| !dir.is_empty());
+    let data_dir = match data_dir.or(named.map(PathBuf::from)) {
+        Some(dir) => dir,
+        None => ProjectDirs::from("io", "agent-sandbox", "agent-sandbox")
+            .ok_or(NoHome)?
+            .data_dir()
+            .to_owned(),
+    };
+    Ok(Config {
+        data_dir,
+        endpoints: EndpointSearch {
+            docker_host: variable("DOCKER_HOST"),
+            docker_context: variable("DOCKER_CONTEXT"),
+            home: home.clone(),
+            runtime_dir: variable("XDG_RUNTIME_DIR").map(PathBuf::from),
+            system_sockets: SOCKETS.map(PathBuf::from).to_vec(),
+            installed: is_installed(),
+        },
+        home,
+        deadlines: Deadlines::default(),
+        process: Owner {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+        },
+        certificates: certificates(),
+        guest: GUEST,
+        clock: Arc::new(now),
+    })
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn is_installed() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| {
+        ["dockerd", "docker", "podman"]
+            .iter()
+            .any(|name| folder.join(name).exists())
+    })
+}
+
+/// The computer's own bundle: behind an inspecting proxy nothing else is trusted.
+fn certificates() -> Vec<u8> {
+    variable("SSL_CERT_FILE")
+        .map(PathBuf::from)
+        .into_iter()
+        .chain(BUNDLES.map(PathBuf::from))
+        .find_map(|path| fs::read(path).ok())
+        .unwrap_or_default()
+}
+
+fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_millis()).ok())
+        .unwrap_or(0)
+}
