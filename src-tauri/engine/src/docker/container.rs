@@ -21,8 +21,9 @@ pub const WORKSPACE: &str = "/workspace";
 pub const HOME: &str = "/home/agent";
 /// Where the guest lies: in our layer of the image, below a read-only root.
 pub const GUEST: &str = "/opt/agent-sandbox";
-/// Open files per process.
-const OPEN_FILES: i64 = 65_536;
+/// Open files of one process. An engine that runs as a process of a limited user cannot give more than
+/// its own hard limit, and 20,000 is seen in the wild; no agent was seen to need more than this.
+const OPEN_FILES: i64 = 16_384;
 /// Shared memory in bytes.
 const SHARED_MEMORY: i64 = 256 * 1024 * 1024;
 

@@ -2,7 +2,7 @@
 
 use sandbox_review::changes::Options;
 use sandbox_review::{Changes, compare};
-use sandbox_workspace::{EntryKind, Tree, TreeId, WorkspacePath};
+use sandbox_workspace::{EntryKind, Reason, Tree, TreeId, WorkspacePath};
 use tokio::task::block_in_place;
 
 use super::capture::{Capture, Stillness};
@@ -126,5 +126,37 @@ impl Engine {
             cancel: op.cancel().clone(),
         };
         Ok(compare(from, to, self.store(), &options)?)
+    }
+}
+
+/// What git keeps about itself and every command of it moves: never copied out, and counted, not listed.
+/// Hooks and configuration stay in the list: they run programs, and the user should see that they changed.
+fn is_git_bookkeeping(path: &WorkspacePath) -> bool {
+    let mut parts = path.components().skip_while(|part| *part != b".git");
+    parts.next().is_some()
+        && parts.next().is_some_and(|part| {
+            part != b"hooks" && !part.starts_with(b"config") && part != b"modules"
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bookkeeping_is_what_git_moves_and_nothing_that_runs() {
+        let is = |path: &str| is_git_bookkeeping(&WorkspacePath::new(path).expect("a path"));
+        for path in [".git/index", ".git/objects/ab/cd", "sub/.git/HEAD"] {
+            assert!(is(path), "{path} is listed");
+        }
+        for path in [
+            ".git",
+            ".git/hooks/pre-commit",
+            ".git/config",
+            ".GIT/index",
+            "a/index",
+        ] {
+            assert!(!is(path), "{path} is hidden");
+        }
     }
 }
