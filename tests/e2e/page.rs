@@ -23,11 +23,13 @@ impl Page {
         let _ = std::fs::remove_dir_all(&pictures);
         std::fs::create_dir_all(&pictures).unwrap();
         let mut wanted = Capabilities::new();
-        wanted.insert("browserName".to_owned(), json!("wry"));
-        wanted.insert(
-            "webkitgtk:browserOptions".to_owned(),
-            json!({ "binary": window, "args": [] }),
-        );
+        wanted.set("browserName", json!("wry")).unwrap();
+        wanted
+            .set(
+                "webkitgtk:browserOptions",
+                json!({ "binary": window, "args": [] }),
+            )
+            .unwrap();
         let driver = WebDriver::new(address, wanted)
             .await
             .expect("the window opens");
