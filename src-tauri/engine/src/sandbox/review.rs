@@ -110,13 +110,22 @@ impl Engine {
         let matcher = record.rules.matcher()?;
         // What the project itself has stays under review whatever the rules say of its name.
         let left_out = |path: &WorkspacePath| {
+            if is_git_bookkeeping(path) {
+                return true;
+            }
             if from.get(path).is_some() {
                 return false;
             }
             let is_dir = to
                 .get(path)
                 .is_some_and(|entry| entry.kind == EntryKind::Dir);
-            matcher.left_out_of(to, path, is_dir).is_some()
+            // What an agent writes where secrets lie (`.env`, `.envrc`) can run on the user's machine, and
+            // a FIFO is a change of its own kind: both are shown.
+            let reason = matcher.left_out_of(to, path, is_dir);
+            matches!(
+                reason,
+                Some(Reason::Excluded | Reason::Rebuildable | Reason::Ignored)
+            )
         };
         let options = Options {
             left_out: &left_out,

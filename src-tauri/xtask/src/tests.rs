@@ -1,0 +1,243 @@
+//! All tests, step by step, each timed. The last line is `N passed, N failed`.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use crate::cargo::{Count, count};
+use crate::ready;
+use crate::shell::{Failure, Shell};
+use crate::tools;
+
+type Step = (&'static str, fn(&Shell) -> Result<Count, Failure>);
+
+/// In the order of how soon a mistake shows.
+const STEPS: [Step; 12] = [
+    ("format", |s| {
+        check(s, "cargo", &["fmt", "--all", "--check"])
+    }),
+    ("interface types", |s| ui(s, "check")),
+    ("interface lints", |s| ui(s, "lint")),
+    ("interface format", |s| ui(s, "format")),
+    ("interface tests", |s| {
+        count(&mut s.command("npm", &["run", "--silent", "--prefix", "ui", "test"]))
+    }),
+    ("lints", |s| {
+        check(
+            s,
+            "cargo",
+            &[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        )
+    }),
+    ("docs", docs),
+    ("tests", |s| {
+        rust(
+            s,
+            &[
+                "test",
+                "--workspace",
+                "--no-fail-fast",
+                "--",
+                "--show-output",
+            ],
+        )
+    }),
+    ("crash tests", |s| {
+        rust(
+            s,
+            &[
+                "test",
+                "-p",
+                "sandbox-review",
+                "--features",
+                "failpoints",
+                "--no-fail-fast",
+                "--test",
+                "crash",
+                "--",
+                "--show-output",
+            ],
+        )
+    }),
+    ("command line", command_line),
+    ("window", window),
+    ("clean tree", clean_tree),
+];
+
+/// Runs everything, or the steps named by `--only`.
+pub fn all(shell: &Shell, options: &[&str]) -> ExitCode {
+    let only: Vec<&str> = options.iter().copied().filter(|o| *o != "--only").collect();
+    if let Some(unknown) = only
+        .iter()
+        .find(|o| !STEPS.iter().any(|(name, _)| name == *o))
+    {
+        let names: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
+        eprintln!(
+            "xtask: there is no step {unknown:?}; there are: {}",
+            names.join(", ")
+        );
+        return ExitCode::from(2);
+    }
+    let mut total = Count::default();
+    let mut times: Vec<(&str, Duration, Count)> = Vec::new();
+    let start = Instant::now();
+    if let Err(error) = ready::everything(shell) {
+        eprintln!("xtask: set-up failed: {error}");
+        println!("0 passed, 1 failed");
+        return ExitCode::FAILURE;
+    }
+    times.push(("set-up", start.elapsed(), Count::default()));
+    for (name, step) in STEPS {
+        if !only.is_empty() && !only.contains(&name) {
+            continue;
+        }
+        println!("\n== {name}");
+        let start = Instant::now();
+        let done = step(shell).unwrap_or_else(|error| {
+            eprintln!("xtask: {error}");
+            Count {
+                failed: 1,
+                ..Count::default()
+            }
+        });
+        times.push((name, start.elapsed(), done.clone()));
+        total.add(done);
+    }
+    summary(&times, &total)
+}
+
+fn summary(times: &[(&str, Duration, Count)], total: &Count) -> ExitCode {
+    println!();
+    for (name, time, done) in times {
+        println!(
+            "{name:<18} {:>5} s  {:>5} passed  {} failed",
+            time.as_secs(),
+            done.passed,
+            done.failed
+        );
+    }
+    for skipped in &total.skipped {
+        println!("skipped: {skipped}");
+    }
+    // Where nobody watches, what was not tried must not look as if it held.
+    let skips = if ready::is_ci() {
+        total.skipped.len() as u64
+    } else {
+        0
+    };
+    if skips > 0 {
+        println!("{skips} skipped, which counts as failed here");
+    }
+    println!("{} passed, {} failed", total.passed, total.failed + skips);
+    if total.failed + skips == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// A check that holds or does not: one test.
+fn check(shell: &Shell, program: &str, arguments: &[&str]) -> Result<Count, Failure> {
+    shell.run(program, arguments)?;
+    Ok(Count {
+        passed: 1,
+        ..Count::default()
+    })
+}
+
+fn ui(shell: &Shell, script: &str) -> Result<Count, Failure> {
+    check(shell, "npm", &["run", "--silent", "--prefix", "ui", script])
+}
+
+fn rust(shell: &Shell, arguments: &[&str]) -> Result<Count, Failure> {
+    count(&mut shell.command("cargo", arguments))
+}
+
+fn docs(shell: &Shell) -> Result<Count, Failure> {
+    let mut doc = shell.command(
+        "cargo",
+        &[
+            "doc",
+            "--no-deps",
+            "-p",
+            "sandbox-engine",
+            "-p",
+            "sandbox-review",
+            "-p",
+            "sandbox-workspace",
+            "-p",
+            "sandbox-protocol",
+        ],
+    );
+    crate::shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+    Ok(Count {
+        passed: 1,
+        ..Count::default()
+    })
+}
+
+/// The built command line, from outside, on the real engine.
+fn command_line(shell: &Shell) -> Result<Count, Failure> {
+    shell.run("cargo", &["build", "-p", "agent-sandbox"])?;
+    let program = shell.path("target/debug/agent-sandbox");
+    let mut tests = shell.command(
+        "cargo",
+        &[
+            "test",
+            "-p",
+            "sandbox-tests",
+            "--test",
+            "command_line",
+            "--no-fail-fast",
+            "--",
+            "--show-output",
+            "--test-threads=2",
+        ],
+    );
+    count(tests.env("AGENT_SANDBOX_PROGRAM", program))
+}
+
+/// The real window, on a screen that nobody sees.
+fn window(shell: &Shell) -> Result<Count, Failure> {
+    let tools = tools::driver(shell)?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = vec![tools];
+    folders.extend(std::env::split_paths(&path));
+    let path = std::env::join_paths(folders)
+        .map_err(|error| Failure::Missing(format!("the search path cannot be used: {error}")))?;
+    let mut tests = shell.command(
+        "cargo",
+        &[
+            "test",
+            "-p",
+            "sandbox-tests",
+            "--test",
+            "e2e",
+            "--no-fail-fast",
+            "--",
+            "--show-output",
+            "--test-threads=1",
+        ],
+    );
+    count(tests.env("PATH", path))
+}
+
+/// Nothing that is made while building or testing lands among the sources.
+fn clean_tree(shell: &Shell) -> Result<Count, Failure> {
+    match shell.read("git", &["status", "--porcelain"]) {
+        Some(list) if list.trim().is_empty() || !ready::is_ci() => Ok(Count {
+            passed: 1,
+            ..Count::default()
+        }),
+        found => Err(Failure::Missing(format!(
+            "the tree is not as it was committed:\n{}",
+            found.unwrap_or_default()
+        ))),
+    }
+}
