@@ -1,0 +1,8 @@
+//! The built command line, from outside: answers, exit statuses, and the main job on a real engine.
+//! `AGENT_SANDBOX_PROGRAM` names the binary; `cargo xtask test` sets it.
+#![allow(clippy::unwrap_used)]
+
+mod bench_of_one;
+mod bad_input;
+mod main_job;
+mod without_engine;
