@@ -24,7 +24,10 @@ fn projects_that_cannot_be_handed_over() {
         let said = bench.run_alone(["create", "--no-start", path]).ended(1);
         assert!(said.err.contains(words), "{path}: {}", said.err);
     }
-    assert_eq!(bench.run_alone(["list", "--json"]).json(), serde_json::json!([]));
+    assert_eq!(
+        bench.run_alone(["list", "--json"]).json(),
+        serde_json::json!([])
+    );
 }
 
 #[test]
@@ -52,8 +55,12 @@ fn a_taken_name_and_missing_things_are_one() {
     let bench = Bench::new();
     let project = bench.project();
     let project = project.to_str().unwrap();
-    bench.run_alone(["create", "--no-start", project, "--name", "p"]).ended(0);
-    bench.run_alone(["create", "--no-start", project, "--name", "p"]).ended(1);
+    bench
+        .run_alone(["create", "--no-start", project, "--name", "p"])
+        .ended(0);
+    bench
+        .run_alone(["create", "--no-start", project, "--name", "p"])
+        .ended(1);
     for arguments in [
         vec!["changes", "nobody"],
         vec!["reset", "p", "--to", "nothing"],
@@ -76,5 +83,9 @@ fn errors_are_one_document_with_json_and_one_line_without() {
     assert_eq!(error["error"]["code"], "not_found");
     let said = bench.run_alone(["status", "no\u{1b}[31mbody"]).ended(1);
     assert_eq!(said.err.lines().count(), 1, "{}", said.err);
-    assert!(!said.err.contains('\u{1b}'), "an escape reached the terminal: {:?}", said.err);
+    assert!(
+        !said.err.contains('\u{1b}'),
+        "an escape reached the terminal: {:?}",
+        said.err
+    );
 }

@@ -61,14 +61,25 @@ impl Bench {
 
     /// Runs the program.
     pub fn run<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Said {
-        said(self.command(arguments).stdin(Stdio::null()).output().unwrap())
+        said(
+            self.command(arguments)
+                .stdin(Stdio::null())
+                .output()
+                .unwrap(),
+        )
     }
 
     /// As [`Self::run`], without a container engine anywhere.
     pub fn run_alone<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Said {
         let nowhere = format!("unix://{}/no.sock", self.folder.path().display());
         let mut command = self.command(arguments);
-        said(command.env("DOCKER_HOST", nowhere).stdin(Stdio::null()).output().unwrap())
+        said(
+            command
+                .env("DOCKER_HOST", nowhere)
+                .stdin(Stdio::null())
+                .output()
+                .unwrap(),
+        )
     }
 
     pub fn command<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
@@ -138,6 +149,9 @@ fn describe(root: &Path, folder: &Path, list: &mut Vec<String>) {
                 String::from_utf8_lossy(&fs::read(&path).unwrap())
             )
         };
-        list.push(format!("{} {what}", path.strip_prefix(root).unwrap().display()));
+        list.push(format!(
+            "{} {what}",
+            path.strip_prefix(root).unwrap().display()
+        ));
     }
 }

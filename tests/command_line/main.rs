@@ -2,7 +2,7 @@
 //! `AGENT_SANDBOX_PROGRAM` names the binary; `cargo xtask test` sets it.
 #![allow(clippy::unwrap_used)]
 
-mod bench_of_one;
 mod bad_input;
+mod bench_of_one;
 mod main_job;
 mod without_engine;

@@ -5,7 +5,9 @@ use std::fs;
 use crate::bench_of_one::Bench;
 
 fn handed_over(bench: &Bench) -> String {
-    let said = bench.run(["create", "--json", bench.project().to_str().unwrap()]).ended(0);
+    let said = bench
+        .run(["create", "--json", bench.project().to_str().unwrap()])
+        .ended(0);
     said.json()["id"].as_str().unwrap().to_owned()
 }
 
@@ -32,49 +34,93 @@ fn from_hand_over_to_reset() {
         .map(|c| c["path"].as_str().unwrap())
         .collect();
     assert_eq!(paths, [".envrc", "dos.txt", "index.html", "new.txt"]);
-    assert_eq!(bench.look(&bench.project()), before, "the project changed before a copy-out");
+    assert_eq!(
+        bench.look(&bench.project()),
+        before,
+        "the project changed before a copy-out"
+    );
 
     let diff = bench.run(["diff", &id, "index.html"]).ended(0).out;
     assert!(diff.contains("+<p>two</p>"), "{diff}");
-    assert!(!diff.contains("new.txt"), "not named and yet in the diff: {diff}");
+    assert!(
+        !diff.contains("new.txt"),
+        "not named and yet in the diff: {diff}"
+    );
 
     let applied = bench.run(["apply", &id, "--all", "--json"]).ended(0).json();
     assert_eq!(applied["applied"].as_array().unwrap().len(), 3, "{applied}");
     assert_eq!(applied["skipped"][0]["path"], ".envrc");
     assert_eq!(applied["skipped"][0]["reason"], "risky");
-    assert!(!bench.project().join("dos.txt").exists(), "the deletion was not copied out");
-    assert!(!bench.project().join(".envrc").exists(), "copied out what runs on the host");
+    assert!(
+        !bench.project().join("dos.txt").exists(),
+        "the deletion was not copied out"
+    );
+    assert!(
+        !bench.project().join(".envrc").exists(),
+        "copied out what runs on the host"
+    );
     let text = fs::read_to_string(bench.project().join("index.html")).unwrap();
     assert_eq!(text, "<h1>Hello</h1>\n<p>one</p>\n<p>two</p>\n");
 
     bench.run(["undo", &id]).ended(0);
-    assert_eq!(bench.look(&bench.project()), before, "the undo did not bring all of it back");
+    assert_eq!(
+        bench.look(&bench.project()),
+        before,
+        "the undo did not bring all of it back"
+    );
     bench.run(["undo", &id]).ended(1);
 
-    let snapshot = bench.run(["snapshot", &id, "--name", "good", "--json"]).ended(0).json();
+    let snapshot = bench
+        .run(["snapshot", &id, "--name", "good", "--json"])
+        .ended(0)
+        .json();
     assert_eq!(snapshot["name"], "good");
     let workspace = bench.run(["status", &id, "--json"]).ended(0).json();
     let workspace = std::path::PathBuf::from(workspace["workspace"].as_str().unwrap());
     let good = bench.look(&workspace);
-    work(&bench, &id, "rm -rf ./* ./.[!.]*; ls -A | wc -l | grep -qx 0");
+    work(
+        &bench,
+        &id,
+        "rm -rf ./* ./.[!.]*; ls -A | wc -l | grep -qx 0",
+    );
     bench.run(["reset", &id, "--to", "good"]).ended(0);
     assert_eq!(bench.look(&workspace), good, "the reset is not exact");
     work(&bench, &id, "grep -q two index.html");
     bench.run(["reset", &id]).ended(0);
-    assert_eq!(bench.look(&workspace), before, "the baseline is not what was handed over");
+    assert_eq!(
+        bench.look(&workspace),
+        before,
+        "the baseline is not what was handed over"
+    );
 }
 
 #[test]
 fn a_command_keeps_its_streams_and_its_status() {
     let bench = Bench::new();
     let id = handed_over(&bench);
-    let said = bench.run(["exec", &id, "--", "sh", "-c", "pwd; echo wrong >&2; exit 7"]).ended(7);
-    assert_eq!((said.out.as_str(), said.err.as_str()), ("/workspace\n", "wrong\n"));
+    let said = bench
+        .run(["exec", &id, "--", "sh", "-c", "pwd; echo wrong >&2; exit 7"])
+        .ended(7);
+    assert_eq!(
+        (said.out.as_str(), said.err.as_str()),
+        ("/workspace\n", "wrong\n")
+    );
     // A child in the background neither holds the command nor ends with it.
     bench
-        .run(["exec", &id, "--", "sh", "-c", "(sleep 2; touch late) & echo started"])
+        .run([
+            "exec",
+            &id,
+            "--",
+            "sh",
+            "-c",
+            "(sleep 2; touch late) & echo started",
+        ])
         .ended(0);
-    work(&bench, &id, "for i in $(seq 50); do [ -e late ] && exit 0; sleep 0.1; done; exit 1");
+    work(
+        &bench,
+        &id,
+        "for i in $(seq 50); do [ -e late ] && exit 0; sleep 0.1; done; exit 1",
+    );
     bench.run(["stop", &id]).ended(0);
     bench.run(["stop", &id]).ended(0);
     let said = bench.run(["exec", &id, "--", "true"]).ended(125);
@@ -93,8 +139,15 @@ fn a_file_that_the_user_changed_meanwhile_is_never_written_over() {
     let before = bench.look(&bench.project());
     let said = bench.run(["apply", &id, "--all", "--json"]).ended(3);
     assert_eq!(said.json()["conflicts"][0]["path"], "index.html");
-    assert!(!said.err.is_empty(), "a conflict is said on standard error too");
-    assert_eq!(bench.look(&bench.project()), before, "something was written");
+    assert!(
+        !said.err.is_empty(),
+        "a conflict is said on standard error too"
+    );
+    assert_eq!(
+        bench.look(&bench.project()),
+        before,
+        "something was written"
+    );
     bench.run(["apply", &id, "new.txt"]).ended(0);
     assert!(bench.project().join("new.txt").exists());
 }
@@ -108,8 +161,13 @@ fn what_belongs_to_git_never_goes_out() {
         &id,
         "git init -q . && printf '#!/bin/sh\\n' > .git/hooks/pre-commit && mkdir .GIT && echo x > .GIT/config && echo fine > fine.txt",
     );
-    bench.run(["apply", &id, "--all", "--include-risky"]).ended(0);
-    assert!(bench.project().join("fine.txt").exists(), "the probe itself did not get out");
+    bench
+        .run(["apply", &id, "--all", "--include-risky"])
+        .ended(0);
+    assert!(
+        bench.project().join("fine.txt").exists(),
+        "the probe itself did not get out"
+    );
     assert!(!bench.project().join(".git").exists());
     assert!(!bench.project().join(".GIT").exists());
     bench.run(["apply", &id, ".git/hooks/pre-commit"]).ended(1);
@@ -121,26 +179,43 @@ fn what_belongs_to_git_never_goes_out() {
 fn the_sandbox_has_no_way_out_and_sees_nothing_of_the_host() {
     let bench = Bench::new();
     let id = handed_over(&bench);
-    let links = bench.run(["exec", &id, "--", "cat", "/proc/net/dev"]).ended(0).out;
-    let others = links.lines().skip(2).filter(|l| !l.trim_start().starts_with("lo:")).count();
+    let links = bench
+        .run(["exec", &id, "--", "cat", "/proc/net/dev"])
+        .ended(0)
+        .out;
+    let others = links
+        .lines()
+        .skip(2)
+        .filter(|l| !l.trim_start().starts_with("lo:"))
+        .count();
     assert_eq!(others, 0, "an interface besides loopback: {links}");
     let user = bench.run(["exec", &id, "--", "id", "-u"]).ended(0).out;
     assert_ne!(user.trim(), "0", "the agent is root");
     let secret = bench.folder_secret();
     let said = bench.run(["exec", &id, "--", "cat", secret.to_str().unwrap()]);
     assert_ne!(said.code, 0, "a file of the host can be read");
-    bench.run(["exec", &id, "--", "sh", "-c", "echo x > /usr/x"]).ended(2);
+    bench
+        .run(["exec", &id, "--", "sh", "-c", "echo x > /usr/x"])
+        .ended(2);
 }
 
 #[test]
 fn wider_networks_are_refused_and_nothing_is_made() {
     let bench = Bench::new();
     for network in ["approved", "open"] {
-        let said = bench.run(["create", bench.project().to_str().unwrap(), "--network", network]);
+        let said = bench.run([
+            "create",
+            bench.project().to_str().unwrap(),
+            "--network",
+            network,
+        ]);
         assert_eq!(said.ended(1).out, "");
     }
     assert_eq!(bench.run(["list", "--json"]).json(), serde_json::json!([]));
     let id = handed_over(&bench);
     bench.run(["network", &id, "open"]).ended(1);
-    assert_eq!(bench.run(["network", &id, "--json"]).ended(0).json()["mode"], "offline");
+    assert_eq!(
+        bench.run(["network", &id, "--json"]).ended(0).json()["mode"],
+        "offline"
+    );
 }

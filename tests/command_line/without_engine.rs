@@ -17,7 +17,11 @@ fn review_copy_out_undo_and_reset_need_no_engine() {
     let bench = Bench::new();
     let before = bench.look(&bench.project());
     let (id, workspace) = handed_over(&bench);
-    assert_eq!(bench.look(&workspace), before, "the copy is not the project");
+    assert_eq!(
+        bench.look(&workspace),
+        before,
+        "the copy is not the project"
+    );
     fs::write(workspace.join("index.html"), "changed\n").unwrap();
     let changes = bench.run_alone(["changes", &id, "--json"]).ended(0).json();
     assert_eq!(changes["changes"][0]["status"], "modified");
@@ -25,14 +29,22 @@ fn review_copy_out_undo_and_reset_need_no_engine() {
 
     // A capture is frozen: what is written after it is not what is copied out of it.
     fs::write(workspace.join("index.html"), "later\n").unwrap();
-    bench.run_alone(["apply", &id, "--all", "--capture", &capture]).ended(0);
-    assert_eq!(fs::read_to_string(bench.project().join("index.html")).unwrap(), "changed\n");
+    bench
+        .run_alone(["apply", &id, "--all", "--capture", &capture])
+        .ended(0);
+    assert_eq!(
+        fs::read_to_string(bench.project().join("index.html")).unwrap(),
+        "changed\n"
+    );
     bench.run_alone(["undo", &id]).ended(0);
     assert_eq!(bench.look(&bench.project()), before);
 
     bench.run_alone(["reset", &id]).ended(0);
     assert_eq!(bench.look(&workspace), before);
-    let list = bench.run_alone(["snapshots", &id, "--json"]).ended(0).json();
+    let list = bench
+        .run_alone(["snapshots", &id, "--json"])
+        .ended(0)
+        .json();
     let kinds: Vec<&str> = list
         .as_array()
         .unwrap()
@@ -43,16 +55,26 @@ fn review_copy_out_undo_and_reset_need_no_engine() {
     // The reset itself can be undone.
     let safety = list[1]["id"].as_str().unwrap();
     bench.run_alone(["reset", &id, "--to", safety]).ended(0);
-    assert_eq!(fs::read_to_string(workspace.join("index.html")).unwrap(), "later\n");
+    assert_eq!(
+        fs::read_to_string(workspace.join("index.html")).unwrap(),
+        "later\n"
+    );
 }
 
 #[test]
 fn without_an_engine_create_says_so_and_leaves_nothing() {
     let bench = Bench::new();
-    let said = bench.run_alone(["create", bench.project().to_str().unwrap()]).ended(1);
+    let said = bench
+        .run_alone(["create", bench.project().to_str().unwrap()])
+        .ended(1);
     assert!(said.err.contains("container engine"), "{}", said.err);
-    assert_eq!(bench.run_alone(["list", "--json"]).json(), serde_json::json!([]));
-    let left = fs::read_dir(bench.data().join("sandboxes")).unwrap().count();
+    assert_eq!(
+        bench.run_alone(["list", "--json"]).json(),
+        serde_json::json!([])
+    );
+    let left = fs::read_dir(bench.data().join("sandboxes"))
+        .unwrap()
+        .count();
     assert_eq!(left, 0, "a failed create left a folder");
 }
 
@@ -65,7 +87,10 @@ fn a_sandbox_is_found_by_id_name_and_beginning() {
     assert_eq!(list[0]["name"], "site");
     assert_eq!(list[1]["name"], "site-2");
     for wanted in [id.as_str(), "site", &id[..6]] {
-        let row = bench.run_alone(["status", wanted, "--json"]).ended(0).json();
+        let row = bench
+            .run_alone(["status", wanted, "--json"])
+            .ended(0)
+            .json();
         assert_eq!(row["id"], id.as_str(), "{wanted}");
     }
     bench.run_alone(["status", "nothing"]).ended(1);
@@ -83,7 +108,13 @@ fn a_killed_create_is_cleaned_up_by_the_next_one() {
     // As a kill leaves it: the mark is still there.
     let folder = bench.data().join("sandboxes").join(&id);
     fs::write(folder.join("creating"), "site").unwrap();
-    assert_eq!(bench.run_alone(["list", "--json"]).json(), serde_json::json!([]));
+    assert_eq!(
+        bench.run_alone(["list", "--json"]).json(),
+        serde_json::json!([])
+    );
     handed_over(&bench);
-    assert!(!folder.exists(), "the remains of the killed create are still there");
+    assert!(
+        !folder.exists(),
+        "the remains of the killed create are still there"
+    );
 }

@@ -32,19 +32,19 @@ async fn what_the_engine_made_keeps_the_contract_and_each_widening_is_seen() {
     type Widen = fn(&mut ContainerInspectResponse);
     let host: [(&str, Widen); 19] = [
         ("privileged", |f| {
-            f.host_config.as_mut().unwrap().privileged = Some(true)
+            f.host_config.as_mut().unwrap().privileged = Some(true);
         }),
         ("cap add", |f| {
-            f.host_config.as_mut().unwrap().cap_add = Some(vec!["NET_ADMIN".into()])
+            f.host_config.as_mut().unwrap().cap_add = Some(vec!["NET_ADMIN".into()]);
         }),
         ("cap drop", |f| {
-            f.host_config.as_mut().unwrap().cap_drop = Some(vec![])
+            f.host_config.as_mut().unwrap().cap_drop = Some(vec![]);
         }),
         ("root", |f| {
-            f.host_config.as_mut().unwrap().readonly_rootfs = Some(false)
+            f.host_config.as_mut().unwrap().readonly_rootfs = Some(false);
         }),
         ("bridge", |f| {
-            f.host_config.as_mut().unwrap().network_mode = Some("bridge".into())
+            f.host_config.as_mut().unwrap().network_mode = Some("bridge".into());
         }),
         ("seccomp", |f| {
             f.host_config.as_mut().unwrap().security_opt = Some(vec![
@@ -53,28 +53,28 @@ async fn what_the_engine_made_keeps_the_contract_and_each_widening_is_seen() {
             ]);
         }),
         ("new privileges", |f| {
-            f.host_config.as_mut().unwrap().security_opt = None
+            f.host_config.as_mut().unwrap().security_opt = None;
         }),
         ("memory", |f| {
-            f.host_config.as_mut().unwrap().memory = Some(0)
+            f.host_config.as_mut().unwrap().memory = Some(0);
         }),
         ("swap", |f| {
-            f.host_config.as_mut().unwrap().memory_swap = Some(-1)
+            f.host_config.as_mut().unwrap().memory_swap = Some(-1);
         }),
         ("pids", |f| {
-            f.host_config.as_mut().unwrap().pids_limit = None
+            f.host_config.as_mut().unwrap().pids_limit = None;
         }),
         ("ulimits", |f| {
-            f.host_config.as_mut().unwrap().ulimits = None
+            f.host_config.as_mut().unwrap().ulimits = None;
         }),
         ("binds", |f| {
-            f.host_config.as_mut().unwrap().binds = Some(vec!["/:/host".into()])
+            f.host_config.as_mut().unwrap().binds = Some(vec!["/:/host".into()]);
         }),
         ("pid", |f| {
-            f.host_config.as_mut().unwrap().pid_mode = Some("host".into())
+            f.host_config.as_mut().unwrap().pid_mode = Some("host".into());
         }),
         ("ipc", |f| {
-            f.host_config.as_mut().unwrap().ipc_mode = Some("container:x".into())
+            f.host_config.as_mut().unwrap().ipc_mode = Some("container:x".into());
         }),
         ("cgroup", |f| {
             f.host_config.as_mut().unwrap().cgroupns_mode = Some(HostConfigCgroupnsModeEnum::HOST);
@@ -83,7 +83,7 @@ async fn what_the_engine_made_keeps_the_contract_and_each_widening_is_seen() {
             f.host_config.as_mut().unwrap().devices = Some(vec![DeviceMapping::default()]);
         }),
         ("masked", |f| {
-            f.host_config.as_mut().unwrap().masked_paths = Some(vec![])
+            f.host_config.as_mut().unwrap().masked_paths = Some(vec![]);
         }),
         ("restart", |f| {
             f.host_config.as_mut().unwrap().restart_policy = Some(RestartPolicy {
@@ -97,13 +97,13 @@ async fn what_the_engine_made_keeps_the_contract_and_each_widening_is_seen() {
     ];
     let config: [(&str, Widen); 6] = [
         ("user", |f| {
-            f.config.as_mut().unwrap().user = Some("0:0".into())
+            f.config.as_mut().unwrap().user = Some("0:0".into());
         }),
         ("entry", |f| {
-            f.config.as_mut().unwrap().entrypoint = Some(vec!["/bin/sh".into()])
+            f.config.as_mut().unwrap().entrypoint = Some(vec!["/bin/sh".into()]);
         }),
         ("folder", |f| {
-            f.config.as_mut().unwrap().working_dir = Some("/etc".into())
+            f.config.as_mut().unwrap().working_dir = Some("/etc".into());
         }),
         ("loader", |f| {
             f.config
@@ -112,7 +112,7 @@ async fn what_the_engine_made_keeps_the_contract_and_each_widening_is_seen() {
                 .env
                 .as_mut()
                 .unwrap()
-                .push("LD_PRELOAD=/x.so".into())
+                .push("LD_PRELOAD=/x.so".into());
         }),
         ("health", |f| {
             f.config.as_mut().unwrap().healthcheck = Some(HealthConfig {

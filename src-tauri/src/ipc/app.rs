@@ -122,8 +122,9 @@ pub struct SandboxDiskUse {
     pub name: String,
     #[ts(type = "number")]
     pub workspace: u64,
-    #[ts(type = "number")]
-    pub home: u64,
+    /// Absent where the container engine cannot tell.
+    #[ts(type = "number | null")]
+    pub home: Option<u64>,
     #[ts(type = "number")]
     pub trash: u64,
     #[ts(type = "number")]

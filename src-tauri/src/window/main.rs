@@ -4,19 +4,15 @@
 mod ask;
 mod clipboard;
 mod commands;
+mod desk;
 mod drops;
 mod environment;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the terminal commands follow with the engine")
-)]
+mod feed;
 mod flow;
 mod open;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the long commands follow with the engine")
-)]
 mod operations;
+mod sample;
+mod save;
 mod state;
 mod subscriptions;
 mod tray;
@@ -28,8 +24,15 @@ fn main() {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .init();
-    if let Err(error) = open::run(environment::Environment::read()) {
+    let environment = environment::Environment::read();
+    if let Err(error) = run(environment) {
         eprintln!("agent-sandbox-window: {error}");
         std::process::exit(1);
     }
+}
+
+fn run(environment: environment::Environment) -> Result<(), Box<dyn std::error::Error>> {
+    let config = agent_sandbox::host::config(environment.data_dir.clone())?;
+    let engine = sandbox_engine::Engine::open(config)?;
+    Ok(open::run(environment, desk::Desk::new(engine))?)
 }

@@ -5,6 +5,7 @@ use tauri::{
 };
 use tauri_plugin_window_state::StateFlags;
 
+use super::desk::Desk;
 use super::drops::Drops;
 use super::environment::Environment;
 use super::subscriptions::Subscriptions;
@@ -14,7 +15,7 @@ use super::{commands, state, tray};
 pub const MAIN: &str = "main";
 
 /// Runs until the window is closed.
-pub fn run(environment: Environment) -> tauri::Result<()> {
+pub fn run(environment: Environment, desk: Desk) -> tauri::Result<()> {
     let own_data = environment.data_dir.is_some();
     let mut builder = tauri::Builder::default();
     if !own_data {
@@ -37,7 +38,8 @@ pub fn run(environment: Environment) -> tauri::Result<()> {
         )
         .invoke_handler(commands::handler())
         .setup(move |app| {
-            state::manage(app, environment)?;
+            attend(&desk);
+            state::manage(app, environment, desk)?;
             open(app)?;
             tray::show(app)?;
             Ok(())
@@ -50,6 +52,13 @@ pub fn run(environment: Environment) -> tauri::Result<()> {
             }
         });
     Ok(())
+}
+
+/// What goes on as long as the window is there.
+fn attend(desk: &Desk) {
+    tauri::async_runtime::spawn(desk.clone().pass_on());
+    tauri::async_runtime::spawn(desk.clone().attend_engine());
+    tauri::async_runtime::spawn(desk.clone().begin());
 }
 
 fn open<R: Runtime>(app: &App<R>) -> tauri::Result<WebviewWindow<R>> {

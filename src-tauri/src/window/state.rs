@@ -2,6 +2,7 @@
 
 use tauri::{App, Manager, Runtime};
 
+use super::desk::Desk;
 use super::drops::Drops;
 use super::environment::Environment;
 use super::flow::Credits;
@@ -9,7 +10,8 @@ use super::operations::Operations;
 use super::subscriptions::Subscriptions;
 
 /// Makes everything that a command may ask for.
-pub fn manage<R: Runtime>(app: &App<R>, environment: Environment) -> tauri::Result<()> {
+pub fn manage<R: Runtime>(app: &App<R>, environment: Environment, desk: Desk) -> tauri::Result<()> {
+    app.manage(desk);
     app.manage(environment);
     app.manage(Drops::default());
     app.manage(Credits::default());

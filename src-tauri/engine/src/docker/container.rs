@@ -438,8 +438,11 @@ pub fn violations(spec: &ContainerSpec, found: &ContainerInspectResponse) -> Vec
     wrong
 }
 
+/// Type, source, target, and whether it is read-only.
+type MountFacts = (Option<MountType>, Option<String>, Option<String>, bool);
+
 /// What the mounts come to, in an order that can be compared.
-fn mounts(host: &HostConfig) -> Vec<(Option<MountType>, Option<String>, Option<String>, bool)> {
+fn mounts(host: &HostConfig) -> Vec<MountFacts> {
     let mut list: Vec<_> = host
         .mounts
         .clone()

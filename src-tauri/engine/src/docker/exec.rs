@@ -180,7 +180,8 @@ impl Running {
         ))
     }
 
-    async fn ask_end(&self) -> Result<Option<i64>, DockerError> {
+    /// Exclusive, for the streams cannot be shared between threads.
+    async fn ask_end(&mut self) -> Result<Option<i64>, DockerError> {
         let call = self.docker.client.inspect_exec(&self.id);
         let found = self.docker.ask("look at the command", call).await?;
         Ok(if found.running == Some(true) {

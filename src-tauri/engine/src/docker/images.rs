@@ -133,7 +133,7 @@ impl Docker {
         }
         let base = self.ensure_base(cancel, listener).await?;
         let tag = image::environment_tag(&base, certificates);
-        let context = image::environment_context(certificates).map_err(tar_failed)?;
+        let context = image::environment_context(certificates).map_err(|e| tar_failed(&e))?;
         self.build(&tag, context, cancel, listener).await
     }
 
@@ -224,7 +224,7 @@ impl Docker {
             Some(own) => own.id.unwrap_or_default(),
             None => {
                 let (passwd, group) = self.accounts(&id).await?;
-                let context = layer.context(&passwd, &group).map_err(tar_failed)?;
+                let context = layer.context(&passwd, &group).map_err(|e| tar_failed(&e))?;
                 self.build(&tag, context, &Cancel::default(), &|_| {})
                     .await?
             }
@@ -250,7 +250,7 @@ impl Docker {
         if self.image(&tag).await?.is_some() {
             return Ok(tag);
         }
-        let context = image::guest_only(guest).map_err(tar_failed)?;
+        let context = image::guest_only(guest).map_err(|e| tar_failed(&e))?;
         self.build(&tag, context, &Cancel::default(), &|_| {})
             .await?;
         Ok(tag)
@@ -429,7 +429,7 @@ fn tell(listener: Listener<'_>, phase: &str, fraction: Option<f64>, line: Option
     });
 }
 
-fn tar_failed(error: std::io::Error) -> DockerError {
+fn tar_failed(error: &std::io::Error) -> DockerError {
     DockerError::new(
         Problem::Failed,
         format!("could not pack the image's parts: {error}"),

@@ -413,7 +413,7 @@ impl Nest {
             .custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
             .open(self.path.join("from-sandbox"))
             .map_err(|_| not_shared(folder, "what a container writes there does not arrive"))?;
-        let owner = file.metadata().map(|m| m.uid()).unwrap_or(u32::MAX);
+        let owner = file.metadata().map_or(u32::MAX, |m| m.uid());
         let mut content = String::new();
         let read = file.take(4096).read_to_string(&mut content);
         if read.is_err() || content != self.answer {

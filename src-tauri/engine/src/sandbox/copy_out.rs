@@ -133,7 +133,7 @@ impl Working {
         Ok(Dir::open_root(&self.dir.copy_outs())?)
     }
 
-    fn plan(
+    pub(super) fn plan(
         &self,
         project: &Dir,
         compared: &Compared,

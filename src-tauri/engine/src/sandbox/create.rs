@@ -94,6 +94,16 @@ impl Engine {
         })
     }
 
+    /// The name that a sandbox of this folder gets where none is chosen.
+    pub fn suggested_name(&self, project: &Path) -> Result<String> {
+        Ok(unique(&usual_name(project), &self.names()?))
+    }
+
+    /// Bytes that are free where the data folder lies.
+    pub fn free_space(&self) -> Result<u64> {
+        Ok(Dir::open_root(self.data().root())?.free_space()?.free)
+    }
+
     /// Makes a sandbox. Failed or cancelled, it leaves nothing.
     ///
     /// # Errors
@@ -153,7 +163,7 @@ impl Engine {
         working.record.save(&working.dir)
     }
 
-    fn limits(&self, wanted: LimitsWanted) -> Result<Limits> {
+    pub(super) fn limits(&self, wanted: LimitsWanted) -> Result<Limits> {
         let usual = self.default_limits()?;
         let limits = Limits {
             cpu_millis: wanted.cpu_millis.unwrap_or(usual.cpu_millis),
@@ -206,7 +216,7 @@ impl Engine {
     }
 
     /// Names of all sandboxes, also of those that are being made.
-    fn names(&self) -> Result<Vec<String>> {
+    pub(super) fn names(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for id in self.data().ids()? {
             let dir = self.data().sandbox(&id);
@@ -318,7 +328,7 @@ fn owner_of(process: Owner, project: &Path) -> Result<Owner> {
     })
 }
 
-fn check_name(name: &str) -> Result<()> {
+pub(super) fn check_name(name: &str) -> Result<()> {
     let wrong = |why: &str| {
         Err(Error::InvalidRequest {
             message: format!("the name {why}"),

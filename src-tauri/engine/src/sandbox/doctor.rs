@@ -54,7 +54,7 @@ impl Engine {
                 rows.push(self.check_image(&docker).await);
                 if !self.config().guest.is_empty() {
                     rows.push(self.check_folder(&docker).await);
-                    rows.push(self.check_fence(&docker).await);
+                    rows.push(self.check_fence().await);
                 }
             }
         }
@@ -119,7 +119,7 @@ impl Engine {
         }
     }
 
-    async fn check_fence(&self, docker: &Docker) -> Check {
+    async fn check_fence(&self) -> Check {
         match self.fence().await {
             Ok(fence) if fence.is_closed() => {
                 let tried: Vec<String> = fence
@@ -134,10 +134,7 @@ impl Engine {
                 fence.open().join("; "),
                 Some("Do not start agents; report what was reached.".to_owned()),
             ),
-            Err(error) => {
-                let _ = docker;
-                Check::bad("fence", error.to_string(), error.fix())
-            }
+            Err(error) => Check::bad("fence", error.to_string(), error.fix()),
         }
     }
 

@@ -4,16 +4,21 @@
 //! brought to an end whatever a crash interrupted. `list` and `status` take no lock.
 
 mod capture;
+mod change;
 mod copy_out;
 mod create;
 mod discard;
 mod doctor;
+mod files;
 mod listing;
+mod live;
 mod pause;
 mod purge;
+mod put_back;
 mod recovery;
 mod reset;
 mod review;
+mod reviewing;
 mod snapshot;
 mod terminals;
 mod up;
@@ -27,12 +32,15 @@ pub use capture::Capture;
 pub use copy_out::{CopyOut, Wanted};
 pub use create::{LimitsWanted, NewSandbox};
 pub use doctor::Check;
+pub use files::{FileContent, FolderEntry, FolderList};
 pub use listing::{Row, State};
+pub use live::{Live, Watching};
 pub use pause::{PausedBy, is_paused_by_user};
 pub use purge::Purged;
 pub use recovery::Recovery;
 pub use reset::Reset;
 pub use review::{Compared, Side};
+pub use reviewing::{Accepted, ConflictSides, Review};
 use sandbox_workspace::Store;
 pub use upkeep::Pruning;
 pub(crate) use working::Working;
@@ -81,6 +89,8 @@ struct Inner {
     events: Events,
     docker: tokio::sync::Mutex<Option<Docker>>,
     hubs: terminals::Hubs,
+    live: live::Cache,
+    reviews: reviewing::Cache,
 }
 
 impl Engine {
@@ -99,6 +109,8 @@ impl Engine {
             events: Events::default(),
             docker: tokio::sync::Mutex::new(None),
             hubs: terminals::Hubs::default(),
+            live: live::Cache::default(),
+            reviews: reviewing::Cache::default(),
         })))
     }
 

@@ -39,7 +39,7 @@ struct Intent {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Was {
+pub(super) enum Was {
     Stopped,
     Running,
     Paused,
@@ -81,7 +81,7 @@ impl Engine {
 
 impl Working {
     /// Ends everything in the container at once, and says how it was found.
-    async fn halt(&self) -> Result<Was> {
+    pub(super) async fn halt(&self) -> Result<Was> {
         if !self.record.container_made {
             return Ok(Was::Stopped);
         }
@@ -179,7 +179,7 @@ impl Working {
     }
 
     /// Starts what ran before, and freezes again what the user had frozen.
-    async fn resume(&mut self, was: Was) -> Result<()> {
+    pub(super) async fn resume(&mut self, was: Was) -> Result<()> {
         if was == Was::Stopped {
             return Ok(());
         }

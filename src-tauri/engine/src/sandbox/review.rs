@@ -2,7 +2,7 @@
 
 use sandbox_review::changes::Options;
 use sandbox_review::{Changes, compare};
-use sandbox_workspace::{EntryKind, Reason, Tree, TreeId, WorkspacePath};
+use sandbox_workspace::{BlobSource, EntryKind, Reason, Tree, TreeId, WorkspacePath};
 use tokio::task::block_in_place;
 
 use super::capture::{Capture, Stillness};
@@ -107,6 +107,19 @@ impl Engine {
         contents: bool,
         op: &Operation,
     ) -> Result<Changes> {
+        let blobs: Option<&dyn BlobSource> = contents.then_some(self.store());
+        self.differences_in(record, from, to, blobs, op)
+    }
+
+    /// Likewise, with the contents from `blobs`.
+    pub(super) fn differences_in(
+        &self,
+        record: &Record,
+        from: &Tree,
+        to: &Tree,
+        blobs: Option<&dyn BlobSource>,
+        op: &Operation,
+    ) -> Result<Changes> {
         let matcher = record.rules.matcher()?;
         // What the project itself has stays under review whatever the rules say of its name.
         let left_out = |path: &WorkspacePath| {
@@ -130,11 +143,11 @@ impl Engine {
         let options = Options {
             left_out: &left_out,
             ours: &record.rewritten,
-            renames: contents,
-            contents,
+            renames: blobs.is_some(),
+            contents: blobs.is_some(),
             cancel: op.cancel().clone(),
         };
-        Ok(compare(from, to, self.store(), &options)?)
+        Ok(compare(from, to, blobs.unwrap_or(self.store()), &options)?)
     }
 }
 

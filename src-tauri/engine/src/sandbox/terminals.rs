@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, broadcast};
 use super::{Engine, up};
 use crate::docker::container::GUEST;
 use crate::event::{Event, Events};
-use crate::terminal::{CONTROL_VERB, TerminalEvent, TerminalHub};
+use crate::terminal::{CONTROL_VERB, TerminalEvent, TerminalHub, TerminalState};
 use crate::{Error, Result, SandboxId};
 
 /// Open connections.
@@ -41,6 +41,15 @@ impl Engine {
         hubs.insert(id.clone(), hub.clone());
         tokio::spawn(pass_on(id.clone(), hub.events(), self.events().clone()));
         Ok(hub)
+    }
+
+    /// The terminals as last told, without asking and without connecting; none where nobody connected.
+    pub async fn known_terminals(&self, id: &SandboxId) -> Vec<TerminalState> {
+        let hubs = self.0.hubs.lock().await;
+        hubs.get(id)
+            .filter(|hub| !hub.is_closed())
+            .map(|hub| hub.known())
+            .unwrap_or_default()
     }
 }
 

@@ -66,6 +66,17 @@ impl Engine {
         self.environment(&docker, op).await.map(drop)
     }
 
+    /// The environment image and its size in bytes, if it is there.
+    pub async fn environment_image(&self) -> Result<Option<(String, u64)>> {
+        let docker = self.docker().await?;
+        let found = docker.environment(&self.config().certificates).await?;
+        Ok(found.map(|image| {
+            let name = image.repo_tags.unwrap_or_default().into_iter().next();
+            let bytes = image.size.unwrap_or(0);
+            (name.or(image.id).unwrap_or_default(), bytes.unsigned_abs())
+        }))
+    }
+
     async fn environment(&self, docker: &Docker, op: &Operation) -> Result<String> {
         let events = self.events().clone();
         let listener = move |progress: ImageProgress| events.send(Event::Image(progress));

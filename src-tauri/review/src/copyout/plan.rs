@@ -50,7 +50,7 @@ pub struct Request<'a> {
 }
 
 /// How the user settled one conflict, and what they saw when they did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolution {
     /// The path.
     pub path: WorkspacePath,
@@ -61,7 +61,8 @@ pub struct Resolution {
 }
 
 /// Which side of a conflict is taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Take {
     /// The project's: nothing is written, and the change is not proposed again.
     Yours,

@@ -4,12 +4,18 @@
 mod changes;
 mod copyout;
 mod diff;
+mod error;
+mod handover;
 mod merge;
 mod path;
+mod record;
+mod terminal;
 
 pub use diff::{file_diff, unchanged};
+pub use handover::{goes_in, rules, warnings};
 pub use merge::pieces;
 pub use path::BadPath;
+pub use record::chosen;
 
 /// A count for the window; more than four thousand million is as good as infinite.
 pub(super) fn count(number: impl TryInto<u32>) -> u32 {

@@ -1,16 +1,364 @@
-//! The app itself: what it runs on, links, the clipboard, what is watched.
+//! The app itself: what it runs on, settings, disk use, events, links, the clipboard.
 
+use std::path::Path;
+
+use agent_sandbox::ipc::app::{
+    AppInfo, Check, CheckId, CheckState, DiskUse, ImageState, SandboxDiskUse, Tried,
+};
 use agent_sandbox::ipc::error::{ErrorCode, WireError};
-use agent_sandbox::ipc::event::Dropped;
+use agent_sandbox::ipc::event::{Dropped, Numbered};
+use agent_sandbox::ipc::from;
+use agent_sandbox::ipc::settings::Settings;
+use sandbox_engine::Operation;
+use sandbox_engine::sandbox::Check as Row;
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Runtime, State};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::block_in_place;
 
+use crate::desk::{Answer, Desk};
 use crate::drops::Drops;
 use crate::operations::Operations;
 use crate::subscriptions::Subscriptions;
 use crate::{ask, clipboard};
 
-type Answer<T> = Result<T, WireError>;
+#[tauri::command]
+pub async fn app_info(desk: State<'_, Desk>) -> Answer<AppInfo> {
+    let settings = desk.engine().settings()?;
+    let home = directories::BaseDirs::new();
+    Ok(AppInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        platform: std::env::consts::OS.to_owned(),
+        home: home.map_or_else(String::new, |dirs| {
+            dirs.home_dir().to_string_lossy().into_owned()
+        }),
+        data_dir: desk.engine().data().root().to_string_lossy().into_owned(),
+        checked_before: settings.checked_before,
+        engine: desk.engine_state().await,
+    })
+}
+
+#[tauri::command]
+pub async fn run_check(check: CheckId, desk: State<'_, Desk>) -> Answer<Check> {
+    Ok(match check {
+        CheckId::Engine => check_engine(&desk).await,
+        CheckId::Disk => check_disk(&desk.engine().check_disk()),
+        CheckId::Fence => check_fence(&desk).await,
+    })
+}
+
+async fn check_engine(desk: &Desk) -> Check {
+    let found = desk.engine().docker().await;
+    let (state, figure, summary, tried) = match &found {
+        Ok(docker) => {
+            let info = docker.info();
+            let mut summary = "Found and running, and your account may use it.".to_owned();
+            for warning in &info.warnings {
+                summary.push(' ');
+                summary.push_str(warning);
+            }
+            let state = if info.warnings.is_empty() {
+                CheckState::Ok
+            } else {
+                CheckState::Warning
+            };
+            let tried = vec![Tried {
+                what: format!("Connect ({})", docker.endpoint().found_by),
+                happened: format!("{} {} answered", info.product, info.version),
+                ok: true,
+            }];
+            (
+                state,
+                format!("{} {}", info.product, info.version),
+                summary,
+                tried,
+            )
+        }
+        Err(error) => {
+            let wire = WireError::from(error);
+            let words = [Some(wire.message), wire.fix].into_iter().flatten();
+            let tried = wire.details.iter().flat_map(|details| details.lines());
+            let tried = tried.map(|line| Tried {
+                what: "Connect".to_owned(),
+                happened: line.to_owned(),
+                ok: false,
+            });
+            (
+                CheckState::Failed,
+                "not available".to_owned(),
+                words.collect::<Vec<_>>().join(" "),
+                tried.collect(),
+            )
+        }
+    };
+    let command = match found.as_ref().err().map(sandbox_engine::Error::code) {
+        Some(sandbox_engine::Code::EngineNotInstalled) => Some("sudo apt install docker.io"),
+        Some(sandbox_engine::Code::EngineNotRunning) => Some("sudo systemctl start docker"),
+        Some(sandbox_engine::Code::EngineNoPermission) => Some("sudo usermod -aG docker \"$USER\""),
+        _ => None,
+    };
+    Check {
+        id: CheckId::Engine,
+        state,
+        figure,
+        summary,
+        command: command
+            .filter(|_| cfg!(target_os = "linux"))
+            .map(str::to_owned),
+        tried,
+    }
+}
+
+fn check_disk(row: &Row) -> Check {
+    let fix = row.fix.clone();
+    Check {
+        id: CheckId::Disk,
+        state: if row.ok {
+            CheckState::Ok
+        } else {
+            CheckState::Failed
+        },
+        figure: row.detail.clone(),
+        summary: fix.unwrap_or_else(|| "Enough for copies and snapshots.".to_owned()),
+        command: None,
+        tried: Vec::new(),
+    }
+}
+
+async fn check_fence(desk: &Desk) -> Check {
+    let check = |state, figure, summary: &str, tried| Check {
+        id: CheckId::Fence,
+        state,
+        figure,
+        summary: summary.to_owned(),
+        command: None,
+        tried,
+    };
+    match desk.engine().fence().await {
+        Ok(fence) => {
+            let tried: Vec<Tried> = fence
+                .findings
+                .iter()
+                .map(|finding| Tried {
+                    what: format!("Reach {} ({})", finding.what, finding.tried),
+                    happened: finding.happened.clone(),
+                    ok: finding.closed,
+                })
+                .collect();
+            let closed = tried.iter().filter(|one| one.ok).count();
+            let figure = format!("{closed} of {} passed", tried.len());
+            if fence.is_closed() {
+                let words = "A test container tried to get out and reached nothing: not your files, \
+                             not your network, not the internet.";
+                check(CheckState::Ok, figure, words, tried)
+            } else {
+                let words = "A test container reached something it must not. No agent is started \
+                             until this is mended; look at what was tried.";
+                check(CheckState::Failed, figure, words, tried)
+            }
+        }
+        Err(error) => {
+            let wire = WireError::from(&error);
+            let no_engine = desk.engine().docker().await.is_err();
+            if no_engine {
+                let words = "It is tried as soon as the container engine answers.";
+                return check(
+                    CheckState::Warning,
+                    "not tried".to_owned(),
+                    words,
+                    Vec::new(),
+                );
+            }
+            let words = [Some(wire.message), wire.fix].into_iter().flatten();
+            let words = words.collect::<Vec<_>>().join(" ");
+            check(
+                CheckState::Failed,
+                "could not be tried".to_owned(),
+                &words,
+                Vec::new(),
+            )
+        }
+    }
+}
+
+#[tauri::command]
+pub async fn finish_first_start(desk: State<'_, Desk>) -> Answer<()> {
+    let mut settings = desk.engine().settings()?;
+    settings.checked_before = true;
+    Ok(desk.engine().save_settings(&settings)?)
+}
+
+#[tauri::command]
+pub async fn image_state(desk: State<'_, Desk>) -> Answer<ImageState> {
+    match desk.image() {
+        Some(state) => Ok(state),
+        None => Ok(ready_or_missing(&desk).await),
+    }
+}
+
+async fn ready_or_missing(desk: &Desk) -> ImageState {
+    match desk.engine().environment_image().await {
+        Ok(Some((reference, bytes))) => ImageState::Ready { reference, bytes },
+        Ok(None) => ImageState::Missing,
+        Err(error) => ImageState::Failed {
+            error: (&error).into(),
+        },
+    }
+}
+
+#[tauri::command]
+pub async fn prepare_image(desk: State<'_, Desk>) -> Answer<()> {
+    if let Some(ImageState::Preparing { .. }) = desk.image() {
+        return Ok(());
+    }
+    let state = ready_or_missing(&desk).await;
+    if let ImageState::Ready { .. } = state {
+        desk.set_image(state);
+        return Ok(());
+    }
+    desk.set_image(ImageState::Preparing {
+        phase: "Looking for it".to_owned(),
+        fraction: None,
+    });
+    let desk = desk.inner().clone();
+    tauri::async_runtime::spawn(async move {
+        let state = match desk.engine().prepare_image(&Operation::silent()).await {
+            Ok(()) => ready_or_missing(&desk).await,
+            Err(error) => ImageState::Failed {
+                error: (&error).into(),
+            },
+        };
+        desk.set_image(state);
+    });
+    Ok(())
+}
+
+#[tauri::command]
+pub async fn list_images(desk: State<'_, Desk>) -> Answer<Vec<String>> {
+    let docker = desk.engine().docker().await?;
+    let names = docker.image_names().await;
+    Ok(names.map_err(sandbox_engine::Error::from)?)
+}
+
+#[tauri::command]
+pub async fn settings(desk: State<'_, Desk>) -> Answer<Settings> {
+    Ok((&desk.engine().settings()?).into())
+}
+
+#[tauri::command]
+pub async fn save_settings(settings: Settings, desk: State<'_, Desk>) -> Answer<Settings> {
+    let saved = from::chosen(desk.engine().settings()?, settings);
+    desk.engine().save_settings(&saved)?;
+    Ok((&saved).into())
+}
+
+#[tauri::command]
+pub async fn disk_use(desk: State<'_, Desk>) -> Answer<DiskUse> {
+    let engine = desk.engine();
+    let images = match engine.docker().await {
+        Ok(docker) => docker.own_image_bytes().await.unwrap_or(0),
+        Err(_) => 0,
+    };
+    let homes = match engine.docker().await {
+        Ok(docker) => docker
+            .home_bytes(engine.data().instance())
+            .await
+            .unwrap_or_default(),
+        Err(_) => std::collections::HashMap::default(),
+    };
+    block_in_place(|| {
+        let sandboxes = engine
+            .records()?
+            .into_iter()
+            .map(|record| {
+                let dir = engine.data().sandbox(&record.id);
+                SandboxDiskUse {
+                    workspace: bytes_below(&dir.workspace()),
+                    home: homes.get(&record.id.home_volume()).copied(),
+                    trash: bytes_below(&dir.trash()),
+                    backups: bytes_below(&dir.copy_outs()),
+                    sandbox: record.id.to_string(),
+                    name: record.name,
+                }
+            })
+            .collect();
+        Ok(DiskUse {
+            free: engine.free_space()?,
+            store: engine.store_stats()?.on_disk,
+            images,
+            sandboxes,
+        })
+    })
+}
+
+/// What a folder takes, following no link. What cannot be read is not counted.
+fn bytes_below(folder: &Path) -> u64 {
+    let mut open = vec![folder.to_owned()];
+    let mut bytes = 0;
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(next).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(meta) if meta.is_dir() => open.push(entry.path()),
+                Ok(meta) => bytes += meta.len(),
+                Err(_) => {}
+            }
+        }
+    }
+    bytes
+}
+
+#[tauri::command]
+pub async fn remove_everything_preview(desk: State<'_, Desk>) -> Answer<Vec<String>> {
+    let made = desk.engine().made().await?;
+    let sandboxes = desk.engine().records()?.len();
+    let mut lines = vec![match sandboxes {
+        1 => "1 sandbox with its workspace and snapshots".to_owned(),
+        n => format!("{n} sandboxes with their workspaces and snapshots"),
+    }];
+    for (names, what) in [
+        (&made.containers, "container"),
+        (&made.volumes, "volume"),
+        (&made.images, "image"),
+    ] {
+        lines.extend(names.iter().map(|name| format!("The {what} {name}")));
+    }
+    lines.push(format!("The folder {}", made.data));
+    lines.extend(made.kept.iter().map(|why| format!("Kept: {why}")));
+    Ok(lines)
+}
+
+#[tauri::command]
+pub async fn remove_everything(operation: String, desk: State<'_, Desk>) -> Answer<()> {
+    tracing::info!(operation, "everything is removed by the user's wish");
+    for record in desk.engine().records()? {
+        desk.watching().forget(&record.id);
+    }
+    desk.engine().purge().await?;
+    Ok(())
+}
+
+#[tauri::command]
+pub fn subscribe(
+    channel: Channel<Numbered>,
+    desk: State<'_, Desk>,
+    subscriptions: State<'_, Subscriptions>,
+) -> u32 {
+    let mut events = desk.feed().subscribe();
+    subscriptions.start(async move {
+        loop {
+            match events.recv().await {
+                Ok(event) => {
+                    if channel.send(event).is_err() {
+                        return;
+                    }
+                }
+                // The numbers have a gap: the page reads everything again.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    })
+}
 
 #[tauri::command]
 pub fn watch_drops(

@@ -1,11 +1,174 @@
 //! Handing a folder over.
 
-use tauri::{AppHandle, Runtime};
+use std::path::{Path, PathBuf};
 
-use crate::ask;
+use agent_sandbox::ipc::error::{ErrorCode, WireError};
+use agent_sandbox::ipc::from;
+use agent_sandbox::ipc::handover::{
+    AgentCard, CreateRequest, HandOverChoices, Preflight, StaysOut,
+};
+use agent_sandbox::ipc::sandbox::SandboxRow;
+use sandbox_engine::Operation;
+use sandbox_engine::sandbox::{LimitsWanted, NewSandbox};
+use sandbox_engine::state::record::NetworkPolicy;
+use sandbox_workspace::Dir;
+use tauri::{AppHandle, Runtime, State};
+use tokio::task::block_in_place;
+
+use crate::desk::{Answer, Desk};
+use crate::operations::Operations;
+use crate::{ask, sample};
+
+/// Projects that are offered again.
+const RECENT: usize = 8;
 
 #[tauri::command]
 pub async fn choose_folder<R: Runtime>(title: String, app: AppHandle<R>) -> Option<String> {
     let folder = ask::folder(&app, &title).await;
     folder.map(|path| path.to_string_lossy().into_owned())
+}
+
+#[tauri::command]
+pub async fn recent_projects(desk: State<'_, Desk>) -> Answer<Vec<String>> {
+    let mut records = desk.engine().records()?;
+    records.sort_by_key(|record| std::cmp::Reverse(record.created));
+    let mut projects: Vec<String> = Vec::new();
+    for record in records {
+        let path = record.project.to_lossy();
+        if !projects.contains(&path) && Path::new(&path).is_dir() {
+            projects.push(path);
+        }
+    }
+    projects.truncate(RECENT);
+    Ok(projects)
+}
+
+#[tauri::command]
+pub async fn sample_project() -> Answer<String> {
+    let home = directories::BaseDirs::new().ok_or_else(|| {
+        WireError::said(
+            ErrorCode::Io,
+            "Your home folder is not known, so there is no place for it.",
+        )
+    })?;
+    let made = block_in_place(|| sample::make(home.home_dir()));
+    match made {
+        Ok(path) => Ok(path.to_string_lossy().into_owned()),
+        Err(error) => Err(WireError::new(ErrorCode::Io, &error)),
+    }
+}
+
+#[tauri::command]
+pub async fn preflight(
+    project: String,
+    choices: HandOverChoices,
+    desk: State<'_, Desk>,
+) -> Answer<Preflight> {
+    let engine = desk.engine();
+    let path = PathBuf::from(&project);
+    let rules = from::rules(choices)?;
+    let settings = engine.settings()?;
+    let default_limits = engine.default_limits()?;
+    block_in_place(|| {
+        let counted = engine.preflight(&path, &rules, &Operation::silent())?;
+        let folder = Dir::open_root(&path).map_err(sandbox_engine::Error::from)?;
+        let (goes_in, goes_in_more) = from::goes_in(&counted, &folder);
+        let out = counted.left_out.iter();
+        Ok(Preflight {
+            suggested_name: engine.suggested_name(&path)?,
+            project,
+            goes_in,
+            goes_in_more,
+            files: counted.files,
+            bytes: counted.bytes,
+            out_files: out.clone().map(|left| left.files).sum(),
+            out_bytes: out.clone().map(|left| left.bytes).sum(),
+            stays_out: out.map(StaysOut::from).collect(),
+            has_gitignore: path.join(".gitignore").exists(),
+            warnings: from::warnings(&counted),
+            free: engine.free_space()?,
+            default_limits: default_limits.into(),
+            default_network: settings.default_network.into(),
+            default_agent: settings.default_agent,
+        })
+    })
+}
+
+#[tauri::command]
+pub fn agents() -> Vec<AgentCard> {
+    const NEEDS_NETWORK: &str = "Needs the guarded network, which this version does not have yet.";
+    let card = |id: &str, name: &str, needs: &str, reason: Option<&str>| AgentCard {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        needs: needs.to_owned(),
+        available: reason.is_none(),
+        unavailable_reason: reason.map(str::to_owned),
+    };
+    let later = Some(NEEDS_NETWORK);
+    vec![
+        card("shell", "Shell", "Needs nothing", None),
+        card(
+            "own",
+            "Own command",
+            "A program that needs no network",
+            None,
+        ),
+        card("claude", "Claude Code", "Anthropic account", later),
+        card("codex", "Codex", "OpenAI account", later),
+        card("gemini", "Gemini CLI", "Google account", later),
+        card("opencode", "OpenCode", "A model's key", later),
+        card("aider", "Aider", "A model's key", later),
+    ]
+}
+
+#[tauri::command]
+pub async fn create_sandbox(
+    request: CreateRequest,
+    desk: State<'_, Desk>,
+    operations: State<'_, Operations>,
+) -> Answer<SandboxRow> {
+    let CreateRequest {
+        operation,
+        project,
+        name,
+        choices,
+        agent,
+        command,
+        network,
+        limits,
+        image,
+    } = request;
+    if !matches!(agent.as_str(), "shell" | "own") {
+        return Err(WireError::said(
+            ErrorCode::NotSupported,
+            "This agent needs the guarded network, which this version does not have yet. Nothing was made.",
+        ));
+    }
+    let at_work = operations.begin(&operation);
+    let op = desk.operation(&operation, at_work.cancel());
+    let new = NewSandbox {
+        project: PathBuf::from(project),
+        name: Some(name).filter(|name| !name.trim().is_empty()),
+        agent,
+        command: command.filter(|command| !command.trim().is_empty()),
+        image: match image {
+            Some(image) => Some(image),
+            None => desk.engine().settings()?.image,
+        },
+        network: NetworkPolicy {
+            mode: network.into(),
+            ..NetworkPolicy::default()
+        },
+        limits: LimitsWanted {
+            cpu_millis: Some(limits.cpu_millis),
+            memory: Some(limits.memory),
+            processes: Some(limits.processes),
+            file_size: Some(limits.file_size),
+        },
+        rules: from::rules(choices)?,
+        start: true,
+    };
+    let id = desk.engine().create(new, &op).await?;
+    desk.watching().watch(&id)?;
+    desk.row(&id).await
 }

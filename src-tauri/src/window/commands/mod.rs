@@ -1,21 +1,89 @@
 //! What the page can ask for, by feature. Each body is parse, call, map. A command is on the list here and in
 //! one file of `permissions/`; a test compares both with the page's own list.
 
+mod activity;
 mod app;
+mod files;
 mod handover;
+mod review;
+mod sandboxes;
+mod snapshots;
+mod terminals;
+mod view;
 
 use tauri::ipc::Invoke;
 
 /// The list.
 pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'static {
     tauri::generate_handler![
+        activity::activity,
+        app::app_info,
         app::cancel_operation,
         app::copy_text,
+        app::disk_use,
+        app::finish_first_start,
+        app::image_state,
+        app::list_images,
         app::open_in_file_manager,
         app::open_link,
+        app::prepare_image,
         app::read_clipboard,
+        app::remove_everything,
+        app::remove_everything_preview,
+        app::run_check,
+        app::save_settings,
+        app::settings,
+        app::subscribe,
         app::unwatch,
         app::watch_drops,
+        files::find_files,
+        files::list_folder,
+        files::live_changes,
+        files::read_file,
+        handover::agents,
         handover::choose_folder,
+        handover::create_sandbox,
+        handover::preflight,
+        handover::recent_projects,
+        handover::sample_project,
+        review::conflict,
+        review::copy_out,
+        review::copy_outs,
+        review::decide,
+        review::file_diff,
+        review::resolve_conflict,
+        review::review,
+        review::review_image,
+        review::save_patch,
+        review::save_to_folder,
+        review::unchanged_lines,
+        review::undo_copy_out,
+        sandboxes::list_sandboxes,
+        sandboxes::pause_sandbox,
+        sandboxes::processes,
+        sandboxes::remove_sandbox,
+        sandboxes::rename_sandbox,
+        sandboxes::restart_sandbox,
+        sandboxes::resume_sandbox,
+        sandboxes::set_limits,
+        sandboxes::start_sandbox,
+        sandboxes::stop_sandbox,
+        sandboxes::watch_stats,
+        snapshots::compare,
+        snapshots::compare_diff,
+        snapshots::delete_snapshot,
+        snapshots::name_snapshot,
+        snapshots::put_back,
+        snapshots::reset,
+        snapshots::snapshots,
+        snapshots::take_snapshot,
+        terminals::ack_terminal,
+        terminals::attach_terminal,
+        terminals::close_terminal,
+        terminals::detach_terminal,
+        terminals::list_terminals,
+        terminals::open_terminal,
+        terminals::resize_terminal,
+        terminals::terminal_input,
     ]
 }

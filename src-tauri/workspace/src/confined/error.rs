@@ -52,7 +52,8 @@ pub enum FsError {
 }
 
 impl FsError {
-    pub(crate) fn io(op: &'static str, path: &[u8], source: impl Into<io::Error>) -> Self {
+    /// A failed operation on `path`.
+    pub fn io(op: &'static str, path: &[u8], source: impl Into<io::Error>) -> Self {
         Self::Io {
             op,
             path: path.to_vec(),

@@ -17,7 +17,7 @@ use crate::store::StoreError;
 
 pub use check::{ProjectError, check_project};
 pub use hand_over::{HandOver, HandOverOptions, hand_over};
-pub use preflight::{Preflight, preflight};
+pub use preflight::{Preflight, TopLevel, preflight};
 
 /// One thing that stays out, or a folder with all that is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]

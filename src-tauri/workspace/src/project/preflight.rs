@@ -1,6 +1,8 @@
 //! What a hand-over would do, without doing it: counts, sizes, what stays out.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::walk::{Notes, Visitor, walk};
 use super::{HandOverError, LeftOut, ProjectError, Warning};
@@ -23,10 +25,25 @@ pub struct Preflight {
     pub links: u64,
     /// Bytes of the files that go in.
     pub bytes: u64,
+    /// The same by top-level entry, sorted by path.
+    pub top: Vec<TopLevel>,
     /// What stays out, sorted by path.
     pub left_out: Vec<LeftOut>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
+}
+
+/// A top-level entry of the project, with what of it goes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopLevel {
+    /// Where.
+    pub path: WorkspacePath,
+    /// Whether it is a folder.
+    pub is_dir: bool,
+    /// Files that go in; 1 for what is not a folder.
+    pub files: u64,
+    /// Bytes they have together.
+    pub bytes: u64,
 }
 
 /// Walks the project by these rules and counts.
@@ -43,6 +60,7 @@ pub fn preflight(
         folders: AtomicU64::new(0),
         links: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
+        top: Mutex::default(),
     };
     let noted = walk(project, &matcher, &count, cancel)?;
     Ok(Preflight {
@@ -50,6 +68,12 @@ pub fn preflight(
         folders: count.folders.into_inner(),
         links: count.links.into_inner(),
         bytes: count.bytes.into_inner(),
+        top: count
+            .top
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .into_values()
+            .collect(),
         left_out: noted.left_out,
         warnings: noted.warnings,
     })
@@ -90,16 +114,43 @@ struct Count<'a> {
     folders: AtomicU64,
     links: AtomicU64,
     bytes: AtomicU64,
+    top: Mutex<BTreeMap<WorkspacePath, TopLevel>>,
+}
+
+impl Count<'_> {
+    /// Adds what one folder holds to the top-level entry that it lies in.
+    fn add_to_top(&self, folder: Option<&WorkspacePath>, kept: &[(WorkspacePath, Stat)]) {
+        let mut top = self.top.lock().unwrap_or_else(PoisonError::into_inner);
+        for (path, stat) in kept {
+            let first = path.components().next().unwrap_or_default();
+            let Ok(first) = WorkspacePath::new(first) else {
+                continue;
+            };
+            let entry = top.entry(first.clone()).or_insert(TopLevel {
+                path: first,
+                is_dir: folder.is_some() || stat.kind == Kind::Dir,
+                files: 0,
+                bytes: 0,
+            });
+            if stat.kind != Kind::Dir {
+                entry.files += 1;
+            }
+            if stat.kind == Kind::File {
+                entry.bytes += stat.size;
+            }
+        }
+    }
 }
 
 impl Visitor for Count<'_> {
     fn folder(
         &self,
-        _: Option<&WorkspacePath>,
+        folder: Option<&WorkspacePath>,
         _: &Dir,
         kept: &[(WorkspacePath, Stat)],
         _: &Notes,
     ) -> Result<(), HandOverError> {
+        self.add_to_top(folder, kept);
         for (_, stat) in kept {
             let counter = match stat.kind {
                 Kind::File => &self.files,

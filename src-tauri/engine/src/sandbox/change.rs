@@ -1,0 +1,65 @@
+//! Changing what a sandbox is called and what it may use.
+
+use super::Engine;
+use super::create::{LimitsWanted, check_name};
+use crate::event::Event;
+use crate::operation::Operation;
+use crate::state::lock;
+use crate::state::record::Limits;
+use crate::{Error, Result, SandboxId};
+
+impl Engine {
+    /// Gives a sandbox another name.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`]; [`Error::InvalidRequest`] for what cannot be a name.
+    pub async fn rename(&self, id: &SandboxId, name: &str) -> Result<()> {
+        let name = name.trim();
+        check_name(name)?;
+        let mut working = self.work_on(id).await?;
+        let _names = lock::wait(&self.data().root().join("names.lock"))?;
+        if working.record.name != name && self.names()?.iter().any(|taken| taken == name) {
+            return Err(Error::NameTaken {
+                name: name.to_owned(),
+            });
+        }
+        name.clone_into(&mut working.record.name);
+        working.record.save(&working.dir)?;
+        self.events().send(Event::Sandbox(id.clone()));
+        Ok(())
+    }
+
+    /// Changes what a sandbox may use. A container is made anew with them: its file system is read-only, so
+    /// nothing is lost but what runs. What ran before runs again, with new terminals.
+    pub async fn set_limits(&self, id: &SandboxId, wanted: Limits) -> Result<()> {
+        let limits = self.limits(LimitsWanted {
+            cpu_millis: Some(wanted.cpu_millis),
+            memory: Some(wanted.memory),
+            processes: Some(wanted.processes),
+            file_size: Some(wanted.file_size),
+        })?;
+        let mut working = self.work_on(id).await?;
+        if working.record.limits == limits {
+            return Ok(());
+        }
+        let was = working.halt().await?;
+        if working.record.container_made {
+            let docker = self.docker().await?;
+            let instance = self.data().instance();
+            if let Some(found) = docker.find(instance, id).await? {
+                docker.remove_own(instance, &found.id).await?;
+            }
+        }
+        working.record.limits = limits;
+        working.record.save(&working.dir)?;
+        working.resume(was).await?;
+        self.events().send(Event::Sandbox(id.clone()));
+        Ok(())
+    }
+
+    /// Stops and starts it.
+    pub async fn restart(&self, id: &SandboxId, op: &Operation) -> Result<()> {
+        self.stop(id).await?;
+        self.start(id, op).await
+    }
+}

@@ -1,0 +1,366 @@
+//! What the window works with: the engine, the watchers, the event stream. One for the process.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use agent_sandbox::ipc::app::{EngineState, ImageState};
+use agent_sandbox::ipc::error::{ErrorCode, WireError};
+use agent_sandbox::ipc::event::Event;
+use agent_sandbox::ipc::handover::{Phase, ProgressReport};
+use agent_sandbox::ipc::sandbox::{Attention, SandboxRow, SandboxStatus};
+use sandbox_engine::docker::events::EngineEvent;
+use sandbox_engine::event::Event as Told;
+use sandbox_engine::sandbox::{State, Watching};
+use sandbox_engine::{Engine, Operation, Phase as EnginePhase, SandboxId};
+use sandbox_workspace::{Cancel, Step};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::feed::Feed;
+
+/// Between two tries to reach a container engine that is away.
+const RETRY: Duration = Duration::from_secs(3);
+
+/// Shared by all commands.
+#[derive(Clone)]
+pub struct Desk(Arc<Shared>);
+
+struct Shared {
+    engine: Engine,
+    watching: Watching,
+    feed: Feed,
+    image: Mutex<Option<ImageState>>,
+}
+
+/// What a command answers.
+pub type Answer<T> = Result<T, WireError>;
+
+impl Desk {
+    /// Over an engine that is open.
+    pub fn new(engine: Engine) -> Self {
+        Self(Arc::new(Shared {
+            watching: Watching::new(engine.clone()),
+            engine,
+            feed: Feed::default(),
+            image: Mutex::new(None),
+        }))
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// The event stream.
+    pub fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    /// The watchers.
+    pub fn watching(&self) -> &Watching {
+        &self.0.watching
+    }
+
+    /// What is being done with the environment image; `None` where nothing is.
+    pub fn image(&self) -> Option<ImageState> {
+        self.0
+            .image
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Remembers and tells it.
+    pub fn set_image(&self, state: ImageState) {
+        let kept = matches!(
+            state,
+            ImageState::Preparing { .. } | ImageState::Failed { .. }
+        );
+        *self.0.image.lock().unwrap_or_else(PoisonError::into_inner) = kept.then(|| state.clone());
+        self.feed().tell(Event::Image { state });
+    }
+
+    /// An operation that reports to the page under the name that the page gave it.
+    pub fn operation(&self, name: &str, cancel: Cancel) -> Operation {
+        let (desk, name) = (self.clone(), name.to_owned());
+        let pace = Mutex::new(Pace::default());
+        let listener = move |phase: EnginePhase, step: Step| {
+            let left = pace
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .seconds_left(phase, step);
+            desk.feed().tell(Event::Progress {
+                report: ProgressReport {
+                    operation: name.clone(),
+                    phase: wire_phase(phase),
+                    entries: step.entries,
+                    entries_total: step.entries_total,
+                    bytes: step.bytes,
+                    bytes_total: step.bytes_total,
+                    seconds_left: left,
+                },
+            });
+        };
+        Operation::new(cancel, Some(Arc::new(listener)))
+    }
+
+    /// The container engine as it is now.
+    pub async fn engine_state(&self) -> EngineState {
+        match self.engine().docker().await {
+            Err(error) => EngineState::Unavailable {
+                error: (&error).into(),
+            },
+            Ok(docker) => {
+                let info = docker.info();
+                EngineState::Running {
+                    product: info.product.clone(),
+                    version: info.version.clone(),
+                    cpus: info.cpus,
+                    memory: info.memory,
+                }
+            }
+        }
+    }
+
+    /// A sandbox as the list shows it.
+    pub async fn row(&self, id: &SandboxId) -> Answer<SandboxRow> {
+        let row = self.engine().glimpse(id).await?;
+        let snapshots = self.engine().snapshots(id)?.0.len();
+        let terminals = self.engine().known_terminals(id).await;
+        let agent_name = agent_name(&row.record.agent);
+        let attention = match row.state {
+            State::OutOfMemory => Some(Attention::OutOfMemory {
+                limit: row.record.limits.memory,
+            }),
+            _ => None,
+        };
+        let status = match row.state {
+            State::Running if terminals.iter().any(|t| t.exit.is_none() && t.working) => {
+                SandboxStatus::Working
+            }
+            State::Running if terminals.iter().any(|t| t.agent && t.bells > 0) => {
+                SandboxStatus::Waiting
+            }
+            State::Running => SandboxStatus::Idle,
+            State::Paused => SandboxStatus::Paused,
+            State::Stopped | State::Unknown => SandboxStatus::Stopped,
+            State::OutOfMemory => SandboxStatus::Attention,
+        };
+        Ok(SandboxRow {
+            id: id.to_string(),
+            name: row.record.name.clone(),
+            project: row.record.project.to_lossy(),
+            agent: row.record.agent.clone(),
+            agent_name,
+            status,
+            changed: row.changed.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+            snapshots: u32::try_from(snapshots).unwrap_or(u32::MAX),
+            network: row.record.network.mode.into(),
+            limits: row.record.limits.into(),
+            image: row.record.image.clone(),
+            created: row.record.created,
+            attention,
+            watch_note: self.watching().note(id),
+        })
+    }
+
+    /// Tells the page how a sandbox is now.
+    pub async fn tell_row(&self, id: &SandboxId) {
+        if let Ok(row) = self.row(id).await {
+            self.feed().tell(Event::Sandbox { row });
+        }
+    }
+
+    /// Passes on what the engine tells, for ever.
+    pub async fn pass_on(self) {
+        let mut told = self.engine().events().subscribe();
+        loop {
+            match told.recv().await {
+                Ok(numbered) => self.translate(numbered.event).await,
+                // The page sees a gap by the rows that come; nothing of it is lost on disk.
+                Err(RecvError::Lagged(_)) => self.tell_all_rows().await,
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    async fn tell_all_rows(&self) {
+        for record in self.engine().records().unwrap_or_default() {
+            self.tell_row(&record.id).await;
+        }
+    }
+
+    async fn translate(&self, event: Told) {
+        let feed = self.feed();
+        match event {
+            Told::Engine => {
+                let state = self.engine_state().await;
+                feed.tell(Event::Engine { state });
+            }
+            Told::Image(progress) => {
+                if let Some(line) = progress.line {
+                    feed.tell(Event::ImageLog { line });
+                }
+                self.set_image(ImageState::Preparing {
+                    phase: progress.phase,
+                    fraction: progress.fraction,
+                });
+            }
+            Told::Sandbox(id) => {
+                if let Err(error) = self.watching().watch(&id) {
+                    tracing::warn!(%error, "a workspace is not watched");
+                }
+                self.tell_row(&id).await;
+            }
+            Told::SandboxRemoved(id) => {
+                self.watching().forget(&id);
+                let sandbox = id.to_string();
+                feed.tell(Event::SandboxRemoved { sandbox });
+            }
+            Told::Workspace(id) => feed.tell(Event::Workspace {
+                sandbox: id.to_string(),
+            }),
+            Told::Terminal(id, terminal) => {
+                let known = self.engine().known_terminals(&id).await;
+                if let Some(state) = known.iter().find(|state| state.id == terminal) {
+                    feed.tell(Event::Terminal {
+                        sandbox: id.to_string(),
+                        terminal: state.into(),
+                    });
+                }
+                self.tell_row(&id).await;
+            }
+            Told::TerminalClosed(id, terminal) => {
+                let sandbox = id.to_string();
+                feed.tell(Event::TerminalClosed { sandbox, terminal });
+            }
+            Told::Activity(id, entry) => feed.tell(Event::Activity {
+                sandbox: id.to_string(),
+                entry: (&entry).into(),
+            }),
+            Told::Snapshots(id) => {
+                feed.tell(Event::Snapshots {
+                    sandbox: id.to_string(),
+                });
+                self.tell_row(&id).await;
+            }
+            Told::Review(id) => feed.tell(Event::Review {
+                sandbox: id.to_string(),
+            }),
+            Told::Settings => {
+                if let Ok(settings) = self.engine().settings() {
+                    feed.tell(Event::Settings {
+                        settings: (&settings).into(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Watches the container engine, for ever: says when it comes and goes, and what happens to containers.
+    pub async fn attend_engine(self) {
+        let mut was_there = None;
+        loop {
+            let docker = self.engine().docker().await.ok();
+            if was_there != Some(docker.is_some()) {
+                was_there = Some(docker.is_some());
+                let state = self.engine_state().await;
+                self.feed().tell(Event::Engine { state });
+                self.tell_all_rows().await;
+            }
+            let Some(docker) = docker else {
+                tokio::time::sleep(RETRY).await;
+                continue;
+            };
+            let mut events = docker.events(self.engine().data().instance());
+            while let Some(event) = events.next().await {
+                match event {
+                    EngineEvent::Connected => self.tell_all_rows().await,
+                    EngineEvent::Lost => break,
+                    EngineEvent::Container { sandbox, .. } => self.tell_row(&sandbox).await,
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Before anything else: what a crash interrupted is finished, and every workspace is watched.
+    pub async fn begin(self) {
+        match self.engine().recover().await {
+            Ok(found) => {
+                for one in found.iter().filter(|one| !one.resolved) {
+                    tracing::warn!(sandbox = %one.sandbox, what = one.what, outcome = %one.outcome, "not recovered");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the recovery did not finish"),
+        }
+        for record in self.engine().records().unwrap_or_default() {
+            if let Err(error) = self.watching().watch(&record.id) {
+                tracing::warn!(%error, "a workspace is not watched");
+            }
+        }
+    }
+}
+
+/// A sandbox's id as the page sends it.
+pub fn id(text: &str) -> Answer<SandboxId> {
+    SandboxId::try_from(text.to_owned())
+        .map_err(|error| WireError::new(ErrorCode::InvalidRequest, &error))
+}
+
+/// The name that is shown for a recipe.
+pub fn agent_name(agent: &str) -> String {
+    match agent {
+        "shell" => "Shell",
+        "own" => "Own command",
+        other => other,
+    }
+    .to_owned()
+}
+
+fn wire_phase(phase: EnginePhase) -> Phase {
+    match phase {
+        EnginePhase::Counting => Phase::Counting,
+        EnginePhase::Copying => Phase::Copying,
+        EnginePhase::Baseline => Phase::Baseline,
+        EnginePhase::Image => Phase::Image,
+        EnginePhase::Preparing => Phase::Preparing,
+        EnginePhase::Starting => Phase::Starting,
+        EnginePhase::Capturing => Phase::Capturing,
+        EnginePhase::Comparing => Phase::Comparing,
+        EnginePhase::Staging => Phase::Staging,
+        EnginePhase::Writing => Phase::Writing,
+        EnginePhase::Restoring => Phase::Restoring,
+        EnginePhase::Removing => Phase::Removing,
+    }
+}
+
+/// How fast a phase goes.
+#[derive(Default)]
+struct Pace {
+    phase: Option<(EnginePhase, Instant)>,
+}
+
+impl Pace {
+    /// Nothing before two seconds and a tenth of the way: earlier it would be a guess.
+    fn seconds_left(&mut self, phase: EnginePhase, step: Step) -> Option<u32> {
+        let since = match self.phase {
+            Some((known, since)) if known == phase => since,
+            _ => {
+                let now = Instant::now();
+                self.phase = Some((phase, now));
+                now
+            }
+        };
+        let (done, total) = if step.bytes_total > 0 {
+            (step.bytes, step.bytes_total)
+        } else {
+            (step.entries, step.entries_total)
+        };
+        let elapsed = since.elapsed();
+        if elapsed < Duration::from_secs(2) || done == 0 || done < total / 10 || done >= total {
+            return None;
+        }
+        let left = elapsed.as_secs_f64() * (total - done) as f64 / done as f64;
+        Some(left.ceil() as u32)
+    }
+}
