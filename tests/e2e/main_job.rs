@@ -73,12 +73,7 @@ async fn the_main_job_in_the_real_window() {
         ("AGENT_SANDBOX_DATA_DIR", &data),
         ("AGENT_SANDBOX_TEST_CHOOSE_FOLDER", &project),
     ];
-    let driver = Driver::start(
-        &screen,
-        &home,
-        &environment,
-        &temp.path().join("window.log"),
-    );
+    let driver = Driver::start(&screen, &home, &environment, &artifacts.join("window.log"));
     let mut page = Page::open(&driver.address, &window(), artifacts).await;
 
     // First start: three checks, then the invitation.

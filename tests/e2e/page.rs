@@ -20,7 +20,7 @@ pub struct Page {
 impl Page {
     /// Opens the window.
     pub async fn open(address: &str, window: &Path, pictures: PathBuf) -> Self {
-        let _ = std::fs::remove_dir_all(&pictures);
+        clear(&pictures);
         std::fs::create_dir_all(&pictures).unwrap();
         let mut wanted = Capabilities::new();
         wanted.set("browserName", json!("wry")).unwrap();
@@ -120,6 +120,10 @@ impl Page {
             if right(&text) {
                 return;
             }
+            if Instant::now() >= until {
+                let path = self.pictures.join("failed.png");
+                self.driver.screenshot(&path).await.unwrap();
+            }
             assert!(
                 Instant::now() < until,
                 "waited for: {what}\nit says: {text}\nthe page: {}",
@@ -139,5 +143,14 @@ impl Page {
     /// Closes the window.
     pub async fn close(self) {
         self.driver.quit().await.unwrap();
+    }
+}
+
+/// Pictures of an earlier run; the log beside them is in use.
+fn clear(pictures: &Path) {
+    for entry in std::fs::read_dir(pictures).into_iter().flatten().flatten() {
+        if entry.path().extension().is_some_and(|end| end == "png") {
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
 }

@@ -11,7 +11,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::mistake::Mistake;
 
 /// Tried in this order by the guest's shell: what the image has.
-const SHELL: [&str; 3] = ["/bin/sh", "-c", "exec bash -l 2>/dev/null || exec sh -l"];
+const SHELL: [&str; 3] = [
+    "/bin/sh",
+    "-c",
+    "command -v bash >/dev/null && exec bash -l; exec sh -l",
+];
 
 /// Opens a shell and stays until it ends. Its exit status is ours.
 pub async fn shell(engine: &Engine, id: &SandboxId) -> Result<u8, Mistake> {

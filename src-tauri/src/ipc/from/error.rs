@@ -56,7 +56,7 @@ fn code(code: Code) -> ErrorCode {
 }
 
 /// The command line says `error: could not …`; the window says whole sentences.
-fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string());
     let mut whole = first.unwrap_or_default() + chars.as_str();

@@ -12,6 +12,7 @@ mod record;
 mod terminal;
 
 pub use diff::{file_diff, unchanged};
+pub use error::sentence;
 pub use handover::{goes_in, rules, warnings};
 pub use merge::pieces;
 pub use path::BadPath;

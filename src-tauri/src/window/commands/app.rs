@@ -7,7 +7,7 @@ use agent_sandbox::ipc::app::{
 };
 use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::event::{Dropped, Numbered};
-use agent_sandbox::ipc::from;
+use agent_sandbox::ipc::from::{self, sentence};
 use agent_sandbox::ipc::settings::Settings;
 use sandbox_engine::Operation;
 use sandbox_engine::sandbox::Check as Row;
@@ -55,7 +55,7 @@ async fn check_engine(desk: &Desk) -> Check {
             let mut summary = "Found and running, and your account may use it.".to_owned();
             for warning in &info.warnings {
                 summary.push(' ');
-                summary.push_str(warning);
+                summary.push_str(&sentence(warning));
             }
             let state = if info.warnings.is_empty() {
                 CheckState::Ok

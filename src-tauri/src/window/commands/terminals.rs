@@ -15,8 +15,8 @@ use crate::desk::{Answer, Desk, agent_name, id};
 use crate::flow::{Credits, forward};
 use crate::subscriptions::Subscriptions;
 
-/// What the image has.
-const SHELL: &str = "exec bash -l 2>/dev/null || exec sh -l";
+/// What the image has. Its errors stay on the terminal: a shell without one is not interactive.
+const SHELL: &str = "command -v bash >/dev/null && exec bash -l; exec sh -l";
 /// Full reset: a screen that is sent anew begins on an empty one.
 const RESET: &[u8] = b"\x1bc";
 
