@@ -65,6 +65,13 @@ impl Engine {
         Ok(live)
     }
 
+    /// Looks again, and tells, where somebody has seen the list of before.
+    pub(super) fn look_where_seen(&self, id: &SandboxId) {
+        if self.last_look(id).is_some() {
+            look_again(self, id);
+        }
+    }
+
     pub(super) fn last_look(&self, id: &SandboxId) -> Option<Arc<Live>> {
         self.looks().get(id).cloned()
     }

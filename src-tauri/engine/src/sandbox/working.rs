@@ -1,6 +1,7 @@
 //! One sandbox, locked for one operation.
 
 use sandbox_workspace::{Dir, TreeId};
+use tokio::task::block_in_place;
 
 use super::{Engine, recovery};
 use crate::state::data_dir::SandboxDir;
@@ -51,9 +52,11 @@ impl Working {
         (self.engine.config().process != owner).then_some((owner.uid, owner.gid))
     }
 
-    /// Stores another base.
+    /// Stores another base. The list of changes is another one from now on.
     pub fn set_base(&mut self, base: TreeId) -> Result<()> {
         self.record.base = base;
-        self.record.save(&self.dir)
+        self.record.save(&self.dir)?;
+        block_in_place(|| self.engine.look_where_seen(self.id()));
+        Ok(())
     }
 }
