@@ -95,6 +95,7 @@ async fn a_stranger_of_the_same_name_is_left_alone() {
     let options = CreateContainerOptionsBuilder::default().name(&name).build();
     let body = ContainerCreateBody {
         image: Some(spec.image.clone()),
+        cmd: Some(vec!["true".to_owned()]),
         ..Default::default()
     };
     let stranger = run

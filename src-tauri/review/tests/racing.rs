@@ -42,6 +42,10 @@ fn an_editor_that_saves_all_the_time_never_loses_its_last_write() {
                     }
                     // Once a round, each time at another moment of the copy-out.
                     seen = now;
+                    // Every fourth round is left alone, so that on any machine some get through.
+                    if now.is_multiple_of(4) {
+                        continue;
+                    }
                     for _ in 0..now * 7_919 % 60_000 {
                         std::hint::spin_loop();
                     }
@@ -78,6 +82,7 @@ fn an_editor_that_saves_all_the_time_never_loses_its_last_write() {
         });
         println!("by rename: {by_rename}; {written} of 200 copy-outs were written");
         assert!(written > 0, "no copy-out got through: nothing was raced");
+        assert!(written < 200, "no save came in between: nothing was raced");
     }
 }
 

@@ -23,7 +23,7 @@ pub fn run(environment: Environment, desk: Desk) -> tauri::Result<()> {
         // another app, so tests and try-outs open beside the user's window, and leave its place alone.
         builder = builder
             .plugin(tauri_plugin_single_instance::init(|app, _, _| {
-                tray::to_front(app)
+                tray::to_front(app);
             }))
             .plugin(place_of_the_window());
     }

@@ -5,13 +5,14 @@ use std::io::Read;
 
 use bollard::models::{ContainerCreateBody, ImageInspect};
 use bollard::query_parameters::{
-    BuildImageOptionsBuilder, CreateContainerOptions, CreateImageOptionsBuilder,
-    DownloadFromContainerOptionsBuilder, ListImagesOptionsBuilder, RemoveContainerOptionsBuilder,
-    RemoveImageOptions, TagImageOptionsBuilder,
+    BuildImageOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateContainerOptions,
+    CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder, ListImagesOptionsBuilder,
+    RemoveContainerOptionsBuilder, RemoveImageOptions, TagImageOptionsBuilder,
 };
 use futures_util::StreamExt;
 use sandbox_workspace::Cancel;
 
+use super::container::WORKSPACE;
 use super::error::{DockerError, Problem};
 use super::{Docker, labels};
 use crate::event::ImageProgress;
@@ -223,7 +224,7 @@ impl Docker {
         let own = match self.image(&tag).await? {
             Some(own) => own.id.unwrap_or_default(),
             None => {
-                let (passwd, group) = self.accounts(&id).await?;
+                let (passwd, group) = self.accounts(&id, below).await?;
                 let context = layer.context(&passwd, &group).map_err(|e| tar_failed(&e))?;
                 self.build(&tag, context, &Cancel::default(), &|_| {})
                     .await?
@@ -257,7 +258,7 @@ impl Docker {
     }
 
     /// `/etc/passwd` and `/etc/group` of an image, from a container that is never started.
-    async fn accounts(&self, image: &str) -> Result<(Vec<u8>, Vec<u8>), DockerError> {
+    async fn accounts(&self, image: &str, name: &str) -> Result<(Vec<u8>, Vec<u8>), DockerError> {
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
             entrypoint: Some(vec!["/never-started".to_owned()]),
@@ -272,6 +273,7 @@ impl Docker {
         let made = self.change("look into the image", call).await?;
         let passwd = self.read_file(&made.id, "/etc/passwd").await;
         let group = self.read_file(&made.id, "/etc/group").await;
+        let link = self.is_link(&made.id, WORKSPACE).await;
         let options = RemoveContainerOptionsBuilder::default()
             .force(true)
             .v(true)
@@ -279,7 +281,30 @@ impl Docker {
         let call = self.client.remove_container(&made.id, Some(options));
         self.change("put the look into the image away", call)
             .await?;
+        if link? {
+            return Err(DockerError::new(
+                Problem::Unsupported,
+                format!(
+                    "{WORKSPACE} is a link in the image {name}: the workspace would hide another folder of it"
+                ),
+            ));
+        }
         Ok((passwd?, group?))
+    }
+
+    /// Whether a path of a container that never ran is a symbolic link; false where nothing is there.
+    async fn is_link(&self, container: &str, path: &str) -> Result<bool, DockerError> {
+        let options = ContainerArchiveInfoOptionsBuilder::default()
+            .path(path)
+            .build();
+        let call = self
+            .client
+            .get_container_archive_info(container, Some(options));
+        match self.ask("look into the image", call).await {
+            Ok(found) => Ok(!found.link_target.is_empty()),
+            Err(error) if error.is_missing() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// A small file of a container that never ran; empty where there is none.

@@ -1,6 +1,6 @@
 //! Sandboxes: making them, running them, reviewing what they changed, putting them back.
 //!
-//! Every operation on one sandbox goes through [`Working`]: it holds the sandbox's lock and has first
+//! Every operation on one sandbox goes through `Working`: it holds the sandbox's lock and has first
 //! brought to an end whatever a crash interrupted. `list` and `status` take no lock.
 
 mod capture;

@@ -143,9 +143,7 @@ impl Engine {
     ) -> Result<Sides> {
         let working = self.work_on(id).await?;
         let compared = working.compared(capture, &Operation::silent()).await?;
-        Ok(block_in_place(|| {
-            Sides::read(find(&compared, path)?, self.store()).map_err(Error::from)
-        })?)
+        block_in_place(|| Sides::read(find(&compared, path)?, self.store()).map_err(Error::from))
     }
 
     /// The sides of a conflict.

@@ -13,7 +13,7 @@ impl Dir {
     /// Nothing at `name` is an error of kind `NotFound`.
     ///
     /// Folders that refuse us are given mode 0700 first. Neither memory nor open files grow with the
-    /// depth: a folder [`HELD`] levels down is moved to the top of the tree and emptied from there.
+    /// depth: a folder too many levels down is moved to the top of the tree and emptied from there.
     pub fn remove_tree(&self, name: &[u8]) -> Result<(), FsError> {
         if self.stat(name)?.kind != Kind::Dir {
             return self.unlink(name);
