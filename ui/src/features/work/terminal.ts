@@ -8,10 +8,9 @@ import type { Stop } from '../../ipc';
 import { backend } from '../../ipc/current';
 import { asWireError } from '../../words/errors';
 import { terminalTheme } from './terminal-theme';
+import { Typing } from './typing';
 
 const SCROLLBACK = 10_000;
-/** Input in pieces of this size, so that a large paste cannot be one huge message. */
-const INPUT_CHUNK = 16 * 1024;
 
 export interface TerminalOptions {
   sandbox: string;
@@ -32,6 +31,7 @@ export class TerminalScreen {
   readonly search = new SearchAddon();
   #fit = new FitAddon();
   #options: TerminalOptions;
+  #typing: Typing;
   #stop: Stop | null = null;
   #ended = false;
   #observer: ResizeObserver | null = null;
@@ -39,6 +39,8 @@ export class TerminalScreen {
 
   constructor(options: TerminalOptions) {
     this.#options = options;
+    const { sandbox, terminal, onfailure } = options;
+    this.#typing = new Typing((bytes) => backend().terminalInput(sandbox, terminal, bytes), onfailure);
     this.xterm = new Terminal({
       // The unicode addon needs it.
       allowProposedApi: true,
@@ -128,12 +130,7 @@ export class TerminalScreen {
   }
 
   #input(bytes: Uint8Array): void {
-    const { sandbox, terminal, onfailure } = this.#options;
-    for (let from = 0; from < bytes.length; from += INPUT_CHUNK) {
-      backend()
-        .terminalInput(sandbox, terminal, bytes.subarray(from, from + INPUT_CHUNK))
-        .catch(onfailure);
-    }
+    this.#typing.type(bytes);
   }
 
   async #copy(): Promise<void> {
