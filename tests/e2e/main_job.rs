@@ -145,7 +145,13 @@ async fn the_main_job_in_the_real_window() {
         .await;
     page.picture("disaster").await;
     page.click("reset-button").await;
+    page.until_says("body", "Workspace reset").await;
     page.picture("reset").await;
+    // The old terminal ended with the reset; another one is there.
+    page.until_silent("[data-testid='terminal'] .xterm-rows", "gone")
+        .await;
+    page.until_says("[data-testid='terminal'] .xterm-rows", "$")
+        .await;
     page.until_silent("[data-testid='changed-list']", "README.md")
         .await;
     let workspace = workspace(&data);

@@ -75,13 +75,17 @@ fn run(shell: &Shell, options: &[&str]) -> Result<(), Failure> {
     shell.run(&window, &[])
 }
 
+/// Makes the package; pinned, as everything that is fetched.
+const TAURI: &str = "@tauri-apps/cli@2.12.5";
+
 fn bundle(shell: &Shell) -> Result<(), Failure> {
     ready::everything(shell)?;
     shell.run("cargo", &["build", "--release", "-p", "agent-sandbox"])?;
     let tauri = [
         "exec",
-        "--prefix",
-        "ui",
+        "--yes",
+        "--package",
+        TAURI,
         "--",
         "tauri",
         "build",

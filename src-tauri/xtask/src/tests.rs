@@ -182,9 +182,17 @@ fn docs(shell: &Shell) -> Result<Count, Failure> {
     })
 }
 
+/// Both programs, and the environment image: building that takes longer than a test waits.
+fn programs(shell: &Shell) -> Result<(), Failure> {
+    shell.run("cargo", &["build", "-p", "agent-sandbox"])?;
+    let program = shell.path("target/debug/agent-sandbox");
+    let mut image = shell.command(&program.to_string_lossy(), &["image"]);
+    crate::shell::run(image.env("AGENT_SANDBOX_DATA_DIR", shell.path("target/test-data")))
+}
+
 /// The built command line, from outside, on the real engine.
 fn command_line(shell: &Shell) -> Result<Count, Failure> {
-    shell.run("cargo", &["build", "-p", "agent-sandbox"])?;
+    programs(shell)?;
     let program = shell.path("target/debug/agent-sandbox");
     let mut tests = shell.command(
         "cargo",
@@ -205,6 +213,7 @@ fn command_line(shell: &Shell) -> Result<Count, Failure> {
 
 /// The real window, on a screen that nobody sees.
 fn window(shell: &Shell) -> Result<Count, Failure> {
+    programs(shell)?;
     let tools = tools::driver(shell)?;
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = vec![tools];

@@ -2,7 +2,7 @@
 import type { LiveChange, SnapshotRow, WirePath } from '../../ipc';
 import { backend } from '../../ipc/current';
 import { newOperation } from '../../state/app.svelte';
-import { attempt } from '../../state/sandbox-actions';
+import { attempt, goBack } from '../../state/sandbox-actions';
 import { toasts } from '../../state/toasts.svelte';
 import { count } from '../../words/count';
 import { pairOf, sideOf, titleOf, type Picked } from './timeline';
@@ -71,7 +71,7 @@ export class Snapshots {
 
   async reset(row: SnapshotRow): Promise<void> {
     await this.#long('reset', async (operation) => {
-      const report = await backend().reset(this.sandbox, row.id, operation);
+      const report = await goBack(this.sandbox, row.id, operation);
       toasts.show('Workspace reset', { action: this.#undo(report.safety) });
     });
   }
@@ -112,7 +112,7 @@ export class Snapshots {
       label: 'Undo',
       run: () =>
         void this.#long('undo', async (operation) => {
-          await backend().reset(this.sandbox, safety, operation);
+          await goBack(this.sandbox, safety, operation);
           toasts.show('Undone');
         }),
     };
