@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
 use bollard::query_parameters::{
-    CreateContainerOptions, InspectContainerOptions, InspectNetworkOptions, LogsOptionsBuilder,
-    RemoveContainerOptionsBuilder, StartContainerOptions,
+    AttachContainerOptionsBuilder, CreateContainerOptions, InspectContainerOptions,
+    InspectNetworkOptions, RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 use futures_util::StreamExt;
 use serde::Deserialize;
@@ -262,18 +262,20 @@ impl Docker {
     }
 
     async fn probe_output(&self, id: &str) -> Result<Vec<u8>, DockerError> {
+        // Attached before it starts: the log of a container that ends at once may lack its last lines.
+        let options = AttachContainerOptionsBuilder::default()
+            .stdout(true)
+            .stderr(true)
+            .stream(true)
+            .build();
+        let call = self.client.attach_container(id, Some(options));
+        let mut stream = self.change("attach to a probe", call).await?.output;
         let call = self
             .client
             .start_container(id, None::<StartContainerOptions>);
         self.change("start a probe", call).await?;
-        let options = LogsOptionsBuilder::default()
-            .stdout(true)
-            .stderr(true)
-            .follow(true)
-            .build();
-        let mut stream = std::pin::pin!(self.client.logs(id, Some(options)));
         let (mut out, mut errors) = (Vec::new(), Vec::new());
-        // Following ends with the container.
+        // The stream ends with the container.
         let read = async {
             while let Some(piece) = stream.next().await {
                 let piece = piece.map_err(|e| DockerError::from_bollard("read a probe", e))?;
