@@ -51,9 +51,16 @@ fn review_copy_out_undo_and_reset_need_no_engine() {
         .iter()
         .map(|s| s["kind"].as_str().unwrap())
         .collect();
-    assert_eq!(kinds, ["baseline", "safety"]);
+    // The copy-out kept by itself what it copied from.
+    assert_eq!(kinds, ["baseline", "auto", "safety"]);
+    let automatic = list[1]["id"].as_str().unwrap();
+    bench.run_alone(["reset", &id, "--to", automatic]).ended(0);
+    assert_eq!(
+        fs::read_to_string(workspace.join("index.html")).unwrap(),
+        "changed\n"
+    );
     // The reset itself can be undone.
-    let safety = list[1]["id"].as_str().unwrap();
+    let safety = list[2]["id"].as_str().unwrap();
     bench.run_alone(["reset", &id, "--to", safety]).ended(0);
     assert_eq!(
         fs::read_to_string(workspace.join("index.html")).unwrap(),

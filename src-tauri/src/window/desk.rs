@@ -1,6 +1,7 @@
 //! What the window works with: the engine, the watchers, the event stream. One for the process.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_sandbox::ipc::app::{EngineState, ImageState};
@@ -11,14 +12,18 @@ use agent_sandbox::ipc::sandbox::{Attention, SandboxRow, SandboxStatus};
 use sandbox_engine::docker::events::EngineEvent;
 use sandbox_engine::event::Event as Told;
 use sandbox_engine::sandbox::{State, Watching};
-use sandbox_engine::{Engine, Operation, Phase as EnginePhase, SandboxId};
+use sandbox_engine::{Engine, Error, Operation, Phase as EnginePhase, SandboxId};
 use sandbox_workspace::{Cancel, Step};
+use tauri::async_runtime::JoinHandle;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::feed::Feed;
 
 /// Between two tries to reach a container engine that is away.
 const RETRY: Duration = Duration::from_secs(3);
+
+/// Without a change for this long, a workspace is quiet.
+const QUIET: Duration = Duration::from_secs(30);
 
 /// Shared by all commands.
 #[derive(Clone)]
@@ -29,6 +34,8 @@ struct Shared {
     watching: Watching,
     feed: Feed,
     image: Mutex<Option<ImageState>>,
+    /// The snapshots that wait for a workspace to fall quiet.
+    quiet: Mutex<HashMap<SandboxId, JoinHandle<()>>>,
 }
 
 /// What a command answers.
@@ -42,6 +49,7 @@ impl Desk {
             engine,
             feed: Feed::default(),
             image: Mutex::new(None),
+            quiet: Mutex::default(),
         }))
     }
 
@@ -213,12 +221,18 @@ impl Desk {
             }
             Told::SandboxRemoved(id) => {
                 self.watching().forget(&id);
+                if let Some(waiting) = self.quiet().remove(&id) {
+                    waiting.abort();
+                }
                 let sandbox = id.to_string();
                 feed.tell(Event::SandboxRemoved { sandbox });
             }
-            Told::Workspace(id) => feed.tell(Event::Workspace {
-                sandbox: id.to_string(),
-            }),
+            Told::Workspace(id) => {
+                feed.tell(Event::Workspace {
+                    sandbox: id.to_string(),
+                });
+                self.snapshot_when_quiet(id);
+            }
             Told::Terminal(id, terminal) => {
                 let known = self.engine().known_terminals(&id).await;
                 if let Some(state) = known.iter().find(|state| state.id == terminal) {
@@ -252,6 +266,37 @@ impl Desk {
                         settings: (&settings).into(),
                     });
                 }
+            }
+        }
+    }
+
+    fn quiet(&self) -> MutexGuard<'_, HashMap<SandboxId, JoinHandle<()>>> {
+        self.0.quiet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The workspace changed: once nothing more changes for a while, its state is kept.
+    fn snapshot_when_quiet(&self, id: SandboxId) {
+        let (desk, sandbox) = (self.clone(), id.clone());
+        let waiting = tauri::async_runtime::spawn(async move {
+            tokio::time::sleep(QUIET).await;
+            let op = Operation::silent();
+            match desk.engine().auto_snapshot(&sandbox, &op).await {
+                Ok(_) => {}
+                // Removed meanwhile, or something else works on it and will change it again.
+                Err(Error::NotFound { .. } | Error::Busy { .. }) => {}
+                Err(error) => tracing::warn!(%error, "no automatic snapshot"),
+            }
+        });
+        if let Some(earlier) = self.quiet().insert(id, waiting) {
+            earlier.abort();
+        }
+    }
+
+    /// Stops every sandbox that runs.
+    pub async fn stop_all(&self) {
+        for record in self.engine().records().unwrap_or_default() {
+            if let Err(error) = self.engine().stop(&record.id).await {
+                tracing::warn!(%error, sandbox = %record.id, "not stopped");
             }
         }
     }

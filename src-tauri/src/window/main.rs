@@ -3,6 +3,7 @@
 
 mod ask;
 mod clipboard;
+mod closing;
 mod commands;
 mod desk;
 mod drops;

@@ -9,7 +9,7 @@ use super::desk::Desk;
 use super::drops::Drops;
 use super::environment::Environment;
 use super::subscriptions::Subscriptions;
-use super::{commands, state, tray};
+use super::{closing, commands, state, tray};
 
 /// The only window's name; the capability names it too.
 pub const MAIN: &str = "main";
@@ -70,10 +70,10 @@ fn open<R: Runtime>(app: &App<R>) -> tauri::Result<WebviewWindow<R>> {
         .on_navigation(is_own_page)
         .build()?;
     let handle = app.handle().clone();
-    window.on_window_event(move |event| {
-        if let WindowEvent::DragDrop(event) = event {
-            handle.state::<Drops>().tell(event);
-        }
+    window.on_window_event(move |event| match event {
+        WindowEvent::DragDrop(event) => handle.state::<Drops>().tell(event),
+        WindowEvent::CloseRequested { api, .. } => closing::asked(&handle, api),
+        _ => {}
     });
     Ok(window)
 }

@@ -4,6 +4,8 @@ use tauri::menu::{Menu, MenuItem};
 use tauri::tray::TrayIconBuilder;
 use tauri::{App, AppHandle, Manager, Runtime};
 
+use super::closing;
+
 /// Puts it there. A desktop without a tray is no failure: the window does without.
 pub fn show<R: Runtime>(app: &App<R>) -> tauri::Result<()> {
     if !available() {
@@ -16,7 +18,7 @@ pub fn show<R: Runtime>(app: &App<R>) -> tauri::Result<()> {
         .menu(&Menu::with_items(app, &[&open, &quit])?)
         .on_menu_event(|app, event| match event.id().as_ref() {
             "open" => to_front(app),
-            "quit" => app.exit(0),
+            "quit" => closing::leave(app),
             _ => {}
         });
     if let Some(icon) = app.default_window_icon() {

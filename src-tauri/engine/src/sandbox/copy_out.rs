@@ -62,6 +62,9 @@ impl Engine {
         let side = request.capture.clone().map_or(Side::Frozen, Side::Capture);
         let compared = working.compare(None, side, op).await?;
         let (picks, skipped) = picks(&compared.changes, &request)?;
+        if !picks.is_empty() {
+            block_in_place(|| working.keep_automatically(compared.to))?;
+        }
         op.enter(Phase::Staging)?;
         let mut report =
             block_in_place(|| working.write(&project, &compared, &picks, &request, op))?;

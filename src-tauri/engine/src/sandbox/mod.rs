@@ -3,6 +3,7 @@
 //! Every operation on one sandbox goes through `Working`: it holds the sandbox's lock and has first
 //! brought to an end whatever a crash interrupted. `list` and `status` take no lock.
 
+mod automatic;
 mod capture;
 mod change;
 mod copy_out;

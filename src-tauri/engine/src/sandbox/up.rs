@@ -1,5 +1,7 @@
 //! The container of a sandbox: made, started, stopped, paused.
 
+use tokio::task::block_in_place;
+
 use super::{Engine, Working, pause};
 use crate::docker::container::ContainerSpec;
 use crate::docker::lifecycle::ContainerState;
@@ -19,6 +21,12 @@ impl Engine {
     /// fine.
     pub async fn start(&self, id: &SandboxId, op: &Operation) -> Result<()> {
         let mut working = self.work_on(id).await?;
+        if working.record.container_made
+            && let Err(error) = block_in_place(|| working.auto_snapshot(op))
+        {
+            // It would be a convenience: the start does not wait for the disk to be well.
+            tracing::warn!(%error, "no automatic snapshot before the start");
+        }
         bring_up(&mut working, op).await?;
         self.note(id, ActivityKind::Started, "Started", String::new(), None);
         self.events().send(Event::Sandbox(id.clone()));
