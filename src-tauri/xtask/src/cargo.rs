@@ -14,7 +14,14 @@ pub struct Count {
     pub failed: u64,
     /// Names and reasons of what was skipped.
     pub skipped: Vec<String>,
+    /// What the tests that failed printed, line by line.
+    pub failures: Vec<String>,
+    /// The lines that come now are of tests that failed.
+    pub failing: bool,
 }
+
+/// Lines kept of what failed tests print: the end is read, and one of them may print without end.
+const FAILURE_LINES: usize = 400;
 
 impl Count {
     /// Adds another run's.
@@ -22,12 +29,22 @@ impl Count {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped.extend(other.skipped);
+        self.failures.extend(other.failures);
     }
 
     /// Takes in one line of a test harness. Understands Rust's and vitest's.
     fn take(&mut self, line: &str) {
         let plain = without_colour(line);
         let line = plain.trim();
+        match line {
+            "failures:" => self.failing = true,
+            "successes:" => self.failing = false,
+            _ if line.starts_with("test result: ") => self.failing = false,
+            _ if self.failing && self.failures.len() < FAILURE_LINES => {
+                self.failures.push(plain.trim_end().to_owned());
+            }
+            _ => {}
+        }
         if let Some(rest) = line.strip_prefix("test result: ") {
             self.passed += number_before(rest, " passed");
             self.failed += number_before(rest, " failed");
@@ -143,6 +160,26 @@ mod tests {
             count.skipped,
             ["2 ignored test(s)", "quota: no loop devices"]
         );
+    }
+
+    #[test]
+    fn what_failed_tests_print_is_kept() {
+        let mut count = Count::default();
+        for line in [
+            "successes:",
+            "---- fine stdout ----",
+            "failures:",
+            "---- bad stdout ----",
+            "  left: 1",
+            "test result: FAILED. 1 passed; 1 failed; 0 ignored",
+            "afterwards",
+        ] {
+            count.take(line);
+        }
+        assert_eq!(count.failures, ["---- bad stdout ----", "  left: 1"]);
+        let mut total = Count::default();
+        total.add(count);
+        assert_eq!((total.failed, total.failures.len()), (1, 2));
     }
 
     #[test]

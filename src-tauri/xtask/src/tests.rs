@@ -113,6 +113,13 @@ pub fn all(shell: &Shell, options: &[&str]) -> ExitCode {
 }
 
 fn summary(times: &[(&str, Duration, Count)], total: &Count) -> ExitCode {
+    if !total.failures.is_empty() {
+        // Again, at the end: a long run's middle is seldom kept.
+        println!("\n== what failed");
+        for line in &total.failures {
+            println!("{line}");
+        }
+    }
     println!();
     for (name, time, done) in times {
         println!(
