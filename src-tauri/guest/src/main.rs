@@ -1,16 +1,19 @@
-//! The guest: one static binary. In a sandbox it is process 1 and keeps the terminals; `control` is what
-//! the engine runs beside it to speak with it.
+//! The guest: one static binary. In a sandbox it is process 1, keeps the terminals and relays to the gateway;
+//! in a gateway it is `egress`, the only way out. `control` is what the engine runs beside either to speak
+//! with it.
 #![forbid(unsafe_code)]
 
 mod control;
+mod egress;
 mod init;
 mod probe;
+mod relay;
 mod report;
 mod session;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: sandbox-guest init [--socket NAME] | control [--socket NAME] | session COMMAND... | probe TARGET...";
+const USAGE: &str = "usage: sandbox-guest init [--socket NAME] | egress | control [--socket NAME] | session COMMAND... | probe TARGET...";
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
@@ -19,6 +22,7 @@ fn main() -> ExitCode {
     let done = match verb.as_ref().and_then(|verb| verb.to_str()) {
         Some("init") => socket_name(&rest).map(|name| init::run(&name)),
         Some("control") => socket_name(&rest).map(|name| control::run(&name)),
+        Some("egress") if rest.is_empty() => Some(egress::run()),
         Some("probe") if !rest.is_empty() => {
             let rest: Vec<String> = rest
                 .iter()

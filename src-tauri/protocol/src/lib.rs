@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+pub mod egress;
 mod frame;
 mod message;
 pub mod policy;

@@ -34,6 +34,10 @@ pub fn run(name: &str) -> io::Result<()> {
     let signals = Signals::take()?;
     let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
     listener.set_nonblocking(true)?;
+    if let Err(error) = crate::relay::start() {
+        // Without it nothing goes out: closed, not open.
+        eprintln!("sandbox-guest: no relay: {error}");
+    }
     let mut init = Init {
         signals,
         listener,

@@ -1,0 +1,218 @@
+//! One connection of the sandbox, from its first byte to its last.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sandbox_protocol::egress::Refusal;
+use sandbox_protocol::policy::{Reason, Via};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpStream, UnixStream};
+
+use super::pump::{Counts, one_way};
+use super::request::{self, Malformed, Request};
+use super::state::Gateway;
+use super::{greeting, outside};
+
+/// How long the head of a request may take.
+const HEAD: Duration = Duration::from_secs(15);
+/// SSH says nothing that could be checked: a rule that states its port is all there is.
+const SSH: u16 = 22;
+
+/// Serves one request and closes.
+pub async fn serve(gateway: &Gateway, mut client: UnixStream) {
+    let Ok(Some((head, rest))) = tokio::time::timeout(HEAD, request::read_head(&mut client)).await
+    else {
+        return;
+    };
+    let request = match request::parse(&head) {
+        Ok(request) => request,
+        Err(Malformed(why)) => {
+            say(&mut client, "400 Bad Request", why).await;
+            return;
+        }
+    };
+    let counts = Counts::new();
+    let done = match request.via {
+        Via::Tunnel => tunnel(gateway, &mut client, &request, rest, &counts).await,
+        Via::PlainRead | Via::PlainWrite => {
+            plain(gateway, &mut client, &request, rest, &counts).await
+        }
+    };
+    let bytes = (
+        counts.sent.load(Ordering::Relaxed),
+        counts.received.load(Ordering::Relaxed),
+    );
+    gateway.decided(&request.target, &request.method, done.err(), bytes);
+}
+
+async fn tunnel(
+    gateway: &Gateway,
+    client: &mut UnixStream,
+    request: &Request,
+    rest: Vec<u8>,
+    counts: &Counts,
+) -> Result<(), Refusal> {
+    let mut upstream = connect(gateway, client, request).await?;
+    let opened = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
+    if opened.await.is_err() {
+        return Ok(());
+    }
+    let first = if request.target.port == SSH {
+        rest
+    } else {
+        match greeting::check(client, rest, &request.target).await {
+            Some(first) => first,
+            None => return Err(Refusal::Greeting),
+        }
+    };
+    if upstream.write_all(&first).await.is_err() {
+        return Ok(());
+    }
+    counts.sent.fetch_add(first.len() as u64, Ordering::Relaxed);
+    let (from_client, to_client) = client.split();
+    let (from_upstream, to_upstream) = upstream.split();
+    let both = async {
+        tokio::join!(
+            one_way(
+                from_client,
+                to_upstream,
+                u64::MAX,
+                true,
+                counts,
+                &counts.sent
+            ),
+            one_way(
+                from_upstream,
+                to_client,
+                u64::MAX,
+                true,
+                counts,
+                &counts.received
+            ),
+        )
+    };
+    tokio::select! {
+        _ = both => Ok(()),
+        () = gateway.revoked(&request.target, request.via) => Err(Refusal::Policy(Reason::Blocked)),
+    }
+}
+
+/// One request on one connection: what the client sends behind it goes nowhere.
+async fn plain(
+    gateway: &Gateway,
+    client: &mut UnixStream,
+    request: &Request,
+    rest: Vec<u8>,
+    counts: &Counts,
+) -> Result<(), Refusal> {
+    let mut upstream = connect(gateway, client, request).await?;
+    let early = rest
+        .len()
+        .min(usize::try_from(request.body).unwrap_or(usize::MAX));
+    let mut first = request.head.clone();
+    first.extend_from_slice(&rest[..early]);
+    if upstream.write_all(&first).await.is_err() {
+        return Ok(());
+    }
+    counts.sent.fetch_add(first.len() as u64, Ordering::Relaxed);
+    let left = request.body - early as u64;
+    let (from_client, to_client) = client.split();
+    let (from_upstream, to_upstream) = upstream.split();
+    let sending = one_way(from_client, to_upstream, left, false, counts, &counts.sent);
+    let answer = one_way(
+        from_upstream,
+        to_client,
+        u64::MAX,
+        true,
+        counts,
+        &counts.received,
+    );
+    let both = async {
+        // The answer ends it, also where it comes before the whole request was sent.
+        tokio::pin!(answer);
+        tokio::select! {
+            () = &mut answer => {}
+            () = sending => answer.await,
+        }
+    };
+    tokio::select! {
+        () = both => Ok(()),
+        () = gateway.revoked(&request.target, request.via) => Err(Refusal::Policy(Reason::Blocked)),
+    }
+}
+
+/// Decides, resolves, vets, connects; what fails is said to the client.
+async fn connect(
+    gateway: &Gateway,
+    client: &mut UnixStream,
+    request: &Request,
+) -> Result<TcpStream, Refusal> {
+    let reached = async {
+        let claim = request.claim.as_deref();
+        gateway.admit(&request.target, request.via, claim).await?;
+        outside::reach(&*gateway.outside, &gateway.grant(), &request.target).await
+    };
+    match reached.await {
+        Ok(upstream) => Ok(upstream),
+        Err(refusal) => {
+            let target = &request.target;
+            let (status, why) = words(refusal, &target.to_string());
+            say(client, status, &why).await;
+            Err(refusal)
+        }
+    }
+}
+
+/// Words that an agent can act on: whom to tell, and what.
+fn words(refusal: Refusal, target: &str) -> (&'static str, String) {
+    const TELL: &str = "Nothing is broken. If the task needs it, tell the user which site and why: \
+        they can approve it in the Agent Sandbox window, or with \
+        `agent-sandbox network SANDBOX --allow HOST`. Do not look for a way around it.";
+    let forbidden = |why: String| ("403 Forbidden", why);
+    match refusal {
+        Refusal::Policy(Reason::Offline) => forbidden(format!(
+            "{target} was not reached: this sandbox has no approved network at the moment. {TELL}"
+        )),
+        Refusal::Policy(Reason::Blocked) | Refusal::User => forbidden(format!(
+            "{target} was not reached: the user has blocked it."
+        )),
+        Refusal::Policy(Reason::Port) => forbidden(format!(
+            "{target} was not reached: the host is approved, but not this port or not this kind of \
+             request (plain http may only read). {TELL}"
+        )),
+        Refusal::Policy(Reason::TunnelToPlain) => forbidden(format!(
+            "{target} was not reached: a tunnel to port 80 is not allowed; ask for http:// plainly."
+        )),
+        Refusal::Policy(Reason::Address | Reason::NotPublic) | Refusal::LeadsInside => {
+            forbidden(format!(
+                "{target} was not reached: it is, or leads to, an address that is private or was not \
+                 approved. Local networks stay closed in every mode."
+            ))
+        }
+        Refusal::Unapproved => forbidden(format!(
+            "{target} was not reached: nobody has approved it for this sandbox. {TELL}"
+        )),
+        Refusal::Greeting => forbidden(format!(
+            "{target} was not reached: the connection does not speak TLS to that host."
+        )),
+        Refusal::NoName => (
+            "502 Bad Gateway",
+            format!("{target} was not reached: its name has no address."),
+        ),
+        Refusal::Unreachable => (
+            "504 Gateway Timeout",
+            format!("{target} was not reached: it is approved, but does not answer."),
+        ),
+    }
+}
+
+async fn say(client: &mut UnixStream, status: &str, why: &str) {
+    let body = format!("Agent Sandbox: {why}\n");
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
+         X-Agent-Sandbox: refused\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = client.write_all(answer.as_bytes()).await;
+    let _ = client.shutdown().await;
+}

@@ -1,0 +1,58 @@
+//! The TLS greeting at the start of a tunnel: whom the program really speaks to.
+
+use std::time::Duration;
+
+use rustls::server::Acceptor;
+use sandbox_protocol::policy::{Authority, Host, HostName};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Longest greeting.
+const MAX_GREETING: usize = 32 * 1024;
+/// How long it may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Reads the greeting and holds its server name against the tunnel's host. Gives all bytes that were read,
+/// to be sent on; `None`: not TLS, another name, no name, or nothing.
+pub async fn check(
+    from: &mut (impl AsyncRead + Unpin),
+    already: Vec<u8>,
+    target: &Authority,
+) -> Option<Vec<u8>> {
+    let mut acceptor = Acceptor::default();
+    let mut bytes = already;
+    let mut fed = 0;
+    let read = async {
+        loop {
+            while fed < bytes.len() {
+                let mut rest = &bytes[fed..];
+                let before = rest.len();
+                acceptor.read_tls(&mut rest).ok()?;
+                fed += before - rest.len();
+                match acceptor.accept() {
+                    Ok(Some(accepted)) => {
+                        let hello = accepted.client_hello();
+                        return names(hello.server_name(), &target.host).then_some(());
+                    }
+                    Ok(None) if before > rest.len() => {}
+                    _ => return None,
+                }
+            }
+            if bytes.len() >= MAX_GREETING || from.read_buf(&mut bytes).await.ok()? == 0 {
+                return None;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, read).await.ok()??;
+    Some(bytes)
+}
+
+fn names(stated: Option<&str>, host: &Host) -> bool {
+    match (host, stated) {
+        (Host::Name(name), Some(stated)) => {
+            HostName::parse(stated.as_bytes()).is_ok_and(|stated| stated == *name)
+        }
+        // Greetings to a bare address carry no name.
+        (Host::Address(_), None) => true,
+        _ => false,
+    }
+}

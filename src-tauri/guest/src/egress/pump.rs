@@ -1,0 +1,75 @@
+//! Passing bytes both ways, counted, until both ends are done or nothing was heard for long.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// A connection on which nothing came for this long is ended.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+const PIECE: usize = 64 * 1024;
+
+/// What went through one connection.
+pub struct Counts {
+    /// From the sandbox.
+    pub sent: AtomicU64,
+    /// To the sandbox.
+    pub received: AtomicU64,
+    started: Instant,
+    /// Seconds after the start at which the last byte came.
+    last: AtomicU64,
+}
+
+impl Counts {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self {
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            started: Instant::now(),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    fn count(&self, which: &AtomicU64, bytes: usize) {
+        which.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.last
+            .store(self.started.elapsed().as_secs(), Ordering::Relaxed);
+    }
+
+    fn idle(&self) -> Duration {
+        let last = Duration::from_secs(self.last.load(Ordering::Relaxed));
+        self.started.elapsed().saturating_sub(last)
+    }
+}
+
+/// Passes on at most `most` bytes; shuts the writer down at the reader's end if `close`.
+pub async fn one_way(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    most: u64,
+    close: bool,
+    counts: &Counts,
+    which: &AtomicU64,
+) {
+    let mut piece = vec![0; PIECE];
+    let mut left = most;
+    while left > 0 {
+        let room = PIECE.min(usize::try_from(left).unwrap_or(PIECE));
+        let count = match tokio::time::timeout(IDLE, from.read(&mut piece[..room])).await {
+            Ok(Ok(0) | Err(_)) => break,
+            Ok(Ok(count)) => count,
+            // The other direction may well be busy.
+            Err(_) if counts.idle() < IDLE => continue,
+            Err(_) => break,
+        };
+        if to.write_all(&piece[..count]).await.is_err() {
+            break;
+        }
+        left -= count as u64;
+        counts.count(which, count);
+    }
+    if close {
+        let _ = to.shutdown().await;
+    }
+}

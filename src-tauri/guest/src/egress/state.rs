@@ -1,0 +1,239 @@
+//! What a gateway knows: its grant, what was allowed once, who waits and who listens.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sandbox_protocol::egress::{Answer, FromGateway, Grant, PATIENCE, Refusal};
+use sandbox_protocol::policy::{Authority, Reach, Verdict, Via};
+use tokio::sync::{mpsc, watch};
+
+use super::asks::Asks;
+use super::decisions::Decisions;
+use super::outside::Outside;
+
+/// Messages that wait for one listener; one that takes none any more is let go, and connects again.
+const BACKLOG: usize = 4096;
+
+/// See the module.
+pub struct Gateway {
+    inner: Mutex<Inner>,
+    /// Counts the grants: open connections look whether they are still allowed.
+    grants: watch::Sender<u64>,
+    /// The world behind.
+    pub outside: Arc<dyn Outside>,
+}
+
+#[derive(Default)]
+struct Inner {
+    grant: Grant,
+    once: HashSet<String>,
+    asks: Asks,
+    decisions: Decisions,
+    listeners: Vec<Listener>,
+    next_listener: u64,
+}
+
+struct Listener {
+    id: u64,
+    asks: bool,
+    to: mpsc::Sender<FromGateway>,
+}
+
+impl Inner {
+    fn tell(&mut self, message: &FromGateway, only_who_answers: bool) {
+        self.listeners.retain(|listener| {
+            let passed_over = only_who_answers && !listener.asks;
+            passed_over || listener.to.try_send(message.clone()).is_ok()
+        });
+    }
+
+    fn somebody_answers(&self) -> bool {
+        self.listeners.iter().any(|listener| listener.asks)
+    }
+
+    fn decide(&self, target: &Authority, via: Via) -> Verdict {
+        match self.grant.policy.decide(target, via) {
+            Verdict::Ask if self.once.contains(&target.to_string()) => Verdict::Allow,
+            other => other,
+        }
+    }
+}
+
+impl Gateway {
+    /// Lets nothing through.
+    pub fn new(outside: Arc<dyn Outside>) -> Arc<Self> {
+        Arc::new(Self {
+            inner: Mutex::default(),
+            grants: watch::channel(0).0,
+            outside,
+        })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The grant in force.
+    pub fn grant(&self) -> Grant {
+        self.inner().grant.clone()
+    }
+
+    /// From now on decides by this one.
+    pub fn set_grant(&self, grant: Grant) {
+        let mut inner = self.inner();
+        if grant.policy.reach == Reach::Offline {
+            inner.once.clear();
+        }
+        inner.grant = grant;
+        drop(inner);
+        self.grants.send_modify(|count| *count += 1);
+    }
+
+    /// Decides, and asks where nobody did yet.
+    pub async fn admit(
+        &self,
+        target: &Authority,
+        via: Via,
+        claim: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let verdict = self.inner().decide(target, via);
+        match verdict {
+            Verdict::Allow => Ok(()),
+            Verdict::Deny(reason) => Err(Refusal::Policy(reason)),
+            // What a rule without a port would not let through is not worth a question.
+            Verdict::Ask if via == Via::PlainWrite => Err(Refusal::Unapproved),
+            Verdict::Ask => self.ask(target, claim).await,
+        }
+    }
+
+    async fn ask(&self, target: &Authority, claim: Option<&str>) -> Result<(), Refusal> {
+        let joined = {
+            let mut inner = self.inner();
+            if !inner.somebody_answers() {
+                return Err(Refusal::Unapproved);
+            }
+            let joined = inner.asks.join(target, claim);
+            if let Some((_, Some(ask))) = &joined {
+                inner.tell(&FromGateway::Ask(ask.clone()), true);
+            }
+            joined
+        };
+        let Some((mut outcome, _)) = joined else {
+            return Err(Refusal::Unapproved);
+        };
+        let waiter = Waiter {
+            gateway: self,
+            target,
+        };
+        let patience = Duration::from_secs(PATIENCE);
+        let answered = tokio::time::timeout(patience, outcome.wait_for(Option::is_some)).await;
+        let answer = match answered {
+            Ok(Ok(answer)) => answer.flatten(),
+            _ => None,
+        };
+        drop(waiter);
+        match answer {
+            Some(Answer::Once | Answer::Always) => Ok(()),
+            Some(Answer::Block) => Err(Refusal::User),
+            None => Err(Refusal::Unapproved),
+        }
+    }
+
+    /// What the user said. `Always` and `Block` are followed by a grant; what waits goes on at once.
+    pub fn answer(&self, ask: u64, answer: Answer) {
+        let mut inner = self.inner();
+        let Some(asked) = inner.asks.end(ask, Some(answer)) else {
+            return;
+        };
+        if answer != Answer::Block {
+            inner.once.insert(format!("{}:{}", asked.host, asked.port));
+        }
+        inner.tell(&FromGateway::AskEnded(ask), true);
+    }
+
+    /// Comes back when a connection that was let through would not be any more.
+    pub async fn revoked(&self, target: &Authority, via: Via) {
+        let mut grants = self.grants.subscribe();
+        loop {
+            if self.inner().decide(target, via) != Verdict::Allow {
+                return;
+            }
+            if grants.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Writes down how a connection ended.
+    pub fn decided(
+        &self,
+        target: &Authority,
+        method: &str,
+        refused: Option<Refusal>,
+        bytes: (u64, u64),
+    ) {
+        let host = target.host.to_string();
+        self.inner()
+            .decisions
+            .add(&host, target.port, method, refused, bytes);
+    }
+
+    /// Tells everybody who listens what was gathered.
+    pub fn tell_decisions(&self, at: Instant) {
+        let mut inner = self.inner();
+        for decided in inner.decisions.take_ready(at) {
+            inner.tell(&FromGateway::Decided(decided), false);
+        }
+    }
+
+    /// Somebody listens from now on; gives what they missed and the stream of what follows.
+    pub fn attend(
+        &self,
+        since: u64,
+        asks: bool,
+    ) -> (u64, mpsc::Receiver<FromGateway>, Vec<FromGateway>) {
+        let mut inner = self.inner();
+        let (to, from) = mpsc::channel(BACKLOG);
+        inner.next_listener += 1;
+        let id = inner.next_listener;
+        inner.listeners.push(Listener { id, asks, to });
+        let mut missed: Vec<FromGateway> = inner
+            .decisions
+            .after(since)
+            .cloned()
+            .map(FromGateway::Decided)
+            .collect();
+        if asks {
+            missed.extend(inner.asks.all().into_iter().map(FromGateway::Ask));
+        }
+        (id, from, missed)
+    }
+
+    /// They left. With nobody there to answer, what waits is refused.
+    pub fn leave(&self, listener: u64) {
+        let mut inner = self.inner();
+        inner.listeners.retain(|one| one.id != listener);
+        if inner.somebody_answers() {
+            return;
+        }
+        for ask in inner.asks.all() {
+            inner.asks.end(ask.id, None);
+        }
+    }
+}
+
+/// Leaves the question when the connection stops waiting, whatever the reason.
+struct Waiter<'a> {
+    gateway: &'a Gateway,
+    target: &'a Authority,
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.gateway.inner();
+        if let Some(ended) = inner.asks.leave(self.target) {
+            inner.tell(&FromGateway::AskEnded(ended), true);
+        }
+    }
+}

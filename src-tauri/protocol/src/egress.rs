@@ -1,0 +1,409 @@
+//! What the engine and a gateway say to each other: the policy one way, questions and decisions the other.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::frame::put;
+use crate::policy::{Policy, Reason};
+use crate::{Decoder, FrameError, Hello, MAX_FRAME};
+
+/// The abstract Unix socket that `guest egress` listens on for the engine. It belongs to the gateway's own
+/// network namespace, which no sandbox shares.
+pub const GATEWAY_SOCKET: &str = "agent-sandbox-gateway";
+/// The folder that sandbox and gateway share; the sandbox cannot write in it.
+pub const RELAY_FOLDER: &str = "/run/agent-sandbox";
+/// The gateway's socket in it.
+pub const RELAY_SOCKET: &str = "/run/agent-sandbox/egress.sock";
+/// Where `guest init` listens on the sandbox's loopback.
+pub const PROXY_PORT: u16 = 3128;
+/// How long a connection waits for the user's answer, in seconds.
+pub const PATIENCE: u64 = 60;
+/// Decisions that a gateway keeps for the next connection of the engine.
+pub const KEPT_DECISIONS: usize = 10_000;
+
+/// A range of addresses: `address/bits`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subnet {
+    /// Any address of it.
+    pub address: IpAddr,
+    /// Leading bits that all of its addresses share.
+    pub bits: u8,
+}
+
+impl Subnet {
+    /// Reads `address/bits`, or one address.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address.parse().ok()?, Some(bits.parse().ok()?)),
+            None => (text.parse().ok()?, None),
+        };
+        let most = match address {
+            IpAddr::V4(_) => 32,
+            IpAddr::V6(_) => 128,
+        };
+        let bits = bits.unwrap_or(most);
+        (bits <= most).then_some(Self { address, bits })
+    }
+
+    /// Whether an address lies in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let same = |a: u128, b: u128, width: u32| {
+            let shift = width - u32::from(self.bits).min(width);
+            a.checked_shr(shift).unwrap_or(0) == b.checked_shr(shift).unwrap_or(0)
+        };
+        match (self.address, address) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => same(u32::from(a).into(), u32::from(b).into(), 32),
+            (IpAddr::V6(a), IpAddr::V6(b)) => same(a.into(), b.into(), 128),
+            _ => false,
+        }
+    }
+}
+
+/// All that a gateway decides by. The default one denies everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// The rules.
+    pub policy: Policy,
+    /// Addresses refused beside those that are not public: this computer's, its neighbours', the engine's.
+    #[serde(default)]
+    pub refused: Vec<Subnet>,
+}
+
+impl Grant {
+    /// Reads what was handed over; anything unreadable denies all.
+    pub fn read(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    /// Whether it can be handed over at all: a frame is bounded.
+    pub fn fits(&self) -> bool {
+        serde_json::to_vec(self).is_ok_and(|bytes| bytes.len() < MAX_FRAME - 16)
+    }
+}
+
+/// The user's answer about one host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Until the gateway ends.
+    Once,
+    /// A rule follows.
+    Always,
+    /// Likewise.
+    Block,
+}
+
+/// A host that nobody decided about, while its connections wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// Its number in this gateway.
+    pub id: u64,
+    /// The name that is asked for.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// What the program calls itself: a claim from inside, shown as such.
+    pub claim: Option<String>,
+}
+
+/// What was decided about a connection, or about several alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// Its number in this gateway, from 1.
+    pub number: u64,
+    /// Milliseconds since 1970, by the gateway's clock.
+    pub time: i64,
+    /// Name or address as it was asked for.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// `CONNECT`, or the plain request's method.
+    pub method: String,
+    /// Why it was refused; absent: it was let through.
+    pub refused: Option<Refusal>,
+    /// Bytes from the sandbox.
+    pub sent: u64,
+    /// Bytes to the sandbox.
+    pub received: u64,
+    /// How many connections alike this stands for.
+    pub count: u32,
+}
+
+/// Why a connection did not come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// By the rules.
+    Policy(Reason),
+    /// Nobody approved it, and nobody was there to ask, or nobody answered.
+    Unapproved,
+    /// The user said no.
+    User,
+    /// The name leads to an address that is not public.
+    LeadsInside,
+    /// The TLS greeting is missing, or names another host.
+    Greeting,
+    /// The name has no address.
+    NoName,
+    /// The host does not answer.
+    Unreachable,
+}
+
+/// Engine to gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToGateway {
+    /// First.
+    Hello(Hello),
+    /// From now on decide by this. Open connections that it would refuse are cut.
+    Grant(Grant),
+    /// Tell decisions after this number; with `asks`, also ask about unknown hosts.
+    Attend {
+        /// The last one that is known.
+        since: u64,
+        /// Somebody is there to answer.
+        asks: bool,
+    },
+    /// What the user said.
+    Answer {
+        /// The question.
+        ask: u64,
+        /// The answer.
+        answer: Answer,
+    },
+}
+
+/// Gateway to engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FromGateway {
+    /// First.
+    Hello(Hello),
+    /// A [`Grant`] is in force.
+    Granted,
+    /// Something was decided.
+    Decided(Decided),
+    /// A host is asked for.
+    Ask(Ask),
+    /// The question needs no answer any more.
+    AskEnded(u64),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+enum Up {
+    Attend { since: u64, asks: bool },
+    Answer { ask: u64, answer: Answer },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+enum Down {
+    Granted,
+    Decided(Decided),
+    Ask(Ask),
+    AskEnded { ask: u64 },
+}
+
+const HELLO: u8 = 1;
+const GRANT: u8 = 16;
+const UP: u8 = 17;
+const DOWN: u8 = 80;
+
+impl ToGateway {
+    /// Appends its frame.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Hello(hello) => put_json(out, HELLO, hello),
+            Self::Grant(grant) => put_json(out, GRANT, grant),
+            Self::Attend { since, asks } => put_json(
+                out,
+                UP,
+                &Up::Attend {
+                    since: *since,
+                    asks: *asks,
+                },
+            ),
+            Self::Answer { ask, answer } => put_json(
+                out,
+                UP,
+                &Up::Answer {
+                    ask: *ask,
+                    answer: *answer,
+                },
+            ),
+        }
+    }
+
+    /// The next whole message. A grant that does not read is one that denies all.
+    pub fn decode(from: &mut Decoder) -> Result<Option<Self>, FrameError> {
+        let Some((kind, payload)) = from.frame()? else {
+            return Ok(None);
+        };
+        Ok(Some(match kind {
+            HELLO => Self::Hello(json(kind, payload)?),
+            GRANT => Self::Grant(Grant::read(payload)),
+            UP => match json(kind, payload)? {
+                Up::Attend { since, asks } => Self::Attend { since, asks },
+                Up::Answer { ask, answer } => Self::Answer { ask, answer },
+            },
+            other => return Err(FrameError::Kind(other)),
+        }))
+    }
+}
+
+impl FromGateway {
+    /// Appends its frame.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let down = match self {
+            Self::Hello(hello) => return put_json(out, HELLO, hello),
+            Self::Granted => Down::Granted,
+            Self::Decided(decided) => Down::Decided(decided.clone()),
+            Self::Ask(ask) => Down::Ask(ask.clone()),
+            Self::AskEnded(ask) => Down::AskEnded { ask: *ask },
+        };
+        put_json(out, DOWN, &down);
+    }
+
+    /// The next whole message.
+    pub fn decode(from: &mut Decoder) -> Result<Option<Self>, FrameError> {
+        let Some((kind, payload)) = from.frame()? else {
+            return Ok(None);
+        };
+        Ok(Some(match kind {
+            HELLO => Self::Hello(json(kind, payload)?),
+            DOWN => match json(kind, payload)? {
+                Down::Granted => Self::Granted,
+                Down::Decided(decided) => Self::Decided(decided),
+                Down::Ask(ask) => Self::Ask(ask),
+                Down::AskEnded { ask } => Self::AskEnded(ask),
+            },
+            other => return Err(FrameError::Kind(other)),
+        }))
+    }
+}
+
+fn put_json(out: &mut Vec<u8>, kind: u8, value: &impl Serialize) {
+    // Our own plain structs always serialise.
+    put(out, kind, &[&serde_json::to_vec(value).unwrap_or_default()]);
+}
+
+fn json<T: serde::de::DeserializeOwned>(kind: u8, payload: &[u8]) -> Result<T, FrameError> {
+    serde_json::from_slice(payload).map_err(|error| FrameError::Json {
+        kind,
+        reason: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::policy::Reach;
+    use proptest::prelude::*;
+
+    #[test]
+    fn messages_come_back_as_they_were_sent() {
+        let grant = Grant {
+            policy: Policy {
+                reach: Reach::Approved,
+                allow: vec!["*.crates.io".parse().unwrap()],
+                deny: Vec::new(),
+            },
+            refused: vec![Subnet::parse("172.17.0.0/16").unwrap()],
+        };
+        let up = [
+            ToGateway::Hello(Hello::default()),
+            ToGateway::Grant(grant),
+            ToGateway::Attend {
+                since: 7,
+                asks: true,
+            },
+            ToGateway::Answer {
+                ask: 3,
+                answer: Answer::Once,
+            },
+        ];
+        let mut bytes = Vec::new();
+        up.iter().for_each(|message| message.encode(&mut bytes));
+        let mut decoder = Decoder::new();
+        decoder.push(&bytes);
+        for message in &up {
+            assert_eq!(
+                ToGateway::decode(&mut decoder).unwrap().as_ref(),
+                Some(message)
+            );
+        }
+        let decided = Decided {
+            number: 1,
+            time: 2,
+            host: "example.com".into(),
+            port: 443,
+            method: "CONNECT".into(),
+            refused: Some(Refusal::Policy(Reason::Blocked)),
+            sent: 0,
+            received: 0,
+            count: 1,
+        };
+        let down = [
+            FromGateway::Hello(Hello::default()),
+            FromGateway::Granted,
+            FromGateway::Decided(decided),
+            FromGateway::AskEnded(4),
+        ];
+        let mut bytes = Vec::new();
+        down.iter().for_each(|message| message.encode(&mut bytes));
+        let mut decoder = Decoder::new();
+        decoder.push(&bytes);
+        for message in &down {
+            assert_eq!(
+                FromGateway::decode(&mut decoder).unwrap().as_ref(),
+                Some(message)
+            );
+        }
+    }
+
+    #[test]
+    fn a_grant_that_does_not_read_denies_all() {
+        for text in [
+            "",
+            "{",
+            "{\"policy\":{\"reach\":\"open\"},\"more\":1}",
+            "[]",
+        ] {
+            assert_eq!(Grant::read(text.as_bytes()), Grant::default(), "{text}");
+        }
+        let open = Grant::read(b"{\"policy\":{\"reach\":\"open\"}}");
+        assert_eq!(open.policy.reach, Reach::Open, "the probe can succeed");
+    }
+
+    #[test]
+    fn a_subnet_holds_its_own_and_no_other() {
+        let inside = |subnet: &str, address: &str| {
+            Subnet::parse(subnet)
+                .unwrap()
+                .contains(address.parse().unwrap())
+        };
+        assert!(inside("172.17.0.0/16", "172.17.255.1"));
+        assert!(!inside("172.17.0.0/16", "172.18.0.1"));
+        assert!(inside("203.0.113.7", "203.0.113.7"));
+        assert!(!inside("203.0.113.7", "203.0.113.8"));
+        assert!(inside("0.0.0.0/0", "8.8.8.8"));
+        assert!(!inside("0.0.0.0/0", "::1"));
+        assert!(inside("fd00::/8", "fdff::1"));
+        assert_eq!(Subnet::parse("10.0.0.0/33"), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn noise_never_panics(piece in prop::collection::vec(any::<u8>(), 0..4000)) {
+            let mut decoder = Decoder::new();
+            decoder.push(&piece);
+            while let Ok(Some(_)) = ToGateway::decode(&mut decoder) {}
+            let mut decoder = Decoder::new();
+            decoder.push(&piece);
+            while let Ok(Some(_)) = FromGateway::decode(&mut decoder) {}
+        }
+    }
+}
