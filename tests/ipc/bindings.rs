@@ -6,7 +6,8 @@ use std::path::Path;
 use std::{env, fs};
 
 use agent_sandbox::ipc::{
-    activity, app, error, event, handover, path, review, sandbox, settings, snapshot, terminal,
+    activity, app, error, event, handover, network, path, review, sandbox, settings, snapshot,
+    terminal,
 };
 use ts_rs::{Config, TS};
 
@@ -28,6 +29,10 @@ fn export(to: &Path) {
         handover::AgentCard,
         handover::CreateRequest,
         handover::Preflight,
+        network::SiteAnswer,
+        network::SiteAsk,
+        network::SiteChange,
+        network::SiteRules,
         path::WirePath,
         review::ConflictView,
         review::CopyOutEntry,

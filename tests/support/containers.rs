@@ -137,6 +137,7 @@ impl Run {
             owner: self.owner,
             limits: LIMITS,
             apparmor: self.docker.info().apparmor,
+            relay: None,
             certificates: None,
             runtime: None,
         }

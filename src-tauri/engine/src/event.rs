@@ -40,6 +40,10 @@ pub enum Event {
     Snapshots(SandboxId),
     /// The capture, the decisions or the copy-outs changed.
     Review(SandboxId),
+    /// A sandbox asks for a site while its connection waits.
+    Ask(SandboxId, sandbox_protocol::egress::Ask),
+    /// The question of that number needs no answer any more.
+    AskEnded(SandboxId, u64),
     /// The settings were saved.
     Settings,
 }

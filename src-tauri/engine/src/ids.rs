@@ -32,6 +32,16 @@ impl SandboxId {
         format!("agent-sandbox-{}", self.0)
     }
 
+    /// What its gateway is called.
+    pub fn gateway_name(&self) -> String {
+        format!("agent-sandbox-{}-gateway", self.0)
+    }
+
+    /// What the volume with the gateway's socket is called.
+    pub fn relay_volume(&self) -> String {
+        format!("agent-sandbox-{}-relay", self.0)
+    }
+
     /// What the sandbox's home volume is called.
     pub fn home_volume(&self) -> String {
         format!("agent-sandbox-{}-home", self.0)

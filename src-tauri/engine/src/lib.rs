@@ -12,6 +12,7 @@ pub mod error;
 pub mod event;
 pub mod ids;
 pub mod image;
+pub mod network;
 pub mod operation;
 pub mod sandbox;
 pub mod state;

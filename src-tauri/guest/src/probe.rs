@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use sandbox_protocol::egress::PROXY_PORT;
 
 /// A closed fence answers at once; an open one to a silent address does not answer at all.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -19,7 +20,7 @@ const CANARY: u64 = 4096;
 /// A question for the root's name servers: the smallest that every resolver answers.
 const DNS_QUESTION: [u8; 17] = [0x5a, 0x42, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1];
 
-/// `canary FOLDER TEXT`, or any number of `tcp:ADDRESS`, `udp:ADDRESS`, `name:HOST`, `links`.
+/// `canary FOLDER TEXT`, or any number of `tcp:ADDRESS`, `udp:ADDRESS`, `name:HOST`, `proxy:HOST:PORT`, `links`.
 pub fn run(args: &[String]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match args {
@@ -55,6 +56,7 @@ fn canary(folder: &Path, text: &str, out: &mut impl Write) -> io::Result<()> {
 fn attempt(target: &str) -> (&'static str, String) {
     match target.split_once(':') {
         Some(("tcp", address)) => address.parse().map_or_else(|_| unknown(), tcp),
+        Some(("proxy", target)) => by_proxy(target),
         Some(("udp", address)) => address
             .parse()
             .map_or_else(|_| unknown(), |to| outcome(udp(to))),
@@ -95,6 +97,32 @@ fn name(host: &str) -> (&'static str, String) {
             None => ("no-name", "no address".to_owned()),
         },
         Err(error) => ("no-name", error.to_string()),
+    }
+}
+
+/// Asks the gateway for a tunnel; only its own refusal counts as one.
+fn by_proxy(target: &str) -> (&'static str, String) {
+    let asked = || -> io::Result<String> {
+        let proxy: SocketAddr = ([127, 0, 0, 1], PROXY_PORT).into();
+        let mut stream = TcpStream::connect_timeout(&proxy, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "CONNECT {target} HTTP/1.1\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.take(4096).read_to_end(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    match asked() {
+        Ok(answer)
+            if answer.starts_with("HTTP/1.1 403 ")
+                && answer.contains("X-Agent-Sandbox: refused") =>
+        {
+            ("said-no", String::new())
+        }
+        Ok(answer) => {
+            let first = answer.lines().next().unwrap_or("nothing").to_owned();
+            ("gateway", first)
+        }
+        Err(error) => ("unknown", error.to_string()),
     }
 }
 

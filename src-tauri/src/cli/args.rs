@@ -241,6 +241,12 @@ pub struct NetworkArgs {
     /// Block HOST; beats allow; repeatable
     #[arg(long, value_name = "HOST")]
     pub block: Vec<String>,
+    /// Take a rule away again, from both lists; repeatable
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub forget: Vec<String>,
+    /// Allow a list of sites: python, javascript, rust, debian, github; repeatable, replaces the present ones
+    #[arg(long, value_name = "LIST")]
+    pub preset: Vec<String>,
 }
 
 /// `store`

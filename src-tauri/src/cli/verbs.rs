@@ -5,6 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use clap::CommandFactory;
+use sandbox_engine::network::rules::NetworkChange;
 use sandbox_engine::sandbox::{
     Check, Compared, CopyOut, LimitsWanted, NewSandbox, Row, Side, State, Wanted, is_paused_by_user,
 };
@@ -348,9 +349,15 @@ impl Call<'_> {
 
     async fn network(&self, wanted: &args::NetworkArgs) -> Done {
         let id = self.find(&wanted.sandbox)?;
-        if !wanted.allow.is_empty() || !wanted.block.is_empty() || wanted.mode.is_some() {
-            let mode = wanted.mode.map_or(NetworkMode::Approved, mode);
-            self.engine.set_network(&id, mode).await?;
+        let change = NetworkChange {
+            mode: wanted.mode.map(mode),
+            allow: wanted.allow.clone(),
+            block: wanted.block.clone(),
+            forget: wanted.forget.clone(),
+            presets: (!wanted.preset.is_empty()).then(|| wanted.preset.clone()),
+        };
+        if change != NetworkChange::default() {
+            self.engine.set_network(&id, &change).await?;
         }
         let (_, record) = self.engine.load(&id)?;
         let word = network_word(record.network.mode);
@@ -358,8 +365,21 @@ impl Call<'_> {
             "mode": word,
             "allow": record.network.allow,
             "block": record.network.block,
+            "presets": record.network.presets,
         });
-        self.answer(&document, |_| word.to_owned())
+        self.answer(&document, |_| {
+            let mut text = format!("{word}\n");
+            for (verb, rules) in [
+                ("list", &record.network.presets),
+                ("allow", &record.network.allow),
+                ("block", &record.network.block),
+            ] {
+                for rule in rules {
+                    text += &format!("{verb} {rule}\n");
+                }
+            }
+            text
+        })
     }
 
     fn store(&self, store: &Store) -> Done {
@@ -463,6 +483,7 @@ fn new_sandbox(wanted: args::Create, start: bool) -> Result<NewSandbox, Mistake>
             },
             allow: wanted.allow,
             block: Vec::new(),
+            presets: Vec::new(),
         },
         limits: LimitsWanted {
             cpu_millis: wanted.cpus.map(cores).transpose()?,

@@ -6,6 +6,7 @@ use ts_rs::TS;
 use super::activity::ActivityEntry;
 use super::app::{EngineState, ImageState};
 use super::handover::ProgressReport;
+use super::network::SiteAsk;
 use super::sandbox::SandboxRow;
 use super::settings::Settings;
 use super::terminal::TerminalRow;
@@ -68,6 +69,16 @@ pub enum Event {
     /// Decisions, copy-outs or the capture changed from elsewhere.
     Review {
         sandbox: String,
+    },
+    /// A sandbox asks for a site while its connection waits.
+    Ask {
+        ask: SiteAsk,
+    },
+    /// The question needs no answer any more.
+    AskEnded {
+        sandbox: String,
+        #[ts(type = "number")]
+        ask: u64,
     },
     Settings {
         settings: Settings,

@@ -8,9 +8,11 @@ use agent_sandbox::ipc::app::{EngineState, ImageState};
 use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::event::Event;
 use agent_sandbox::ipc::handover::{Phase, ProgressReport};
-use agent_sandbox::ipc::sandbox::{Attention, SandboxRow, SandboxStatus};
+use agent_sandbox::ipc::network::SiteAsk;
+use agent_sandbox::ipc::sandbox::{Attention, NetworkMode, SandboxRow, SandboxStatus};
 use sandbox_engine::docker::events::EngineEvent;
 use sandbox_engine::event::Event as Told;
+use sandbox_engine::network::presets;
 use sandbox_engine::sandbox::{State, Watching};
 use sandbox_engine::{Engine, Error, Operation, Phase as EnginePhase, SandboxId};
 use sandbox_workspace::{Cancel, Step};
@@ -142,6 +144,8 @@ impl Desk {
             _ => None,
         };
         let status = match row.state {
+            // Whatever works meanwhile: a connection waits for the user.
+            State::Running if !self.engine().asks(id).is_empty() => SandboxStatus::Waiting,
             State::Running if terminals.iter().any(|t| t.exit.is_none() && t.working) => {
                 SandboxStatus::Working
             }
@@ -174,6 +178,9 @@ impl Desk {
     /// Tells the page how a sandbox is now.
     pub async fn tell_row(&self, id: &SandboxId) {
         if let Ok(row) = self.row(id).await {
+            if row.network != NetworkMode::Offline && is_up(row.status) {
+                self.engine().attend(id);
+            }
             self.feed().tell(Event::Sandbox { row });
         }
     }
@@ -260,6 +267,16 @@ impl Desk {
             Told::Review(id) => feed.tell(Event::Review {
                 sandbox: id.to_string(),
             }),
+            Told::Ask(id, ask) => {
+                let ask = wire_ask(&id, &ask);
+                feed.tell(Event::Ask { ask });
+                self.tell_row(&id).await;
+            }
+            Told::AskEnded(id, ask) => {
+                let sandbox = id.to_string();
+                feed.tell(Event::AskEnded { sandbox, ask });
+                self.tell_row(&id).await;
+            }
             Told::Settings => {
                 if let Ok(settings) = self.engine().settings() {
                     feed.tell(Event::Settings {
@@ -360,6 +377,22 @@ pub fn agent_name(agent: &str) -> String {
         other => other,
     }
     .to_owned()
+}
+
+fn is_up(status: SandboxStatus) -> bool {
+    !matches!(status, SandboxStatus::Stopped | SandboxStatus::Attention)
+}
+
+/// A question as the page shows it.
+pub fn wire_ask(id: &SandboxId, ask: &sandbox_engine::network::Ask) -> SiteAsk {
+    SiteAsk {
+        id: ask.id,
+        sandbox: id.to_string(),
+        host: ask.host.clone(),
+        port: ask.port,
+        claim: ask.claim.clone(),
+        known_for: presets::known_for(&ask.host).map(str::to_owned),
+    }
 }
 
 fn wire_phase(phase: EnginePhase) -> Phase {

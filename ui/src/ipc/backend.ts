@@ -35,6 +35,10 @@ import type { Resolution } from './generated/Resolution';
 import type { Review } from './generated/Review';
 import type { SandboxRow } from './generated/SandboxRow';
 import type { Settings } from './generated/Settings';
+import type { SiteAnswer } from './generated/SiteAnswer';
+import type { SiteAsk } from './generated/SiteAsk';
+import type { SiteChange } from './generated/SiteChange';
+import type { SiteRules } from './generated/SiteRules';
 import type { SnapshotRow } from './generated/SnapshotRow';
 import type { Stats } from './generated/Stats';
 import type { TerminalRow } from './generated/TerminalRow';
@@ -94,6 +98,11 @@ export interface Backend {
   setLimits(sandbox: string, limits: Limits): Promise<void>;
   /** How many changed files were never copied out. */
   removeSandbox(sandbox: string): Promise<void>;
+  /** Sites that sandboxes ask for, while their connections wait. */
+  siteAsks(): Promise<SiteAsk[]>;
+  answerSite(sandbox: string, ask: number, answer: SiteAnswer): Promise<void>;
+  siteRules(sandbox: string): Promise<SiteRules>;
+  changeSites(sandbox: string, change: SiteChange): Promise<SiteRules>;
   listFolder(sandbox: string, folder: WirePath | null): Promise<Listing>;
   /** Files whose path has all the words of the query; at most `limit`. */
   findFiles(sandbox: string, query: string, limit: number): Promise<WirePath[]>;

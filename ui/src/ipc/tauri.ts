@@ -34,6 +34,12 @@ export function tauriBackend(): Backend {
     copyText: (text) => invoke('copy_text', { text }),
     readClipboard: () => invoke('read_clipboard'),
 
+    // Network
+    siteAsks: () => invoke('site_asks'),
+    answerSite: (sandbox, ask, answer) => invoke('answer_site', { sandbox, ask, answer }),
+    siteRules: (sandbox) => invoke('site_rules', { sandbox }),
+    changeSites: (sandbox, change) => invoke('change_sites', { sandbox, change }),
+
     // Hand-over
     chooseFolder: (title) => invoke('choose_folder', { title }),
     recentProjects: () => invoke('recent_projects'),

@@ -10,6 +10,7 @@ import type {
   ProgressReport,
   SandboxRow,
   Settings,
+  SiteAsk,
   TerminalRow,
 } from '../ipc';
 import type { Stop } from '../ipc';
@@ -32,9 +33,12 @@ class App {
   progress = new SvelteMap<string, ProgressReport>();
   /** By sandbox; absent until they were listed. */
   terminals = new SvelteMap<string, TerminalRow[]>();
+  /** Sites that sandboxes ask for, oldest first. */
+  asks = $state<SiteAsk[]>([]);
   /** What failed before the window had anything to show. */
   failure = $state<unknown>(null);
 
+  #askedAt = new Map<string, number>();
   #seq: number | null = null;
   #stop: Stop | null = null;
   #listeners = new Set<(event: Event) => void>();
@@ -103,6 +107,22 @@ class App {
       );
   }
 
+  /** When the question was first seen here. */
+  askedAt(ask: SiteAsk): number {
+    return this.#askedAt.get(askKey(ask.sandbox, ask.id)) ?? Date.now();
+  }
+
+  #setAsks(asks: SiteAsk[]): void {
+    const before = this.#askedAt;
+    this.#askedAt = new Map(
+      asks.map((ask) => {
+        const key = askKey(ask.sandbox, ask.id);
+        return [key, before.get(key) ?? Date.now()];
+      }),
+    );
+    this.asks = asks;
+  }
+
   async readTerminals(sandbox: string): Promise<void> {
     this.terminals.set(sandbox, await backend().listTerminals(sandbox));
   }
@@ -113,17 +133,19 @@ class App {
 
   async #readAll(): Promise<void> {
     const b = backend();
-    const [info, image, settings, sandboxes] = await Promise.all([
+    const [info, image, settings, sandboxes, asks] = await Promise.all([
       b.appInfo(),
       b.imageState(),
       b.settings(),
       b.listSandboxes(),
+      b.siteAsks(),
     ]);
     this.info = info;
     this.engine = info.engine;
     this.image = image;
     this.settings = settings;
     this.sandboxes = sandboxes;
+    this.#setAsks(asks);
     void this.readAgents().catch((cause: unknown) => toasts.failed(cause));
     for (const sandbox of this.terminals.keys()) void this.readTerminals(sandbox).catch(() => undefined);
   }
@@ -167,6 +189,15 @@ class App {
       case 'terminal_closed':
         this.dropTerminal(event.sandbox, event.terminal);
         break;
+      case 'ask':
+        this.#setAsks([
+          ...this.asks.filter((ask) => ask.sandbox !== event.ask.sandbox || ask.id !== event.ask.id),
+          event.ask,
+        ]);
+        break;
+      case 'ask_ended':
+        this.#setAsks(this.asks.filter((ask) => ask.sandbox !== event.sandbox || ask.id !== event.ask));
+        break;
       case 'settings':
         this.settings = event.settings;
         break;
@@ -180,6 +211,10 @@ class App {
 }
 
 export const app = new App();
+
+function askKey(sandbox: string, ask: number): string {
+  return `${sandbox} ${ask}`;
+}
 
 /** A fresh name for a long operation; its progress is under it in `app.progress`. */
 export function newOperation(): string {

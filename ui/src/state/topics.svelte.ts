@@ -22,6 +22,8 @@ const STALE: Rows = {
   activity: (event) => [['activity'], event.sandbox],
   snapshots: (event) => [['snapshots'], event.sandbox],
   review: (event) => [['review', 'changes'], event.sandbox],
+  ask: () => [[], null],
+  ask_ended: () => [[], null],
   settings: () => [[], null],
 };
 

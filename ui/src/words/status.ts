@@ -24,14 +24,10 @@ export const NETWORK_WORDS: Record<NetworkMode, { name: string; sentence: string
   offline: { name: 'Offline', sentence: 'Nothing goes in or out.' },
   approved: {
     name: 'Approved sites',
-    sentence: 'The agent’s own service and sites you allow; you are asked about others.',
+    sentence: 'Package lists and sites you allow; you are asked about others.',
   },
   open: { name: 'Open', sentence: 'Any public site, but nothing on your own network.' },
 };
-
-/** What this version can give a sandbox. The others are shown, and say that they are not there yet. */
-export const NETWORKS_THERE: ReadonlySet<NetworkMode> = new Set<NetworkMode>(['offline']);
-export const NETWORK_NOT_THERE = 'Not in this version yet.';
 
 export const PHASE_WORDS: Record<Phase, string> = {
   counting: 'Counting files',

@@ -10,7 +10,10 @@ use bollard::models::{
 };
 use bollard::query_parameters::{CreateContainerOptionsBuilder, InspectContainerOptions};
 
+use sandbox_protocol::egress::{PROXY_PORT, RELAY_FOLDER};
+
 use super::error::{DockerError, Problem};
+use super::gateway::relay_mount;
 use super::{Docker, labels};
 use crate::SandboxId;
 use crate::state::record::{Limits, Owner};
@@ -48,6 +51,8 @@ pub struct ContainerSpec {
     pub owner: Owner,
     /// What it may use.
     pub limits: Limits,
+    /// The volume with its gateway's socket; absent: offline.
+    pub relay: Option<String>,
     /// AppArmor is there.
     pub apparmor: bool,
     /// Certificates of the computer are in the image at this path.
@@ -57,7 +62,7 @@ pub struct ContainerSpec {
 }
 
 /// Environment of every command in the sandbox.
-pub fn environment(certificates: Option<&str>) -> Vec<(String, String)> {
+pub fn environment(certificates: Option<&str>, guarded: bool) -> Vec<(String, String)> {
     let mut env = vec![
         (
             "PATH",
@@ -85,9 +90,36 @@ pub fn environment(certificates: Option<&str>) -> Vec<(String, String)> {
             env.push((name, path));
         }
     }
-    env.into_iter()
+    let mut env: Vec<(String, String)> = env
+        .into_iter()
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .collect()
+        .collect();
+    if guarded {
+        env.extend(proxy_environment());
+    }
+    env
+}
+
+/// What programs are told of the way out, each in its own words.
+fn proxy_environment() -> Vec<(String, String)> {
+    let proxy = format!("http://127.0.0.1:{PROXY_PORT}");
+    let local = "localhost,127.0.0.1,::1";
+    let mut env: Vec<(String, String)> = Vec::new();
+    for (name, value) in [
+        ("http_proxy", proxy.as_str()),
+        ("https_proxy", &proxy),
+        ("no_proxy", local),
+    ] {
+        env.push((name.to_owned(), value.to_owned()));
+        env.push((name.to_ascii_uppercase(), value.to_owned()));
+    }
+    // Node's own fetch looks at the above only when told to; the JVM never does.
+    env.push(("NODE_USE_ENV_PROXY".to_owned(), "1".to_owned()));
+    let jvm = ["http", "https"]
+        .map(|scheme| format!("-D{scheme}.proxyHost=127.0.0.1 -D{scheme}.proxyPort={PROXY_PORT}"))
+        .join(" ");
+    env.push(("JAVA_TOOL_OPTIONS".to_owned(), jvm));
+    env
 }
 
 impl ContainerSpec {
@@ -96,7 +128,7 @@ impl ContainerSpec {
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        vec![
+        let mut mounts = vec![
             Mount {
                 typ: Some(MountType::BIND),
                 source: Some(self.workspace.clone()),
@@ -116,7 +148,13 @@ impl ContainerSpec {
                 read_only: Some(false),
                 ..Default::default()
             },
-        ]
+        ];
+        mounts.extend(
+            self.relay
+                .as_deref()
+                .map(|volume| relay_mount(volume, true)),
+        );
+        mounts
     }
 
     fn tmpfs(&self) -> HashMap<String, String> {
@@ -203,7 +241,7 @@ impl ContainerSpec {
     }
 
     fn body(&self) -> ContainerCreateBody {
-        let ours = environment(self.certificates);
+        let ours = environment(self.certificates, self.relay.is_some());
         let mut env: Vec<String> = ours.iter().map(|(k, v)| format!("{k}={v}")).collect();
         // A name without a value takes the image's variable away.
         env.extend(
@@ -318,7 +356,7 @@ pub fn violations(spec: &ContainerSpec, found: &ContainerInspectResponse) -> Vec
         "health check",
     );
     // A name without a value is one that we took away from the image.
-    let ours = environment(spec.certificates);
+    let ours = environment(spec.certificates, spec.relay.is_some());
     want(
         config
             .env
@@ -432,7 +470,8 @@ pub fn violations(spec: &ContainerSpec, found: &ContainerInspectResponse) -> Vec
         })
         .collect();
     targets.sort();
-    let mut ours = [WORKSPACE, HOME].map(str::to_owned);
+    let mut ours = vec![WORKSPACE.to_owned(), HOME.to_owned()];
+    ours.extend(spec.relay.is_some().then(|| RELAY_FOLDER.to_owned()));
     ours.sort();
     want(targets == ours, "mounts");
     wrong

@@ -55,6 +55,17 @@ impl Docker {
         command: Vec<String>,
         env: Vec<String>,
     ) -> Result<Running, DockerError> {
+        self.exec_in(container, WORKSPACE, command, env).await
+    }
+
+    /// Likewise in another folder, which must be a mount's root or the root itself.
+    pub(crate) async fn exec_in(
+        &self,
+        container: &str,
+        folder: &str,
+        command: Vec<String>,
+        env: Vec<String>,
+    ) -> Result<Running, DockerError> {
         let options = CreateExecOptions {
             attach_stdin: Some(true),
             attach_stdout: Some(true),
@@ -63,7 +74,7 @@ impl Docker {
             env: Some(env),
             cmd: Some(command),
             privileged: Some(false),
-            working_dir: Some(WORKSPACE.to_owned()),
+            working_dir: Some(folder.to_owned()),
             ..Default::default()
         };
         let made = self

@@ -246,7 +246,7 @@ impl Docker {
 
     /// An image with the guest and nothing else; gives its tag.
     pub async fn ensure_guest_image(&self, guest: &[u8]) -> Result<String, DockerError> {
-        let key = image::key(&[guest]);
+        let key = image::key(&[image::GUEST_ONLY_RECIPE.as_bytes(), guest]);
         let tag = format!("agent-sandbox/guest:{key}");
         if self.image(&tag).await?.is_some() {
             return Ok(tag);

@@ -60,10 +60,17 @@ impl Docker {
         instance: &str,
         sandbox: &SandboxId,
     ) -> Result<Option<Found>, DockerError> {
-        let name = sandbox.container_name();
+        self.find_named(instance, &sandbox.container_name()).await
+    }
+
+    pub(super) async fn find_named(
+        &self,
+        instance: &str,
+        name: &str,
+    ) -> Result<Option<Found>, DockerError> {
         let call = self
             .client
-            .inspect_container(&name, None::<InspectContainerOptions>);
+            .inspect_container(name, None::<InspectContainerOptions>);
         let found = match self.ask("look at the container", call).await {
             Ok(found) => found,
             Err(error) if error.is_missing() => return Ok(None),
@@ -78,7 +85,7 @@ impl Docker {
             ));
         }
         Ok(Some(Found {
-            id: found.id.clone().unwrap_or(name),
+            id: found.id.clone().unwrap_or_else(|| name.to_owned()),
             state: state(&found),
             image: found.image.unwrap_or_default(),
         }))

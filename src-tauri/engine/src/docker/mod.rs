@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod error;
 pub mod events;
 pub mod exec;
+pub mod gateway;
 pub mod images;
 pub mod info;
 pub mod labels;

@@ -89,6 +89,8 @@ enum Meaning {
     Name,
     /// No interface but loopback.
     Links,
+    /// The gateway must be there and must say no.
+    Gateway,
 }
 
 struct Target {
@@ -127,8 +129,16 @@ impl Docker {
     }
 
     /// Tries the fence from inside a sandbox's own running container; quick enough for each start.
-    pub async fn prove_fence_in(&self, container: &str) -> Result<Fence, DockerError> {
-        let targets = self.targets(false).await;
+    /// With a gateway it also tries what the gateway must refuse in every mode.
+    pub async fn prove_fence_in(
+        &self,
+        container: &str,
+        guarded: bool,
+    ) -> Result<Fence, DockerError> {
+        let mut targets = self.targets(false).await;
+        if guarded {
+            targets.extend(self.gateway_targets().await);
+        }
         let mut command = vec![format!("{GUEST}/sandbox-guest"), "probe".to_owned()];
         command.extend(targets.iter().map(|t| t.argument.clone()));
         let running = self.exec(container, command, Vec::new()).await?;
@@ -227,6 +237,32 @@ impl Docker {
             }
         }
         targets
+    }
+
+    /// What a gateway refuses whatever its policy says.
+    async fn gateway_targets(&self) -> Vec<Target> {
+        let mut inside = vec![
+            (
+                "a cloud's metadata, by the gateway",
+                "169.254.169.254:443".to_owned(),
+            ),
+            (
+                "the gateway itself, by the gateway",
+                "127.0.0.1:22".to_owned(),
+            ),
+        ];
+        if let Some(gateway) = self.gateway().await {
+            let what = "this computer, by the gateway";
+            inside.push((what, format!("{gateway}:2375")));
+        }
+        inside
+            .into_iter()
+            .map(|(what, target)| Target {
+                what,
+                argument: format!("proxy:{target}"),
+                meaning: Meaning::Gateway,
+            })
+            .collect()
     }
 
     async fn gateway(&self) -> Option<String> {
@@ -476,6 +512,7 @@ impl Meaning {
             Self::Outside => outcome == "no-way",
             Self::Inside => matches!(outcome, "no-way" | "refused" | "silent"),
             Self::Name => outcome == "no-name",
+            Self::Gateway => outcome == "said-no",
             Self::Links => outcome == "links" && detail == "lo",
         }
     }
@@ -485,6 +522,7 @@ fn words(outcome: &str, detail: &str) -> String {
     match outcome {
         "no-way" => "there is no way there".to_owned(),
         "no-name" => "the name is not found".to_owned(),
+        "said-no" => "the gateway said no".to_owned(),
         "refused" => "refused by what is there".to_owned(),
         "silent" => "nothing came back in time".to_owned(),
         "links" if detail == "lo" => "only its own loopback".to_owned(),
@@ -494,7 +532,7 @@ fn words(outcome: &str, detail: &str) -> String {
 }
 
 /// The address by which this computer reaches others; nothing is sent.
-fn own_address() -> Option<std::net::IpAddr> {
+pub(super) fn own_address() -> Option<std::net::IpAddr> {
     let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
     socket.connect(("192.0.2.1", 9)).ok()?;
     let address = socket.local_addr().ok()?.ip();

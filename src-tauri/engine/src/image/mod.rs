@@ -115,16 +115,21 @@ impl Layer<'_> {
     }
 }
 
-/// The build context of an image that holds the guest and nothing else, for probes before any other is there.
+/// The recipe of the guest's own image. The folder of the gateway's socket gives its volume an owner.
+pub const GUEST_ONLY_RECIPE: &str = "FROM scratch\nCOPY sandbox-guest /sandbox-guest\n\
+    COPY --chown=10002:10002 relay/ /run/agent-sandbox/\n";
+
+/// The build context of an image that holds the guest and nothing else, for probes and gateways.
 pub fn guest_only(guest: &[u8]) -> io::Result<Vec<u8>> {
     let mut tar = tar::Builder::new(Vec::new());
-    add(
-        &mut tar,
-        "Dockerfile",
-        0o644,
-        b"FROM scratch\nCOPY sandbox-guest /sandbox-guest\n",
-    )?;
+    add(&mut tar, "Dockerfile", 0o644, GUEST_ONLY_RECIPE.as_bytes())?;
     add(&mut tar, "sandbox-guest", 0o755, guest)?;
+    let mut folder = tar::Header::new_gnu();
+    folder.set_entry_type(tar::EntryType::Directory);
+    folder.set_size(0);
+    folder.set_mode(0o755);
+    folder.set_cksum();
+    tar.append_data(&mut folder, "relay", io::empty())?;
     tar.into_inner()
 }
 

@@ -1,6 +1,8 @@
 //! Folders that an image declares as volumes. They cannot be taken out of it, so each is covered by a
 //! small tmpfs; one that would cover what is ours, or be made inside the workspace, is refused.
 
+use sandbox_protocol::egress::RELAY_FOLDER;
+
 use crate::docker::container::{GUEST, HOME, WORKSPACE};
 use crate::docker::{DockerError, Problem};
 
@@ -39,7 +41,7 @@ fn harmless(path: &str) -> bool {
     let path = path.trim_end_matches('/');
     // Exactly the home is fine: the home volume takes that place.
     let ours_covered = path != HOME
-        && [WORKSPACE, HOME, GUEST]
+        && [WORKSPACE, HOME, GUEST, RELAY_FOLDER]
             .iter()
             .any(|ours| within(ours, path) || within(path, ours));
     let exactly_ours = path == WORKSPACE;
@@ -78,6 +80,8 @@ mod tests {
             "/opt",
             "/opt/agent-sandbox",
             "/opt/agent-sandbox/x",
+            "/run",
+            "/run/agent-sandbox",
             "/etc",
             "/etc/ssl",
             "/proc/sys",

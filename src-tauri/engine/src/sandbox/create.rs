@@ -19,9 +19,7 @@ use crate::operation::{Operation, Phase};
 use crate::state::activity::ActivityKind;
 use crate::state::data_dir::SandboxDir;
 use crate::state::lock::{self, Held};
-use crate::state::record::{
-    Limits, NetworkMode, NetworkPolicy, Owner, ProjectPath, Record, SCHEMA,
-};
+use crate::state::record::{Limits, NetworkPolicy, Owner, ProjectPath, Record, SCHEMA};
 use crate::{Error, Result, SandboxId};
 
 /// Owner of workspaces when the app runs as root and the project is root's too: nobody's id on the
@@ -107,10 +105,10 @@ impl Engine {
     /// Makes a sandbox. Failed or cancelled, it leaves nothing.
     ///
     /// # Errors
-    /// [`Error::ProjectUnusable`], [`Error::NameTaken`], [`Error::DiskFull`], [`Error::NotSupported`] for a
-    /// network that is not offline, [`Error::Engine`] where it is to be started.
+    /// [`Error::ProjectUnusable`], [`Error::NameTaken`], [`Error::DiskFull`], [`Error::InvalidRequest`] for a
+    /// rule that is none, [`Error::Engine`] where it is to be started.
     pub async fn create(&self, new: NewSandbox, op: &Operation) -> Result<SandboxId> {
-        refuse_network(new.network.mode)?;
+        crate::network::rules::grant(&new.network, Vec::new())?;
         let limits = self.limits(new.limits)?;
         let config = self.config();
         let (project, path) =
@@ -150,17 +148,6 @@ impl Engine {
                 Err(error)
             }
         }
-    }
-
-    /// Changes what a sandbox may reach.
-    ///
-    /// # Errors
-    /// [`Error::NotSupported`] for anything wider than offline.
-    pub async fn set_network(&self, id: &SandboxId, mode: NetworkMode) -> Result<()> {
-        refuse_network(mode)?;
-        let mut working = self.work_on(id).await?;
-        working.record.network.mode = mode;
-        working.record.save(&working.dir)
     }
 
     pub(super) fn limits(&self, wanted: LimitsWanted) -> Result<Limits> {
@@ -301,16 +288,6 @@ impl Engine {
             bytes: summary.bytes,
         })?;
         Ok(snapshot.id.as_str().to_owned())
-    }
-}
-
-/// Wider networks are not there yet: said, never silently something else.
-pub(super) fn refuse_network(mode: NetworkMode) -> Result<()> {
-    match mode {
-        NetworkMode::Offline => Ok(()),
-        NetworkMode::Approved | NetworkMode::Open => Err(Error::NotSupported {
-            message: "a sandbox can only be offline for now: the gateway that lets chosen sites through is not built yet. Nothing was changed".to_owned(),
-        }),
     }
 }
 

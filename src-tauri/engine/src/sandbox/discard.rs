@@ -37,6 +37,10 @@ async fn remove_container(engine: &Engine, id: &SandboxId) -> Result<()> {
     if let Some(found) = docker.find(instance, id).await? {
         docker.remove_own(instance, &found.id).await?;
     }
+    docker.remove_gateway(instance, id).await?;
+    docker
+        .remove_own_volume(instance, &id.relay_volume())
+        .await?;
     Ok(docker
         .remove_own_volume(instance, &id.home_volume())
         .await?)

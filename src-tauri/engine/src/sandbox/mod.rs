@@ -13,6 +13,7 @@ mod doctor;
 mod files;
 mod listing;
 mod live;
+mod network;
 mod pause;
 mod purge;
 mod put_back;
@@ -92,6 +93,7 @@ struct Inner {
     hubs: terminals::Hubs,
     live: live::Cache,
     reviews: reviewing::Cache,
+    attendants: network::Attendants,
 }
 
 impl Engine {
@@ -112,6 +114,7 @@ impl Engine {
             hubs: terminals::Hubs::default(),
             live: live::Cache::default(),
             reviews: reviewing::Cache::default(),
+            attendants: network::Attendants::default(),
         })))
     }
 
@@ -200,16 +203,45 @@ impl Engine {
         detail: String,
         subject: Option<String>,
     ) {
-        let entry = ActivityEntry {
-            id: 0,
-            time: self.now(),
-            kind,
-            what: what.to_owned(),
-            decision: None,
-            detail,
-            subject,
-        };
-        match activity::append(&self.data().sandbox(id).activity(), &entry) {
+        self.note_entry(
+            id,
+            &ActivityEntry {
+                id: 0,
+                time: self.now(),
+                kind,
+                what: what.to_owned(),
+                decision: None,
+                detail,
+                subject,
+            },
+        );
+    }
+
+    /// Likewise, with what was decided.
+    pub(crate) fn note_as(
+        &self,
+        id: &SandboxId,
+        kind: ActivityKind,
+        what: &str,
+        decision: Option<&str>,
+        detail: String,
+    ) {
+        self.note_entry(
+            id,
+            &ActivityEntry {
+                id: 0,
+                time: self.now(),
+                kind,
+                what: what.to_owned(),
+                decision: decision.map(str::to_owned),
+                detail,
+                subject: None,
+            },
+        );
+    }
+
+    fn note_entry(&self, id: &SandboxId, entry: &ActivityEntry) {
+        match activity::append(&self.data().sandbox(id).activity(), entry) {
             Ok(entry) => self.events().send(Event::Activity(id.clone(), entry)),
             Err(error) => tracing::warn!(%error, "an activity was not written down"),
         }

@@ -14,6 +14,8 @@ pub struct Purged {
     pub containers: Vec<String>,
     /// Volumes, by name.
     pub volumes: Vec<String>,
+    /// Networks, by name.
+    pub networks: Vec<String>,
     /// Images, by name.
     pub images: Vec<String>,
     /// The data directory.
@@ -41,6 +43,7 @@ impl Engine {
         let containers = docker.own_containers(instance).await?;
         all.containers = containers.into_iter().map(|(_, name)| name).collect();
         all.volumes = docker.own_volumes(instance).await?;
+        all.networks = docker.own_networks(instance).await?;
         all.images = docker.own_images().await?;
         Ok(all)
     }
@@ -68,6 +71,9 @@ impl Engine {
             }
             for volume in &all.volumes {
                 docker.remove_own_volume(instance, volume).await?;
+            }
+            for network in docker.own_networks(instance).await? {
+                docker.remove_own_network(instance, &network).await?;
             }
             for image in &all.images {
                 if let Err(error) = docker.remove_image(image).await {

@@ -2,7 +2,7 @@
 
 use tokio::task::block_in_place;
 
-use super::{Engine, Working, pause};
+use super::{Engine, Working, network, pause};
 use crate::docker::container::ContainerSpec;
 use crate::docker::lifecycle::ContainerState;
 use crate::docker::{Docker, DockerError};
@@ -10,7 +10,7 @@ use crate::event::{Event, ImageProgress};
 use crate::image;
 use crate::operation::{Operation, Phase};
 use crate::state::activity::ActivityKind;
-use crate::state::record::{Owner, Record};
+use crate::state::record::{NetworkMode, Owner, Record};
 use crate::{Error, Result, SandboxId};
 
 /// How long a container may take to end by itself, in seconds.
@@ -47,6 +47,7 @@ impl Engine {
             docker.unpause(&found.id).await?;
             pause::forget(&working.dir)?;
             docker.stop(&found.id, PATIENCE).await?;
+            docker.remove_gateway(self.data().instance(), id).await?;
             self.note(id, ActivityKind::Stopped, "Stopped", String::new(), None);
         }
         self.events().send(Event::Sandbox(id.clone()));
@@ -103,6 +104,11 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
     let engine = working.engine.clone();
     let docker = engine.docker().await?;
     let instance = engine.data().instance();
+    let guarded = working.record.network.mode != NetworkMode::Offline;
+    if guarded {
+        check_guest(&engine)?;
+        network::bring_up(working, &docker).await?;
+    }
     let found = docker.find(instance, working.id()).await?;
     let container = match found {
         Some(found) if found.state == ContainerState::Running => return Ok(()),
@@ -117,12 +123,12 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
     op.enter(Phase::Starting)?;
     pause::forget(&working.dir)?;
     docker.start(&container).await?;
-    prove(&docker, &container).await
+    prove(&docker, &container, guarded).await
 }
 
 /// Tries the fence from inside; ends the container if it is not proven closed.
-async fn prove(docker: &Docker, container: &str) -> Result<()> {
-    let proven = docker.prove_fence_in(container).await;
+async fn prove(docker: &Docker, container: &str, guarded: bool) -> Result<()> {
+    let proven = docker.prove_fence_in(container, guarded).await;
     let failed = match proven {
         Ok(fence) if fence.is_closed() => return Ok(()),
         Ok(fence) => Error::FenceOpen {
@@ -137,12 +143,7 @@ async fn prove(docker: &Docker, container: &str) -> Result<()> {
 async fn make(working: &mut Working, docker: &Docker, op: &Operation) -> Result<String> {
     let engine = working.engine.clone();
     let config = engine.config();
-    if config.guest.is_empty() {
-        return Err(Error::Internal {
-            message: "this build carries no guest program; build it with: cargo xtask guest"
-                .to_owned(),
-        });
-    }
+    check_guest(&engine)?;
     op.enter(Phase::Image)?;
     let below = match &working.record.image {
         Some(image) => image.clone(),
@@ -174,11 +175,42 @@ async fn make(working: &mut Working, docker: &Docker, op: &Operation) -> Result<
         home,
         owner,
         limits: fitted(docker, &working.record),
+        relay: (working.record.network.mode != NetworkMode::Offline)
+            .then(|| working.id().relay_volume()),
         apparmor: docker.info().apparmor,
         certificates: (!config.certificates.is_empty()).then_some(image::CERTIFICATES),
         runtime: None,
     };
     Ok(docker.create_container(&spec).await?)
+}
+
+fn check_guest(engine: &Engine) -> Result<()> {
+    if engine.config().guest.is_empty() {
+        return Err(Error::Internal {
+            message: "this build carries no guest program; build it with: cargo xtask guest"
+                .to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Brings the gateway of a running sandbox back, and proves the fence again. False: it needs none.
+pub(super) async fn revive_gateway(engine: &Engine, id: &SandboxId) -> Result<bool> {
+    let working = engine.work_on(id).await?;
+    let docker = engine.docker().await?;
+    let instance = engine.data().instance();
+    let found = docker.find(instance, id).await?;
+    let Some(found) = found.filter(|found| found.state.is_up()) else {
+        return Ok(false);
+    };
+    if working.record.network.mode == NetworkMode::Offline {
+        return Ok(false);
+    }
+    network::bring_up(&working, &docker).await?;
+    if found.state == ContainerState::Running {
+        prove(&docker, &found.id, true).await?;
+    }
+    Ok(true)
 }
 
 /// A rootless engine maps the container's root to the user; any other runs it as the workspace's owner.

@@ -59,6 +59,9 @@ pub struct NetworkPolicy {
     /// Deny beats allow.
     #[serde(default)]
     pub block: Vec<String>,
+    /// Lists of sites, by id.
+    #[serde(default)]
+    pub presets: Vec<String>,
 }
 
 /// One sandbox.

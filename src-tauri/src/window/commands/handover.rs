@@ -7,8 +7,9 @@ use agent_sandbox::ipc::from;
 use agent_sandbox::ipc::handover::{
     AgentCard, CreateRequest, HandOverChoices, Preflight, StaysOut,
 };
-use agent_sandbox::ipc::sandbox::SandboxRow;
+use agent_sandbox::ipc::sandbox::{NetworkMode, SandboxRow};
 use sandbox_engine::Operation;
+use sandbox_engine::network::presets;
 use sandbox_engine::sandbox::{LimitsWanted, NewSandbox};
 use sandbox_engine::state::record::NetworkPolicy;
 use sandbox_workspace::Dir;
@@ -156,6 +157,10 @@ pub async fn create_sandbox(
             None => desk.engine().settings()?.image,
         },
         network: NetworkPolicy {
+            presets: match network {
+                NetworkMode::Approved => presets::USUAL.map(str::to_owned).to_vec(),
+                NetworkMode::Offline | NetworkMode::Open => Vec::new(),
+            },
             mode: network.into(),
             ..NetworkPolicy::default()
         },

@@ -9,6 +9,7 @@ mod activity;
 mod app;
 mod files;
 mod handover;
+mod network;
 mod review;
 mod sandboxes;
 mod snapshots;
@@ -50,6 +51,10 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         handover::preflight,
         handover::recent_projects,
         handover::sample_project,
+        network::answer_site,
+        network::change_sites,
+        network::site_asks,
+        network::site_rules,
         review::conflict,
         review::copy_out,
         review::copy_outs,

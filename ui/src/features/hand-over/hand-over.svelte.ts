@@ -14,7 +14,6 @@ import { backend } from '../../ipc/current';
 import { app, newOperation } from '../../state/app.svelte';
 import { asWireError } from '../../words/errors';
 import { pathKey } from '../../words/path';
-import { NETWORKS_THERE } from '../../words/status';
 
 export interface Moved {
   entry: StaysOut;
@@ -122,7 +121,7 @@ export class HandOver {
 
   #begin(preflight: Preflight): void {
     this.name = preflight.suggested_name;
-    this.network = NETWORKS_THERE.has(preflight.default_network) ? preflight.default_network : 'offline';
+    this.network = preflight.default_network;
     this.limits = { ...preflight.default_limits };
     const wanted = app.agents.find((agent) => agent.id === preflight.default_agent);
     this.agent = wanted?.available ? wanted.id : 'shell';

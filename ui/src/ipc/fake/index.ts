@@ -3,6 +3,7 @@ import type { Backend } from '../backend';
 import { fakeActivity } from './activity';
 import { fakeApp } from './app';
 import { fakeHandOver } from './handover';
+import { fakeNetwork } from './network';
 import { fakeReview } from './review';
 import { fakeSandboxes } from './sandboxes';
 import { fakeSettings } from './settings';
@@ -24,6 +25,7 @@ export function fakeBackend(options: Partial<FakeOptions> = {}): { backend: Back
     ...fakeReview(world),
     ...fakeSnapshots(world),
     ...fakeActivity(world),
+    ...fakeNetwork(world),
   };
   return { backend, world };
 }

@@ -5,6 +5,7 @@ import type { ImageState } from "./ImageState";
 import type { ProgressReport } from "./ProgressReport";
 import type { SandboxRow } from "./SandboxRow";
 import type { Settings } from "./Settings";
+import type { SiteAsk } from "./SiteAsk";
 import type { TerminalRow } from "./TerminalRow";
 
-export type Event = { "type": "engine", state: EngineState, } | { "type": "image", state: ImageState, } | { "type": "image_log", line: string, } | { "type": "sandbox", row: SandboxRow, } | { "type": "sandbox_removed", sandbox: string, } | { "type": "progress", report: ProgressReport, } | { "type": "workspace", sandbox: string, } | { "type": "terminal", sandbox: string, terminal: TerminalRow, } | { "type": "terminal_closed", sandbox: string, terminal: number, } | { "type": "activity", sandbox: string, entry: ActivityEntry, } | { "type": "snapshots", sandbox: string, } | { "type": "review", sandbox: string, } | { "type": "settings", settings: Settings, };
+export type Event = { "type": "engine", state: EngineState, } | { "type": "image", state: ImageState, } | { "type": "image_log", line: string, } | { "type": "sandbox", row: SandboxRow, } | { "type": "sandbox_removed", sandbox: string, } | { "type": "progress", report: ProgressReport, } | { "type": "workspace", sandbox: string, } | { "type": "terminal", sandbox: string, terminal: TerminalRow, } | { "type": "terminal_closed", sandbox: string, terminal: number, } | { "type": "activity", sandbox: string, entry: ActivityEntry, } | { "type": "snapshots", sandbox: string, } | { "type": "review", sandbox: string, } | { "type": "ask", ask: SiteAsk, } | { "type": "ask_ended", sandbox: string, ask: number, } | { "type": "settings", settings: Settings, };

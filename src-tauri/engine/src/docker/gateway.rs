@@ -1,0 +1,301 @@
+//! A sandbox's gateway: a small container with a way out, which shares one socket with the sandbox.
+
+use std::collections::HashMap;
+
+use bollard::models::{
+    ContainerCreateBody, ContainerInspectResponse, HostConfig, HostConfigLogConfig, Mount,
+    MountType, MountVolumeOptions, NetworkCreateRequest, RestartPolicy, RestartPolicyNameEnum,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, InspectContainerOptions, InspectNetworkOptions,
+    ListNetworksOptionsBuilder,
+};
+use sandbox_protocol::egress::{RELAY_FOLDER, Subnet};
+
+use super::error::{DockerError, Problem};
+use super::{Docker, labels, lifecycle};
+use crate::SandboxId;
+
+/// Where the guest lies in its own image.
+pub const GUEST_ONLY: &str = "/sandbox-guest";
+/// Whom gateways run as; the folder of the socket belongs to them.
+pub const GATEWAY_USER: u32 = 10_002;
+/// Enough for a thousand connections.
+const MEMORY: i64 = 128 * 1024 * 1024;
+const PROCESSES: i64 = 64;
+
+/// The volume with the socket, as a sandbox or its gateway sees it.
+pub(crate) fn relay_mount(volume: &str, read_only: bool) -> Mount {
+    Mount {
+        typ: Some(MountType::VOLUME),
+        source: Some(volume.to_owned()),
+        target: Some(RELAY_FOLDER.to_owned()),
+        read_only: Some(read_only),
+        // The gateway's image gives the folder its owner; a sandbox's image gives nothing.
+        volume_options: Some(MountVolumeOptions {
+            no_copy: Some(read_only),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+impl Docker {
+    /// Makes a sandbox's gateway run; gives its id. One that runs already is left alone.
+    ///
+    /// # Errors
+    /// A container, volume or network of that name that is somebody else's.
+    pub async fn ensure_gateway(
+        &self,
+        instance: &str,
+        sandbox: &SandboxId,
+        guest: &[u8],
+    ) -> Result<String, DockerError> {
+        let image = self.ensure_guest_image(guest).await?;
+        let wanted = self.image(&image).await?.and_then(|found| found.id);
+        if let Some(found) = self.find_gateway(instance, sandbox).await? {
+            if found.state.is_up() && Some(&found.image) == wanted.as_ref() {
+                self.unpause(&found.id).await?;
+                return Ok(found.id);
+            }
+            // Another version's, or ended: nothing lives in it that is not handed over again.
+            self.remove_own(instance, &found.id).await?;
+        }
+        let network = self.ensure_egress_network(instance).await?;
+        let volume = sandbox.relay_volume();
+        self.ensure_volume(&volume, labels::of_sandbox(instance, sandbox, "relay"))
+            .await?;
+        let body = body(instance, sandbox, &image, &network, &volume);
+        let name = sandbox.gateway_name();
+        let options = CreateContainerOptionsBuilder::default().name(&name).build();
+        let call = self.client.create_container(Some(options), body);
+        let made = self.change("make the gateway", call).await?;
+        let call = self
+            .client
+            .inspect_container(&made.id, None::<InspectContainerOptions>);
+        let found = self.ask("look at the gateway", call).await?;
+        let wrong = violations(&found, &network, &volume);
+        if !wrong.is_empty() {
+            self.remove_own(instance, &made.id).await?;
+            return Err(DockerError::new(
+                Problem::Failed,
+                format!(
+                    "the gateway came out wider than asked for: {}",
+                    wrong.join("; ")
+                ),
+            ));
+        }
+        self.start(&made.id).await?;
+        Ok(made.id)
+    }
+
+    /// The sandbox's gateway, only with our labels.
+    pub async fn find_gateway(
+        &self,
+        instance: &str,
+        sandbox: &SandboxId,
+    ) -> Result<Option<lifecycle::Found>, DockerError> {
+        self.find_named(instance, &sandbox.gateway_name()).await
+    }
+
+    /// Takes a sandbox's gateway away; none is fine.
+    pub async fn remove_gateway(
+        &self,
+        instance: &str,
+        sandbox: &SandboxId,
+    ) -> Result<(), DockerError> {
+        if let Some(found) = self.find_gateway(instance, sandbox).await? {
+            self.remove_own(instance, &found.id).await?;
+        }
+        Ok(())
+    }
+
+    /// One bridge for all gateways of a data directory: on it they cannot see each other. One for each would
+    /// use up the engine's few address ranges.
+    async fn ensure_egress_network(&self, instance: &str) -> Result<String, DockerError> {
+        let name = network_name(instance);
+        let call = self
+            .client
+            .inspect_network(&name, None::<InspectNetworkOptions>);
+        match self.ask("look at the gateways' network", call).await {
+            Ok(found) => {
+                let ours = found.labels.unwrap_or_default();
+                if ours.get(labels::INSTANCE).map(String::as_str) == Some(instance) {
+                    return Ok(name);
+                }
+                return Err(DockerError::new(
+                    Problem::Conflict,
+                    format!("a network named {name} is there and was not made by this app"),
+                ));
+            }
+            Err(error) if error.is_missing() => {}
+            Err(error) => return Err(error),
+        }
+        let mut labels = labels::shared("egress");
+        labels.insert(labels::INSTANCE.to_owned(), instance.to_owned());
+        let request = NetworkCreateRequest {
+            name: name.clone(),
+            driver: Some("bridge".to_owned()),
+            internal: Some(false),
+            enable_ipv6: Some(false),
+            options: Some(HashMap::from([(
+                "com.docker.network.bridge.enable_icc".to_owned(),
+                "false".to_owned(),
+            )])),
+            labels: Some(labels),
+            ..Default::default()
+        };
+        let call = self.client.create_network(request);
+        match self.change("make the gateways' network", call).await {
+            // Another start was first.
+            Err(error) if error.problem == Problem::Conflict => Ok(name),
+            Err(error) => Err(error),
+            Ok(_) => Ok(name),
+        }
+    }
+
+    /// Names of this instance's networks.
+    pub async fn own_networks(&self, instance: &str) -> Result<Vec<String>, DockerError> {
+        let filters = HashMap::from([("label", vec![format!("{}={instance}", labels::INSTANCE)])]);
+        let options = ListNetworksOptionsBuilder::default()
+            .filters(&filters)
+            .build();
+        let call = self.client.list_networks(Some(options));
+        let found = self.ask("list the networks", call).await?;
+        Ok(found
+            .into_iter()
+            .filter_map(|network| network.name)
+            .collect())
+    }
+
+    /// Removes a network of this instance; a missing one is fine.
+    pub async fn remove_own_network(&self, instance: &str, name: &str) -> Result<(), DockerError> {
+        if !self
+            .own_networks(instance)
+            .await?
+            .iter()
+            .any(|own| own == name)
+        {
+            return Ok(());
+        }
+        let call = self.client.remove_network(name);
+        match self.change("remove a network", call).await {
+            Err(error) if !error.is_missing() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Addresses that a gateway must not lead to, whatever a name says: the engine's networks, and the
+    /// address by which this computer reaches others.
+    pub async fn refused_addresses(&self) -> Result<Vec<Subnet>, DockerError> {
+        let call = self
+            .client
+            .list_networks(None::<bollard::query_parameters::ListNetworksOptions>);
+        let networks = self.ask("list the networks", call).await?;
+        let mut refused: Vec<Subnet> = networks
+            .into_iter()
+            .filter_map(|network| network.ipam?.config)
+            .flatten()
+            .filter_map(|config| Subnet::parse(&config.subnet?))
+            .collect();
+        refused.extend(super::probe::own_address().map(|address| Subnet {
+            address,
+            bits: if address.is_ipv4() { 32 } else { 128 },
+        }));
+        Ok(refused)
+    }
+}
+
+fn network_name(instance: &str) -> String {
+    let short: String = instance
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(12)
+        .collect();
+    format!("agent-sandbox-egress-{short}")
+}
+
+fn body(
+    instance: &str,
+    sandbox: &SandboxId,
+    image: &str,
+    network: &str,
+    volume: &str,
+) -> ContainerCreateBody {
+    ContainerCreateBody {
+        hostname: Some("gateway".to_owned()),
+        image: Some(image.to_owned()),
+        user: Some(format!("{GATEWAY_USER}:{GATEWAY_USER}")),
+        entrypoint: Some(vec![GUEST_ONLY.to_owned(), "egress".to_owned()]),
+        cmd: Some(Vec::new()),
+        labels: Some(labels::of_sandbox(instance, sandbox, "gateway")),
+        stop_timeout: Some(1),
+        host_config: Some(HostConfig {
+            mounts: Some(vec![relay_mount(volume, false)]),
+            network_mode: Some(network.to_owned()),
+            cap_drop: Some(vec!["ALL".to_owned()]),
+            security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
+            readonly_rootfs: Some(true),
+            privileged: Some(false),
+            memory: Some(MEMORY),
+            memory_swap: Some(MEMORY),
+            pids_limit: Some(PROCESSES),
+            sysctls: Some(HashMap::from([(
+                "net.ipv4.ip_forward".to_owned(),
+                "0".to_owned(),
+            )])),
+            log_config: Some(HostConfigLogConfig {
+                typ: Some("json-file".to_owned()),
+                config: Some(HashMap::from([
+                    ("max-size".to_owned(), "1m".to_owned()),
+                    ("max-file".to_owned(), "1".to_owned()),
+                ])),
+            }),
+            init: Some(false),
+            ipc_mode: Some("private".to_owned()),
+            restart_policy: Some(RestartPolicy {
+                name: Some(RestartPolicyNameEnum::NO),
+                maximum_retry_count: None,
+            }),
+            auto_remove: Some(false),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// What of a gateway is wider than asked for; empty is right.
+fn violations(found: &ContainerInspectResponse, network: &str, volume: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut want = |holds: bool, what: &str| {
+        if !holds {
+            wrong.push(what.to_owned());
+        }
+    };
+    let host = found.host_config.clone().unwrap_or_default();
+    let config = found.config.clone().unwrap_or_default();
+    let empty = |list: &Option<Vec<String>>| list.as_ref().is_none_or(Vec::is_empty);
+    want(
+        config.user == Some(format!("{GATEWAY_USER}:{GATEWAY_USER}")),
+        "user",
+    );
+    want(
+        host.cap_drop == Some(vec!["ALL".to_owned()]) && empty(&host.cap_add),
+        "capabilities",
+    );
+    want(host.privileged != Some(true), "privileged");
+    want(host.readonly_rootfs == Some(true), "read-only root");
+    want(host.memory == Some(MEMORY), "memory limit");
+    want(host.pids_limit == Some(PROCESSES), "process limit");
+    want(
+        empty(&host.binds) && empty(&host.volumes_from),
+        "volumes of others",
+    );
+    want(host.network_mode.as_deref() == Some(network), "network");
+    let mounts = found.mounts.clone().unwrap_or_default();
+    let ours = mounts.iter().all(|mount| {
+        mount.name.as_deref() == Some(volume) && mount.destination.as_deref() == Some(RELAY_FOLDER)
+    });
+    want(ours && mounts.len() == 1, "mounts");
+    wrong
+}

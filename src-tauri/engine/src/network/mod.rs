@@ -1,0 +1,7 @@
+//! What sandboxes may reach: rules, presets, and the connection to each gateway, which decides.
+
+pub(crate) mod link;
+pub mod presets;
+pub mod rules;
+
+pub use sandbox_protocol::egress::{Answer, Ask};

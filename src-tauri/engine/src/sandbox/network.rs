@@ -1,0 +1,356 @@
+//! What a sandbox may reach, and what it tried: the policy, the gateway, the user's answers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sandbox_protocol::egress::{Answer, Ask, Decided, FromGateway, Refusal, ToGateway};
+use sandbox_protocol::policy::Reason;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::{Engine, Working, up};
+use crate::docker::Docker;
+use crate::event::Event;
+use crate::network::link::Link;
+use crate::network::rules::{self, NetworkChange};
+use crate::state::activity::ActivityKind;
+use crate::state::json_file;
+use crate::state::record::{NetworkMode, NetworkPolicy};
+use crate::{Error, Result, SandboxId};
+
+/// Between two tries to reach a gateway again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Gateways that somebody listens to, to answer their questions.
+pub(super) type Attendants = Mutex<HashMap<SandboxId, Attendant>>;
+
+/// See [`Engine::attend`].
+pub(super) struct Attendant {
+    answers: mpsc::Sender<ToGateway>,
+    asks: Arc<Mutex<Vec<Ask>>>,
+    task: JoinHandle<()>,
+}
+
+/// The newest decision that was written down, and whose it was.
+#[derive(Default, Serialize, Deserialize)]
+struct Seen {
+    gateway: String,
+    number: u64,
+}
+
+impl Engine {
+    /// Changes what a sandbox may reach, at once. Open connections that are not allowed any more are cut.
+    /// Between offline and the guarded network the container is made anew; its files stay.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`], naming a rule that is none. Nothing is changed then.
+    pub async fn set_network(&self, id: &SandboxId, change: &NetworkChange) -> Result<()> {
+        let mut working = self.work_on(id).await?;
+        let before = working.record.network.clone();
+        let after = change.applied_to(&before)?;
+        if after == before {
+            return Ok(());
+        }
+        let fence_moves =
+            (before.mode == NetworkMode::Offline) != (after.mode == NetworkMode::Offline);
+        if fence_moves && working.record.container_made {
+            let was = working.halt().await?;
+            let docker = self.docker().await?;
+            let instance = self.data().instance();
+            if let Some(found) = docker.find(instance, id).await? {
+                docker.remove_own(instance, &found.id).await?;
+            }
+            docker.remove_gateway(instance, id).await?;
+            working.record.network = after;
+            working.record.save(&working.dir)?;
+            working.resume(was).await?;
+        } else {
+            working.record.network = after;
+            working.record.save(&working.dir)?;
+            if working.record.container_made {
+                hand_over_again(&working).await?;
+            }
+        }
+        let words = in_words(&working.record.network);
+        self.note(id, ActivityKind::Network, "Network changed", words, None);
+        self.events().send(Event::Sandbox(id.clone()));
+        Ok(())
+    }
+
+    /// Listens to a sandbox's gateway and lets it ask, until the sandbox stops. Doing so twice is fine.
+    pub fn attend(&self, id: &SandboxId) {
+        let mut all = lock(&self.0.attendants);
+        if all.get(id).is_some_and(|one| !one.task.is_finished()) {
+            return;
+        }
+        let (answers, questions) = mpsc::channel(64);
+        let asks = Arc::default();
+        let task = tokio::spawn(attend(
+            self.clone(),
+            id.clone(),
+            Arc::clone(&asks),
+            questions,
+        ));
+        all.insert(
+            id.clone(),
+            Attendant {
+                answers,
+                asks,
+                task,
+            },
+        );
+    }
+
+    /// Sites that a sandbox asks for while its connections wait.
+    pub fn asks(&self, id: &SandboxId) -> Vec<Ask> {
+        let all = lock(&self.0.attendants);
+        all.get(id)
+            .map(|one| lock(&one.asks).clone())
+            .unwrap_or_default()
+    }
+
+    /// Answers one. *Always* and *Block* become rules of the sandbox.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where the question needs no answer any more.
+    pub async fn answer(&self, id: &SandboxId, ask: u64, answer: Answer) -> Result<()> {
+        let (asked, answers) = {
+            let all = lock(&self.0.attendants);
+            let attendant = all.get(id);
+            let found = attendant.and_then(|one| {
+                let asked = lock(&one.asks).iter().find(|a| a.id == ask).cloned()?;
+                Some((asked, one.answers.clone()))
+            });
+            found.ok_or_else(|| Error::NotFound {
+                what: "question",
+                name: ask.to_string(),
+            })?
+        };
+        let rule = match asked.port {
+            443 | 80 => asked.host.clone(),
+            port => format!("{}:{port}", asked.host),
+        };
+        let change = match answer {
+            Answer::Once => None,
+            Answer::Always => Some(NetworkChange {
+                allow: vec![rule],
+                ..NetworkChange::default()
+            }),
+            Answer::Block => Some(NetworkChange {
+                block: vec![rule],
+                ..NetworkChange::default()
+            }),
+        };
+        if let Some(change) = change {
+            self.set_network(id, &change).await?;
+        } else {
+            let detail = "Once, by you: until the sandbox stops".to_owned();
+            self.note_decision(id, &asked.host, "Allowed once", detail);
+        }
+        // Its end is told by the gateway.
+        let _ = answers.send(ToGateway::Answer { ask, answer }).await;
+        Ok(())
+    }
+
+    fn note_decision(&self, id: &SandboxId, host: &str, decision: &str, detail: String) {
+        self.note_as(id, ActivityKind::Network, host, Some(decision), detail);
+    }
+}
+
+/// Makes the gateway run and hands it the policy; before the sandbox starts, so that the socket is there.
+pub(super) async fn bring_up(working: &Working, docker: &Docker) -> Result<()> {
+    let engine = &working.engine;
+    let instance = engine.data().instance();
+    let gateway = docker
+        .ensure_gateway(instance, working.id(), engine.config().guest)
+        .await?;
+    let refused = docker.refused_addresses().await?;
+    let grant = rules::grant(&working.record.network, refused)?;
+    let mut link = Link::open(docker, &gateway).await?;
+    Ok(link.grant(&grant).await?)
+}
+
+/// A policy that changed goes to the gateway, where there is one.
+async fn hand_over_again(working: &Working) -> Result<()> {
+    if working.record.network.mode == NetworkMode::Offline {
+        return Ok(());
+    }
+    let docker = working.engine.docker().await?;
+    let instance = working.engine.data().instance();
+    match docker.find_gateway(instance, working.id()).await? {
+        Some(found) if found.state.is_up() => bring_up(working, &docker).await,
+        // It gets it when it starts.
+        _ => Ok(()),
+    }
+}
+
+/// Until the sandbox stops, is offline, or is gone. A gateway that ended is brought back, and the fence is
+/// proven again before it is trusted.
+async fn attend(
+    engine: Engine,
+    id: SandboxId,
+    asks: Arc<Mutex<Vec<Ask>>>,
+    mut answers: mpsc::Receiver<ToGateway>,
+) {
+    loop {
+        match listen(&engine, &id, &asks, &mut answers).await {
+            Ok(()) => {}
+            Err(error) => tracing::warn!(%error, sandbox = %id, "a gateway is not heard"),
+        }
+        for ask in std::mem::take(&mut *lock(&asks)) {
+            engine.events().send(Event::AskEnded(id.clone(), ask.id));
+        }
+        tokio::time::sleep(RETRY).await;
+        match up::revive_gateway(&engine, &id).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            // Something else works on it; or the engine is away: then its return is waited for.
+            Err(Error::Busy { .. }) => {}
+            Err(error) => {
+                tracing::warn!(%error, sandbox = %id, "the guarded network is down");
+                return;
+            }
+        }
+    }
+}
+
+async fn listen(
+    engine: &Engine,
+    id: &SandboxId,
+    asks: &Mutex<Vec<Ask>>,
+    answers: &mut mpsc::Receiver<ToGateway>,
+) -> Result<()> {
+    let docker = engine.docker().await?;
+    let instance = engine.data().instance();
+    let Some(gateway) = docker.find_gateway(instance, id).await? else {
+        return Ok(());
+    };
+    if !gateway.state.is_up() {
+        return Ok(());
+    }
+    let (dir, _) = engine.load(id)?;
+    let path = dir.root().join("decisions.json");
+    let mut seen: Seen = json_file::read(&path)?.unwrap_or_default();
+    if seen.gateway != gateway.id {
+        seen = Seen {
+            gateway: gateway.id.clone(),
+            number: 0,
+        };
+    }
+    let mut link = Link::open(&docker, &gateway.id).await?;
+    let attend = ToGateway::Attend {
+        since: seen.number,
+        asks: true,
+    };
+    link.send(&attend).await?;
+    loop {
+        tokio::select! {
+            answer = answers.recv() => {
+                let Some(answer) = answer else { return Ok(()) };
+                link.send(&answer).await?;
+            }
+            message = link.next() => match message {
+                None => return Ok(()),
+                Some(FromGateway::Decided(decided)) => {
+                    seen.number = decided.number;
+                    json_file::write(&path, &seen)?;
+                    note_decided(engine, id, &decided);
+                }
+                Some(FromGateway::Ask(ask)) => {
+                    lock(asks).push(ask.clone());
+                    engine.events().send(Event::Ask(id.clone(), ask));
+                }
+                Some(FromGateway::AskEnded(ask)) => {
+                    lock(asks).retain(|one| one.id != ask);
+                    engine.events().send(Event::AskEnded(id.clone(), ask));
+                }
+                Some(FromGateway::Hello(_) | FromGateway::Granted) => {}
+            },
+        }
+    }
+}
+
+fn note_decided(engine: &Engine, id: &SandboxId, decided: &Decided) {
+    let host = match decided.port {
+        0 | 80 | 443 => decided.host.clone(),
+        port => format!("{}:{port}", decided.host),
+    };
+    let (decision, why) = match decided.refused {
+        None => ("Allowed", None),
+        Some(Refusal::Policy(Reason::Blocked) | Refusal::User) => ("Blocked", Some("by you")),
+        Some(refusal) => ("Refused", Some(refusal_words(refusal))),
+    };
+    let mut parts: Vec<String> = why.map(str::to_owned).into_iter().collect();
+    let times = match decided.count {
+        1 => "1 connection".to_owned(),
+        count => format!("{count} connections"),
+    };
+    parts.push(times);
+    if decided.sent + decided.received > 0 {
+        parts.push(format!(
+            "{} sent, {} received",
+            size(decided.sent),
+            size(decided.received)
+        ));
+    }
+    engine.note_decision(id, &host, decision, parts.join(" \u{b7} "));
+}
+
+fn refusal_words(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Policy(Reason::Offline) => "the sandbox had no network",
+        Refusal::Policy(Reason::Blocked) | Refusal::User => "by you",
+        Refusal::Policy(Reason::Address) => "a bare address; only names can be approved by asking",
+        Refusal::Policy(Reason::NotPublic) => "an address on your own network",
+        Refusal::Policy(Reason::Port) => "approved, but not this port or kind of request",
+        Refusal::Policy(Reason::TunnelToPlain) => "a tunnel to port 80",
+        Refusal::Unapproved => "not approved, and nobody answered",
+        Refusal::LeadsInside => "its name leads to an address on your own network",
+        Refusal::Greeting => "the connection was not for that site",
+        Refusal::NoName => "the name has no address",
+        Refusal::Unreachable => "approved, but it did not answer",
+    }
+}
+
+/// `1.2 MB`.
+#[allow(clippy::cast_precision_loss)]
+fn size(bytes: u64) -> String {
+    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
+    match units.iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
+        None => format!("{bytes} bytes"),
+    }
+}
+
+fn in_words(policy: &NetworkPolicy) -> String {
+    let sites = policy.allow.len();
+    match policy.mode {
+        NetworkMode::Offline => "Offline".to_owned(),
+        NetworkMode::Open => "Open: any public site".to_owned(),
+        NetworkMode::Approved => {
+            let mut parts: Vec<&str> = policy
+                .presets
+                .iter()
+                .filter_map(|id| crate::network::presets::find(id))
+                .map(|preset| preset.name)
+                .collect();
+            let own = match sites {
+                0 => String::new(),
+                1 => "1 site".to_owned(),
+                more => format!("{more} sites"),
+            };
+            parts.extend((!own.is_empty()).then_some(own.as_str()));
+            if parts.is_empty() {
+                "Approved sites: none yet".to_owned()
+            } else {
+                format!("Approved sites: {}", parts.join(", "))
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

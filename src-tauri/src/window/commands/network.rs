@@ -1,0 +1,76 @@
+//! What sandboxes may reach, and their questions.
+
+use agent_sandbox::ipc::network::{SiteAnswer, SiteAsk, SiteChange, SitePreset, SiteRules};
+use sandbox_engine::network::rules::NetworkChange;
+use sandbox_engine::network::{Answer as Said, presets};
+use tauri::State;
+
+use crate::desk::{Answer, Desk, id, wire_ask};
+
+#[tauri::command]
+pub async fn site_asks(desk: State<'_, Desk>) -> Answer<Vec<SiteAsk>> {
+    let records = desk.engine().records()?;
+    Ok(records
+        .iter()
+        .flat_map(|record| {
+            let asks = desk.engine().asks(&record.id);
+            asks.into_iter()
+                .map(|ask| wire_ask(&record.id, &ask))
+                .collect::<Vec<_>>()
+        })
+        .collect())
+}
+
+#[tauri::command]
+pub async fn answer_site(
+    sandbox: &str,
+    ask: u64,
+    answer: SiteAnswer,
+    desk: State<'_, Desk>,
+) -> Answer<()> {
+    let answer = match answer {
+        SiteAnswer::Once => Said::Once,
+        SiteAnswer::Always => Said::Always,
+        SiteAnswer::Block => Said::Block,
+    };
+    Ok(desk.engine().answer(&id(sandbox)?, ask, answer).await?)
+}
+
+#[tauri::command]
+pub async fn site_rules(sandbox: &str, desk: State<'_, Desk>) -> Answer<SiteRules> {
+    let (_, record) = desk.engine().load(&id(sandbox)?)?;
+    let network = record.network;
+    let presets = presets::PRESETS
+        .iter()
+        .map(|preset| SitePreset {
+            id: preset.id.to_owned(),
+            name: preset.name.to_owned(),
+            what: preset.what.to_owned(),
+            hosts: preset.hosts.iter().map(|host| (*host).to_owned()).collect(),
+            on: network.presets.iter().any(|on| on == preset.id),
+        })
+        .collect();
+    Ok(SiteRules {
+        mode: network.mode.into(),
+        presets,
+        allow: network.allow,
+        block: network.block,
+    })
+}
+
+#[tauri::command]
+pub async fn change_sites(
+    sandbox: &str,
+    change: SiteChange,
+    desk: State<'_, Desk>,
+) -> Answer<SiteRules> {
+    let change = NetworkChange {
+        mode: change.mode.map(Into::into),
+        allow: change.allow,
+        block: change.block,
+        forget: change.forget,
+        presets: change.presets,
+    };
+    desk.engine().set_network(&id(sandbox)?, &change).await?;
+    site_rules(sandbox, desk).await
+}

@@ -1,0 +1,61 @@
+import { cleanup, render, screen, waitFor } from '@testing-library/svelte';
+import userEvent from '@testing-library/user-event';
+import { afterEach, describe, expect, it } from 'vitest';
+import { fakeBackend } from '../../ipc/fake';
+import { setBackend } from '../../ipc/current';
+import { app } from '../../state/app.svelte';
+import NetworkSheet from './NetworkSheet.svelte';
+import SitePrompt from './SitePrompt.svelte';
+
+afterEach(cleanup);
+
+async function start(): Promise<string> {
+  const { backend, world } = fakeBackend({ state: 'site-prompt' });
+  setBackend(backend);
+  await app.load();
+  const row = world.rows.find((other) => other.network === 'approved');
+  if (!row) throw new Error('no sandbox with approved sites');
+  return row.id;
+}
+
+describe('the site prompt', () => {
+  it('names program and site, takes no focus, and one answer brings the next question', async () => {
+    const sandbox = await start();
+    render(SitePrompt, { sandbox });
+    const prompt = await screen.findByTestId('site-prompt');
+    expect(prompt.textContent).toContain('holidays.example');
+    expect(prompt.textContent).toContain('curl/8.14.1');
+    expect(prompt.textContent).toContain('1 more site');
+    expect(prompt.contains(document.activeElement)).toBe(false);
+    await userEvent.click(screen.getByTestId('site-once'));
+    await waitFor(() => expect(screen.getByTestId('site-prompt').textContent).toContain('crates.io'));
+    expect(screen.getByTestId('site-prompt').textContent).toContain('Rust crates');
+    await userEvent.click(screen.getByTestId('site-block'));
+    await waitFor(() => expect(screen.queryByTestId('site-prompt')).toBeNull());
+  });
+
+  it('belongs to its sandbox only', async () => {
+    await start();
+    render(SitePrompt, { sandbox: 'another' });
+    expect(screen.queryByTestId('site-prompt')).toBeNull();
+  });
+});
+
+describe('the network sheet', () => {
+  it('adds a rule, says what is none, and takes one back', async () => {
+    const id = await start();
+    const sandbox = app.sandboxes.find((row) => row.id === id);
+    if (!sandbox) throw new Error('no sandbox');
+    render(NetworkSheet, { sandbox, onclose: () => undefined });
+    const field = await screen.findByLabelText('Site');
+    await userEvent.type(field, 'http://x');
+    await userEvent.click(screen.getByText('Allow'));
+    expect((await screen.findByRole('alert')).textContent).toContain('is no site');
+    await userEvent.clear(field);
+    await userEvent.type(field, 'docs.rs');
+    await userEvent.click(screen.getByText('Allow'));
+    await screen.findByText('docs.rs');
+    await userEvent.click(screen.getByLabelText('Take back the rule for docs.rs'));
+    await waitFor(() => expect(screen.queryByText('docs.rs')).toBeNull());
+  });
+});

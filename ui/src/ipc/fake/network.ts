@@ -1,0 +1,59 @@
+/** What sandboxes may reach: the lists, the rules, and a question in the states that show one. */
+import type { SiteAsk, SiteRules } from '../index';
+import type { Part } from './part';
+import type { World } from './world';
+
+const PRESETS = [
+  { id: 'python', name: 'Python packages', what: 'pip and uv install from PyPI', hosts: ['pypi.org'] },
+  {
+    id: 'javascript',
+    name: 'JavaScript packages',
+    what: 'npm installs from its registry',
+    hosts: ['registry.npmjs.org'],
+  },
+  { id: 'github', name: 'GitHub (can also send)', what: 'git clones over https', hosts: ['github.com'] },
+];
+
+export function fakeNetwork(world: World): Part<'siteAsks' | 'answerSite' | 'siteRules' | 'changeSites'> {
+  const rules: SiteRules = {
+    mode: 'approved',
+    presets: PRESETS.map((preset, at) => ({ ...preset, on: at < 2 })),
+    allow: ['html-validate.org'],
+    block: ['fonts.gstatic.com'],
+  };
+  const row = world.rows.find((other) => other.network === 'approved');
+  let asks: SiteAsk[] =
+    row && world.is('site-prompt')
+      ? [
+          { id: 1, sandbox: row.id, host: 'holidays.example', port: 443, claim: 'curl/8.14.1', known_for: null },
+          { id: 2, sandbox: row.id, host: 'crates.io', port: 443, claim: 'cargo 1.95', known_for: 'Rust crates' },
+        ]
+      : [];
+  return {
+    siteAsks: () => world.answer(asks),
+    answerSite: async (sandbox, ask, answer) => {
+      const found = asks.find((one) => one.id === ask);
+      if (!found) return world.fail('not_found', `there is no question ${ask}`);
+      if (answer === 'always') rules.allow.push(found.host);
+      if (answer === 'block') rules.block.push(found.host);
+      asks = asks.filter((one) => one.id !== ask);
+      world.emit({ type: 'ask_ended', sandbox, ask });
+      return world.answer(undefined);
+    },
+    siteRules: () => world.answer(rules),
+    changeSites: async (sandbox, change) => {
+      const bad = [...change.allow, ...change.block].find((rule) => !/^(\*\.)?[a-z0-9.-]+\.[a-z]+(:\d+)?$/i.test(rule));
+      if (bad) return world.fail('invalid_request', `“${bad}” is no site: write a host, for instance example.com`);
+      if (change.mode) {
+        rules.mode = change.mode;
+        world.update(sandbox, { network: change.mode });
+      }
+      const { presets } = change;
+      if (presets) rules.presets = rules.presets.map((one) => ({ ...one, on: presets.includes(one.id) }));
+      const gone = [...change.forget, ...change.allow, ...change.block];
+      rules.allow = [...rules.allow.filter((rule) => !gone.includes(rule)), ...change.allow];
+      rules.block = [...rules.block.filter((rule) => !gone.includes(rule)), ...change.block];
+      return world.answer(rules);
+    },
+  };
+}
