@@ -2,7 +2,9 @@
 //! `AGENT_SANDBOX_PROGRAM` names the binary; `cargo xtask test` sets it.
 #![allow(clippy::unwrap_used)]
 
+mod agents;
 mod bad_input;
 mod bench_of_one;
 mod main_job;
+mod network;
 mod without_engine;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use bollard::Docker;
 use bollard::query_parameters::{
-    ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
-    RemoveVolumeOptions,
+    ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
+    RemoveContainerOptionsBuilder, RemoveVolumeOptions,
 };
 
 /// Removes what carries the label of one data folder, and nothing else.
@@ -52,6 +52,14 @@ async fn remove(label: String) {
         let _ = docker
             .remove_container(&container.id.unwrap_or_default(), Some(force))
             .await;
+    }
+    let networks = ListNetworksOptionsBuilder::new().filters(&filters).build();
+    for network in docker
+        .list_networks(Some(networks))
+        .await
+        .unwrap_or_default()
+    {
+        let _ = docker.remove_network(&network.id.unwrap_or_default()).await;
     }
     let volumes = ListVolumesOptionsBuilder::new().filters(&filters).build();
     let found = docker

@@ -7,6 +7,7 @@ mod display;
 mod engine;
 mod main_job;
 mod page;
+mod site_prompt;
 
 use std::path::{Path, PathBuf};
 

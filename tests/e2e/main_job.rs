@@ -21,7 +21,7 @@ fn project(at: &Path) -> PathBuf {
 }
 
 /// Built beside this test, or where `AGENT_SANDBOX_WINDOW` says.
-fn window() -> PathBuf {
+pub fn window() -> PathBuf {
     let built = || {
         Some(
             std::env::current_exe()

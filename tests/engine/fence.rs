@@ -46,7 +46,7 @@ async fn a_running_sandbox_is_proven_from_inside_within_seconds() {
     let started = std::time::Instant::now();
     let fence = run
         .docker
-        .prove_fence_in(&sandbox)
+        .prove_fence_in(&sandbox, false)
         .await
         .expect("the probe runs");
     assert!(fence.is_closed(), "{:?}", fence.open());

@@ -5,6 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use clap::CommandFactory;
+use sandbox_engine::agents;
 use sandbox_engine::network::rules::NetworkChange;
 use sandbox_engine::sandbox::{
     Check, Compared, CopyOut, LimitsWanted, NewSandbox, Row, Side, State, Wanted, is_paused_by_user,
@@ -462,29 +463,25 @@ impl Call<'_> {
 }
 
 fn new_sandbox(wanted: args::Create, start: bool) -> Result<NewSandbox, Mistake> {
-    if wanted.agent != "shell" {
-        return Err(Mistake::Use(format!(
-            "there is no agent \u{201c}{}\u{201d} yet: only the shell; other agents need the network, which is not built yet",
-            wanted.agent
-        )));
-    }
     Ok(NewSandbox {
         project: wanted.project,
         name: wanted.name,
-        agent: wanted.agent,
         command: None,
         image: wanted.image,
         network: NetworkPolicy {
             // A list of sites means nothing to a sandbox without a network.
-            mode: match (wanted.network, wanted.allow.is_empty()) {
-                (Some(network), _) => mode(network),
-                (None, true) => NetworkMode::Offline,
-                (None, false) => NetworkMode::Approved,
+            mode: match wanted.network {
+                Some(network) => mode(network),
+                None if wanted.allow.is_empty() && agents::hosts(&wanted.agent).is_empty() => {
+                    NetworkMode::Offline
+                }
+                None => NetworkMode::Approved,
             },
             allow: wanted.allow,
             block: Vec::new(),
             presets: Vec::new(),
         },
+        agent: wanted.agent,
         limits: LimitsWanted {
             cpu_millis: wanted.cpus.map(cores).transpose()?,
             memory: wanted.memory.as_deref().map(size).transpose()?,

@@ -105,6 +105,8 @@ pub struct AgentCard {
     pub name: String,
     /// `Needs nothing`, `Anthropic key, saved`.
     pub needs: String,
+    /// Of no use while offline.
+    pub needs_network: bool,
     pub available: bool,
     /// Why not, where it is not available yet.
     pub unavailable_reason: Option<String>,

@@ -10,6 +10,7 @@ use agent_sandbox::ipc::event::Event;
 use agent_sandbox::ipc::handover::{Phase, ProgressReport};
 use agent_sandbox::ipc::network::SiteAsk;
 use agent_sandbox::ipc::sandbox::{Attention, NetworkMode, SandboxRow, SandboxStatus};
+use sandbox_engine::agents;
 use sandbox_engine::docker::events::EngineEvent;
 use sandbox_engine::event::Event as Told;
 use sandbox_engine::network::presets;
@@ -371,12 +372,9 @@ pub fn id(text: &str) -> Answer<SandboxId> {
 
 /// The name that is shown for a recipe.
 pub fn agent_name(agent: &str) -> String {
-    match agent {
-        "shell" => "Shell",
-        "own" => "Own command",
-        other => other,
-    }
-    .to_owned()
+    agents::find(agent)
+        .map_or(agent, |recipe| recipe.name)
+        .to_owned()
 }
 
 fn is_up(status: SandboxStatus) -> bool {

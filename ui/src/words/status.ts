@@ -24,7 +24,7 @@ export const NETWORK_WORDS: Record<NetworkMode, { name: string; sentence: string
   offline: { name: 'Offline', sentence: 'Nothing goes in or out.' },
   approved: {
     name: 'Approved sites',
-    sentence: 'Package lists and sites you allow; you are asked about others.',
+    sentence: 'The agent’s own service, package lists and sites you allow; you are asked about others.',
   },
   open: { name: 'Open', sentence: 'Any public site, but nothing on your own network.' },
 };

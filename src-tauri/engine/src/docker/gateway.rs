@@ -98,6 +98,22 @@ impl Docker {
         self.find_named(instance, &sandbox.gateway_name()).await
     }
 
+    /// Takes the gateways' network away unless another sandbox's gateway is on it. A start at the same
+    /// moment may win: then it stays for the next time.
+    pub async fn tidy_egress_network(&self, instance: &str) {
+        let name = network_name(instance);
+        let call = self
+            .client
+            .inspect_network(&name, None::<InspectNetworkOptions>);
+        match self.ask("look at the gateways' network", call).await {
+            Ok(found) if found.containers.as_ref().is_none_or(HashMap::is_empty) => {}
+            _ => return,
+        }
+        if let Err(error) = self.remove_own_network(instance, &name).await {
+            tracing::warn!(%error, "the gateways' network stays for now");
+        }
+    }
+
     /// Takes a sandbox's gateway away; none is fine.
     pub async fn remove_gateway(
         &self,

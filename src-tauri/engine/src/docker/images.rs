@@ -15,6 +15,7 @@ use sandbox_workspace::Cancel;
 use super::container::WORKSPACE;
 use super::error::{DockerError, Problem};
 use super::{Docker, labels};
+use crate::agents::{self, Recipe};
 use crate::event::ImageProgress;
 use crate::image::{self, Layer};
 
@@ -182,6 +183,40 @@ impl Docker {
                 "it is not there after fetching",
             ))
         })
+    }
+
+    /// An agent's layer on an image; gives its id.
+    pub async fn ensure_agent(
+        &self,
+        below: &str,
+        recipe: &Recipe,
+        cancel: &Cancel,
+        listener: Listener<'_>,
+    ) -> Result<String, DockerError> {
+        let found = self.image(below).await?;
+        let id = found.and_then(|image| image.id).unwrap_or_default();
+        let Some(dockerfile) = agents::dockerfile(&id, recipe) else {
+            return Ok(below.to_owned());
+        };
+        let tag = format!(
+            "agent-sandbox/{}:{}",
+            recipe.id,
+            image::key(&[dockerfile.as_bytes()])
+        );
+        if let Some(found) = self.image(&tag).await? {
+            return Ok(found.id.unwrap_or_default());
+        }
+        let phase = format!("Installing {}", recipe.name);
+        tell(listener, &phase, None, None);
+        let context = image::one_file(dockerfile.as_bytes()).map_err(|e| tar_failed(&e))?;
+        let named = |progress: ImageProgress| {
+            listener(ImageProgress {
+                phase: phase.clone(),
+                fraction: None,
+                ..progress
+            });
+        };
+        self.build(&tag, context, cancel, &named).await
     }
 
     /// Our thin layer on an image: user, home, certificates, guest. Runs nothing of the image.

@@ -115,6 +115,13 @@ impl Layer<'_> {
     }
 }
 
+/// The build context of an image that needs its recipe only.
+pub fn one_file(dockerfile: &[u8]) -> io::Result<Vec<u8>> {
+    let mut tar = tar::Builder::new(Vec::new());
+    add(&mut tar, "Dockerfile", 0o644, dockerfile)?;
+    tar.into_inner()
+}
+
 /// The recipe of the guest's own image. The folder of the gateway's socket gives its volume an owner.
 pub const GUEST_ONLY_RECIPE: &str = "FROM scratch\nCOPY sandbox-guest /sandbox-guest\n\
     COPY --chown=10002:10002 relay/ /run/agent-sandbox/\n";

@@ -46,7 +46,7 @@ impl NetworkChange {
         if let Some(presets) = &self.presets {
             after.presets.clone_from(presets);
         }
-        grant(&after, Vec::new())?;
+        grant(&after, &[], Vec::new())?;
         Ok(after)
     }
 }
@@ -68,11 +68,11 @@ fn usual(rule: &str) -> String {
         .map_or_else(|_| rule.trim().to_owned(), String::from)
 }
 
-/// What a gateway decides by.
+/// What a gateway decides by; `agents` are the sites of the sandbox's agent.
 ///
 /// # Errors
 /// [`Error::InvalidRequest`], naming the rule that is none, or saying that there are too many.
-pub fn grant(policy: &NetworkPolicy, refused: Vec<Subnet>) -> Result<Grant> {
+pub fn grant(policy: &NetworkPolicy, agents: &[&str], refused: Vec<Subnet>) -> Result<Grant> {
     let read = |rule: &String| {
         rule.parse::<HostPattern>()
             .map_err(|error| Error::InvalidRequest {
@@ -82,7 +82,7 @@ pub fn grant(policy: &NetworkPolicy, refused: Vec<Subnet>) -> Result<Grant> {
                 ),
             })
     };
-    let mut allow: Vec<HostPattern> = Vec::new();
+    let mut allow: Vec<HostPattern> = agents.iter().filter_map(|host| host.parse().ok()).collect();
     for id in &policy.presets {
         let preset = presets::find(id).ok_or_else(|| Error::InvalidRequest {
             message: format!(

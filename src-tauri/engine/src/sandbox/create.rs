@@ -108,7 +108,10 @@ impl Engine {
     /// [`Error::ProjectUnusable`], [`Error::NameTaken`], [`Error::DiskFull`], [`Error::InvalidRequest`] for a
     /// rule that is none, [`Error::Engine`] where it is to be started.
     pub async fn create(&self, new: NewSandbox, op: &Operation) -> Result<SandboxId> {
-        crate::network::rules::grant(&new.network, Vec::new())?;
+        let Some(recipe) = crate::agents::find(&new.agent) else {
+            return Err(unknown_agent(&new.agent));
+        };
+        crate::network::rules::grant(&new.network, recipe.hosts, Vec::new())?;
         let limits = self.limits(new.limits)?;
         let config = self.config();
         let (project, path) =
@@ -288,6 +291,16 @@ impl Engine {
             bytes: summary.bytes,
         })?;
         Ok(snapshot.id.as_str().to_owned())
+    }
+}
+
+fn unknown_agent(id: &str) -> Error {
+    let known = crate::agents::RECIPES.map(|recipe| recipe.id).join(", ");
+    Error::InvalidRequest {
+        message: format!(
+            "there is no agent \u{201c}{}\u{201d}; there are {known}",
+            id.escape_debug()
+        ),
     }
 }
 

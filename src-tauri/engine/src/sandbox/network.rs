@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::{Engine, Working, up};
+use crate::agents;
 use crate::docker::Docker;
 use crate::event::Event;
 use crate::network::link::Link;
@@ -167,7 +168,8 @@ pub(super) async fn bring_up(working: &Working, docker: &Docker) -> Result<()> {
         .ensure_gateway(instance, working.id(), engine.config().guest)
         .await?;
     let refused = docker.refused_addresses().await?;
-    let grant = rules::grant(&working.record.network, refused)?;
+    let hosts = agents::hosts(&working.record.agent);
+    let grant = rules::grant(&working.record.network, hosts, refused)?;
     let mut link = Link::open(docker, &gateway).await?;
     Ok(link.grant(&grant).await?)
 }

@@ -3,6 +3,7 @@
 use tokio::task::block_in_place;
 
 use super::{Engine, Working, network, pause};
+use crate::agents::{self, Install};
 use crate::docker::container::ContainerSpec;
 use crate::docker::lifecycle::ContainerState;
 use crate::docker::{Docker, DockerError};
@@ -86,6 +87,25 @@ impl Engine {
         }))
     }
 
+    /// The image with an agent in it.
+    async fn agent_image(
+        &self,
+        docker: &Docker,
+        below: &str,
+        recipe: &agents::Recipe,
+        op: &Operation,
+    ) -> Result<String> {
+        let events = self.events().clone();
+        let listener = move |progress: ImageProgress| events.send(Event::Image(progress));
+        let built = docker
+            .ensure_agent(below, recipe, op.cancel(), &listener)
+            .await;
+        match built {
+            Err(_) if op.cancel().is_cancelled() => Err(Error::Cancelled),
+            other => Ok(other?),
+        }
+    }
+
     async fn environment(&self, docker: &Docker, op: &Operation) -> Result<String> {
         let events = self.events().clone();
         let listener = move |progress: ImageProgress| events.send(Event::Image(progress));
@@ -148,6 +168,12 @@ async fn make(working: &mut Working, docker: &Docker, op: &Operation) -> Result<
     let below = match &working.record.image {
         Some(image) => image.clone(),
         None => engine.environment(docker, op).await?,
+    };
+    let below = match agents::find(&working.record.agent) {
+        Some(recipe) if recipe.install != Install::Nothing => {
+            engine.agent_image(docker, &below, recipe, op).await?
+        }
+        _ => below,
     };
     op.enter(Phase::Preparing)?;
     let owner = container_user(docker, &working.record);

@@ -8,10 +8,10 @@ use agent_sandbox::ipc::handover::{
     AgentCard, CreateRequest, HandOverChoices, Preflight, StaysOut,
 };
 use agent_sandbox::ipc::sandbox::{NetworkMode, SandboxRow};
-use sandbox_engine::Operation;
 use sandbox_engine::network::presets;
 use sandbox_engine::sandbox::{LimitsWanted, NewSandbox};
 use sandbox_engine::state::record::NetworkPolicy;
+use sandbox_engine::{Operation, agents};
 use sandbox_workspace::Dir;
 use tauri::{AppHandle, Runtime, State};
 use tokio::task::block_in_place;
@@ -97,29 +97,26 @@ pub async fn preflight(
 
 #[tauri::command]
 pub fn agents() -> Vec<AgentCard> {
-    const NEEDS_NETWORK: &str = "Needs the guarded network, which this version does not have yet.";
-    let card = |id: &str, name: &str, needs: &str, reason: Option<&str>| AgentCard {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        needs: needs.to_owned(),
-        available: reason.is_none(),
-        unavailable_reason: reason.map(str::to_owned),
+    let card = |recipe: &agents::Recipe| AgentCard {
+        id: recipe.id.to_owned(),
+        name: recipe.name.to_owned(),
+        needs: recipe.needs.to_owned(),
+        needs_network: recipe.needs_network(),
+        available: true,
+        unavailable_reason: None,
     };
-    let later = Some(NEEDS_NETWORK);
-    vec![
-        card("shell", "Shell", "Needs nothing", None),
-        card(
-            "own",
-            "Own command",
-            "A program that needs no network",
-            None,
-        ),
-        card("claude", "Claude Code", "Anthropic account", later),
-        card("codex", "Codex", "OpenAI account", later),
-        card("gemini", "Gemini CLI", "Google account", later),
-        card("opencode", "OpenCode", "A model's key", later),
-        card("aider", "Aider", "A model's key", later),
-    ]
+    // Its releases want a Python that is older than the environment's.
+    let aider = AgentCard {
+        id: "aider".to_owned(),
+        name: "Aider".to_owned(),
+        needs: "A model\u{2019}s key".to_owned(),
+        needs_network: true,
+        available: false,
+        unavailable_reason: Some("Not in this version: it needs an older Python".to_owned()),
+    };
+    let mut cards: Vec<AgentCard> = agents::RECIPES.iter().map(card).collect();
+    cards.insert(cards.len() - 1, aider);
+    cards
 }
 
 #[tauri::command]
@@ -139,12 +136,6 @@ pub async fn create_sandbox(
         limits,
         image,
     } = request;
-    if !matches!(agent.as_str(), "shell" | "own") {
-        return Err(WireError::said(
-            ErrorCode::NotSupported,
-            "This agent needs the guarded network, which this version does not have yet. Nothing was made.",
-        ));
-    }
     let at_work = operations.begin(&operation);
     let op = desk.operation(&operation, at_work.cancel());
     let new = NewSandbox {

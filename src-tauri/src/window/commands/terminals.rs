@@ -4,6 +4,7 @@ use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::terminal::{OpenTerminal, TerminalRow};
 use bytes::Bytes;
 use futures_util::stream;
+use sandbox_engine::agents;
 use sandbox_engine::sandbox::State as Life;
 use sandbox_engine::terminal::{
     Attachment, OpenTerminal as Wanted, Piece, TerminalFilter, TerminalId,
@@ -35,9 +36,17 @@ pub async fn list_terminals(sandbox: &str, desk: State<'_, Desk>) -> Answer<Vec<
 pub async fn open_terminal(request: OpenTerminal, desk: State<'_, Desk>) -> Answer<TerminalRow> {
     let id = id(&request.sandbox)?;
     let (_, record) = desk.engine().load(&id)?;
-    let own = record.command.filter(|_| request.what == "agent");
+    let recipe = agents::find(&record.agent);
+    let started = recipe.map(|recipe| recipe.start.to_owned());
+    let own = record
+        .command
+        .or(started)
+        .filter(|line| request.what == "agent" && !line.is_empty());
     let is_agent = own.is_some();
     let line = own.unwrap_or_else(|| SHELL.to_owned());
+    let env = recipe
+        .filter(|_| is_agent)
+        .map_or(&[][..], |recipe| recipe.env);
     let name = if is_agent {
         agent_name(&record.agent)
     } else {
@@ -48,7 +57,10 @@ pub async fn open_terminal(request: OpenTerminal, desk: State<'_, Desk>) -> Answ
         .open(Wanted {
             name,
             command: vec!["/bin/sh".to_owned(), "-c".to_owned(), line],
-            env: Vec::new(),
+            env: env
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             cwd: "/workspace".to_owned(),
             cols: request.cols.max(2),
             rows: request.rows.max(2),

@@ -29,6 +29,7 @@ export class HandOver {
 
   name = $state('');
   agent = $state('shell');
+
   command = $state('');
   network = $state<NetworkMode>('offline');
   limits = $state<Limits | null>(null);
@@ -119,11 +120,19 @@ export class HandOver {
       .catch(() => undefined);
   }
 
+  /** An agent that is of no use offline is not left there; back to one that is, nor is the way out left open. */
+  agentChosen(): void {
+    const online = app.agents.find((agent) => agent.id === this.agent)?.needs_network ?? false;
+    if (online && this.network === 'offline') this.network = 'approved';
+    else if (!online && this.network === 'approved') this.network = this.preflight?.default_network ?? 'offline';
+  }
+
   #begin(preflight: Preflight): void {
     this.name = preflight.suggested_name;
     this.network = preflight.default_network;
     this.limits = { ...preflight.default_limits };
     const wanted = app.agents.find((agent) => agent.id === preflight.default_agent);
     this.agent = wanted?.available ? wanted.id : 'shell';
+    this.agentChosen();
   }
 }

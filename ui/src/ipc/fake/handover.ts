@@ -48,7 +48,8 @@ const AGENTS: AgentCard[] = [
 ];
 
 function card(id: string, name: string, needs: string, reason: string | null = null): AgentCard {
-  return { id, name, needs, available: reason === null, unavailable_reason: reason };
+  const needs_network = id !== 'shell' && id !== 'own';
+  return { id, name, needs, needs_network, available: reason === null, unavailable_reason: reason };
 }
 
 function preflight(project: string, choices: HandOverChoices): Preflight {

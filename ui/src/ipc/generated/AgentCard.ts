@@ -7,7 +7,11 @@ export type AgentCard = { id: string, name: string,
 /**
  * `Needs nothing`, `Anthropic key, saved`.
  */
-needs: string, available: boolean, 
+needs: string, 
+/**
+ * Of no use while offline.
+ */
+needs_network: boolean, available: boolean, 
 /**
  * Why not, where it is not available yet.
  */
