@@ -20,7 +20,7 @@ async fn a_site_is_asked_for_in_the_real_window() {
     fs::create_dir_all(&project).unwrap();
     fs::write(project.join("index.html"), "<h1>Hello</h1>\n").unwrap();
     let _cleaner = Cleaner { data: data.clone() };
-    let artifacts = crate::root().join("artifacts/e2e");
+    let artifacts = crate::root().join("artifacts/e2e-site");
     fs::create_dir_all(&artifacts).unwrap();
 
     // Made by the other face; the window adopts what runs.

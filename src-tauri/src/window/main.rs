@@ -10,6 +10,7 @@ mod drops;
 mod environment;
 mod feed;
 mod flow;
+mod notices;
 mod open;
 mod operations;
 mod sample;

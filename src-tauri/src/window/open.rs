@@ -9,7 +9,7 @@ use super::desk::Desk;
 use super::drops::Drops;
 use super::environment::Environment;
 use super::subscriptions::Subscriptions;
-use super::{closing, commands, state, tray};
+use super::{closing, commands, notices, state, tray};
 
 /// The only window's name; the capability names it too.
 pub const MAIN: &str = "main";
@@ -39,9 +39,12 @@ pub fn run(environment: Environment, desk: Desk) -> tauri::Result<()> {
         .invoke_handler(commands::handler())
         .setup(move |app| {
             attend(&desk);
+            tauri::async_runtime::spawn(notices::give(app.handle().clone(), desk.clone()));
             state::manage(app, environment, desk)?;
             open(app)?;
-            tray::show(app)?;
+            let shown = tray::show(app)?;
+            // With a data folder of its own no second start would bring a hidden window back.
+            app.manage(tray::Tray(shown && !own_data));
             Ok(())
         })
         .on_page_load(|webview, _| webview.state::<Subscriptions>().stop_all())

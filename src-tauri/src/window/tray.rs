@@ -6,10 +6,20 @@ use tauri::{App, AppHandle, Manager, Runtime};
 
 use super::closing;
 
-/// Puts it there. A desktop without a tray is no failure: the window does without.
-pub fn show<R: Runtime>(app: &App<R>) -> tauri::Result<()> {
+/// Whether the program can go on in the tray without its window.
+pub struct Tray(pub bool);
+
+impl Tray {
+    /// See the type.
+    pub fn is_shown(&self) -> bool {
+        self.0
+    }
+}
+
+/// Puts it there; false on a desktop without a tray: the window does without.
+pub fn show<R: Runtime>(app: &App<R>) -> tauri::Result<bool> {
     if !available() {
-        return Ok(());
+        return Ok(false);
     }
     let open = MenuItem::with_id(app, "open", "Open Agent Sandbox", true, None::<&str>)?;
     let quit = MenuItem::with_id(app, "quit", "Quit", true, None::<&str>)?;
@@ -25,7 +35,7 @@ pub fn show<R: Runtime>(app: &App<R>) -> tauri::Result<()> {
         tray = tray.icon(icon.clone());
     }
     tray.build(app)?;
-    Ok(())
+    Ok(true)
 }
 
 /// Brings the window to the front.
