@@ -6,5 +6,6 @@ mod contract;
 mod events;
 mod exec;
 mod fence;
+mod housekeeping;
 mod lifecycle;
 mod readings;

@@ -59,6 +59,13 @@ export const screens = [
   { name: '06-conflict', query: 'screen=conflict&path=data/opening-hours.json', settle: 900 },
   { name: '07-snapshots', query: 'screen=snapshots' },
   { name: '08-activity', query: 'screen=activity' },
+  { name: '04h-site-prompt', query: 'screen=work&state=site-prompt', settle: 1200 },
+  {
+    name: '04i-network',
+    query: 'screen=work&state=site-prompt',
+    act: (page) => page.click('[data-testid="network"]'),
+  },
+  { name: '09h-settings-network', query: 'screen=settings&page=network' },
   { name: '09-settings', query: 'screen=settings' },
   { name: '10-palette', query: 'screen=work&overlay=palette', settle: 600 },
   { name: '11-error', query: 'screen=work&state=engine-stopped', settle: 600 },

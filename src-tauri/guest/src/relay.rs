@@ -64,7 +64,7 @@ async fn pass(mut client: TcpStream) {
     let _ = client.set_nodelay(true);
     match UnixStream::connect(RELAY_SOCKET).await {
         Ok(mut gateway) => {
-            let size = 64 * 1024;
+            let size = 16 * 1024;
             let copied =
                 tokio::io::copy_bidirectional_with_sizes(&mut client, &mut gateway, size, size);
             let _ = copied.await;

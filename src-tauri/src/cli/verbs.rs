@@ -405,7 +405,7 @@ impl Call<'_> {
                 Ok(u8::from(count > 0))
             }
             Store::Prune => {
-                let freed = self.engine.prune()?;
+                let freed = self.engine.tidy_up()?;
                 let document =
                     json!({ "trees": freed.trees, "blobs": freed.blobs, "freed": freed.freed });
                 self.answer(&document, |_| format!("{} bytes freed", freed.freed))

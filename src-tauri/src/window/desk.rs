@@ -28,6 +28,14 @@ const RETRY: Duration = Duration::from_secs(3);
 /// Without a change for this long, a workspace is quiet.
 const QUIET: Duration = Duration::from_secs(30);
 
+/// How often the free space is looked at: one system call.
+const SPACE_CHECK: Duration = Duration::from_secs(2);
+/// With less than this free, what runs is frozen: copy-outs and snapshots must still have room.
+const LOW_SPACE: u64 = 1 << 30;
+/// How often the app thins what it holds, and how long after the start it first does.
+const TIDYING: Duration = Duration::from_secs(12 * 60 * 60);
+const SETTLED: Duration = Duration::from_secs(120);
+
 /// Shared by all commands.
 #[derive(Clone)]
 pub struct Desk(Arc<Shared>);
@@ -142,6 +150,9 @@ impl Desk {
             State::OutOfMemory => Some(Attention::OutOfMemory {
                 limit: row.record.limits.memory,
             }),
+            State::Paused if self.is_paused_for_space(id) => Some(Attention::DiskLow {
+                free: self.engine().free_space()?,
+            }),
             _ => None,
         };
         let status = match row.state {
@@ -154,6 +165,7 @@ impl Desk {
                 SandboxStatus::Waiting
             }
             State::Running => SandboxStatus::Idle,
+            State::Paused if attention.is_some() => SandboxStatus::Attention,
             State::Paused => SandboxStatus::Paused,
             State::Stopped | State::Unknown => SandboxStatus::Stopped,
             State::OutOfMemory => SandboxStatus::Attention,
@@ -307,6 +319,29 @@ impl Desk {
         });
         if let Some(earlier) = self.quiet().insert(id, waiting) {
             earlier.abort();
+        }
+    }
+
+    fn is_paused_for_space(&self, id: &SandboxId) -> bool {
+        sandbox_engine::sandbox::is_paused_for_space(&self.engine().data().sandbox(id))
+    }
+
+    /// For ever: stops what runs before the disk is full, and thins what the app holds.
+    pub async fn keep_house(self) {
+        let mut next_tidying = Instant::now() + SETTLED;
+        loop {
+            tokio::time::sleep(SPACE_CHECK).await;
+            if let Err(error) = self.engine().guard_space(LOW_SPACE).await {
+                tracing::warn!(%error, "the free space is not watched");
+            }
+            if Instant::now() >= next_tidying {
+                next_tidying = Instant::now() + TIDYING;
+                let engine = self.engine().clone();
+                let tidied = tokio::task::spawn(async move { engine.tidy_up() }).await;
+                if let Ok(Err(error)) = tidied {
+                    tracing::warn!(%error, "not tidied up");
+                }
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod commands;
 mod desk;
 mod drops;
 mod environment;
+mod failed;
 mod feed;
 mod flow;
 mod notices;
@@ -27,14 +28,23 @@ fn main() {
         .with_writer(std::io::stderr)
         .init();
     let environment = environment::Environment::read();
-    if let Err(error) = run(environment) {
+    let engine = match open_engine(&environment) {
+        Ok(engine) => engine,
+        Err(error) => {
+            eprintln!("agent-sandbox-window: {error}");
+            failed::show(&error.to_string());
+            std::process::exit(1);
+        }
+    };
+    if let Err(error) = open::run(environment, desk::Desk::new(engine)) {
         eprintln!("agent-sandbox-window: {error}");
         std::process::exit(1);
     }
 }
 
-fn run(environment: environment::Environment) -> Result<(), Box<dyn std::error::Error>> {
+fn open_engine(
+    environment: &environment::Environment,
+) -> Result<sandbox_engine::Engine, Box<dyn std::error::Error>> {
     let config = agent_sandbox::host::config(environment.data_dir.clone())?;
-    let engine = sandbox_engine::Engine::open(config)?;
-    Ok(open::run(environment, desk::Desk::new(engine))?)
+    Ok(sandbox_engine::Engine::open(config)?)
 }

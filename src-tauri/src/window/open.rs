@@ -62,6 +62,7 @@ fn attend(desk: &Desk) {
     tauri::async_runtime::spawn(desk.clone().pass_on());
     tauri::async_runtime::spawn(desk.clone().attend_engine());
     tauri::async_runtime::spawn(desk.clone().begin());
+    tauri::async_runtime::spawn(desk.clone().keep_house());
 }
 
 fn open<R: Runtime>(app: &App<R>) -> tauri::Result<WebviewWindow<R>> {

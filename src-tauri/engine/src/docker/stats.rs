@@ -40,11 +40,47 @@ impl Docker {
     pub fn stats(
         &self,
         container: &str,
-    ) -> impl Stream<Item = Result<Reading, DockerError>> + Send + 'static {
+    ) -> impl Stream<Item = Result<Reading, DockerError>> + Send + use<> {
         let client = self.client.clone();
         let container = container.to_owned();
         let options = StatsOptionsBuilder::default().stream(true).build();
         async_stream(client, container, options)
+    }
+
+    /// As [`Self::stats`]; the bytes are those of its gateway, through which all of its traffic goes.
+    pub fn stats_of_both(
+        &self,
+        container: &str,
+        gateway: Option<String>,
+    ) -> impl Stream<Item = Result<Reading, DockerError>> + Send + use<> {
+        let own = Box::pin(self.stats(container));
+        let gateway = gateway.map(|gateway| Box::pin(self.stats(&gateway)));
+        let start = (own, gateway, (0, 0));
+        futures_util::stream::unfold(start, |(mut own, mut gateway, mut passed)| async move {
+            loop {
+                let gateways = async {
+                    match &mut gateway {
+                        Some(gateway) => gateway.next().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    reading = own.next() => {
+                        let reading = reading?.map(|reading| Reading {
+                            received: reading.received + passed.0,
+                            sent: reading.sent + passed.1,
+                            ..reading
+                        });
+                        return Some((reading, (own, gateway, passed)));
+                    }
+                    reading = gateways => match reading {
+                        Some(Ok(reading)) => passed = (reading.received, reading.sent),
+                        // It ended: what went through it stays counted.
+                        _ => gateway = None,
+                    },
+                }
+            }
+        })
     }
 
     /// What runs in it.

@@ -138,7 +138,7 @@ impl Engine {
     }
 }
 
-fn file(dir: &SandboxDir, id: &str) -> std::path::PathBuf {
+pub(super) fn file(dir: &SandboxDir, id: &str) -> std::path::PathBuf {
     dir.captures().join(format!("{id}.json"))
 }
 

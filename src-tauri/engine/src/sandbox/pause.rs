@@ -25,6 +25,8 @@ pub enum PausedBy {
     User,
     /// A capture of the workspace.
     Capture,
+    /// The disk was almost full: the user lets it go on when it is not.
+    Space,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -34,7 +36,12 @@ struct Paused {
 
 /// Whether the user paused this sandbox.
 pub fn is_paused_by_user(dir: &SandboxDir) -> bool {
-    read(dir) == Some(PausedBy::User)
+    matches!(read(dir), Some(PausedBy::User | PausedBy::Space))
+}
+
+/// Whether it stands still because the disk was almost full.
+pub fn is_paused_for_space(dir: &SandboxDir) -> bool {
+    read(dir) == Some(PausedBy::Space)
 }
 
 pub(super) fn read(dir: &SandboxDir) -> Option<PausedBy> {

@@ -352,6 +352,11 @@ impl Review {
     }
 }
 
+/// The capture that a review is made of; empty where there is none.
+pub(super) fn capture_under_review(dir: &SandboxDir) -> Result<String> {
+    Ok(Kept::load(dir)?.capture)
+}
+
 impl Kept {
     fn load(dir: &SandboxDir) -> Result<Self> {
         Ok(json_file::read(&file(dir))?.unwrap_or_default())

@@ -57,16 +57,22 @@ impl Engine {
 
     /// Freezes a running sandbox until the user lets it go on.
     pub async fn pause(&self, id: &SandboxId) -> Result<()> {
+        self.pause_as(id, pause::PausedBy::User).await?;
+        self.note(id, ActivityKind::Paused, "Paused", String::new(), None);
+        self.events().send(Event::Sandbox(id.clone()));
+        Ok(())
+    }
+
+    /// As [`Self::pause`], with who wanted it; tells nobody.
+    pub(super) async fn pause_as(&self, id: &SandboxId, by: pause::PausedBy) -> Result<()> {
         let working = self.work_on(id).await?;
         let docker = self.docker().await?;
         let container = running(self, &docker, &working.record).await?;
-        pause::write(&working.dir, pause::PausedBy::User)?;
+        pause::write(&working.dir, by)?;
         if let Err(error) = docker.pause(&container).await {
             pause::forget(&working.dir)?;
             return Err(error.into());
         }
-        self.note(id, ActivityKind::Paused, "Paused", String::new(), None);
-        self.events().send(Event::Sandbox(id.clone()));
         Ok(())
     }
 

@@ -7,7 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// A connection on which nothing came for this long is ended.
 const IDLE: Duration = Duration::from_secs(30 * 60);
-const PIECE: usize = 64 * 1024;
+/// Two of these for each connection: a thousand of them fit into the gateway's memory.
+const PIECE: usize = 32 * 1024;
 
 /// What went through one connection.
 pub struct Counts {

@@ -119,7 +119,12 @@ async fn send_readings(desk: &Desk, id: &SandboxId, channel: &Channel<Option<Sta
     if !found.state.is_up() {
         return true;
     }
-    let mut readings = std::pin::pin!(docker.stats(&found.id));
+    let gateway = docker
+        .find_gateway(desk.engine().data().instance(), id)
+        .await;
+    let gateway = gateway.ok().flatten().filter(|found| found.state.is_up());
+    let readings = docker.stats_of_both(&found.id, gateway.map(|found| found.id));
+    let mut readings = std::pin::pin!(readings);
     let mut before: Option<(std::time::Instant, u64, u64)> = None;
     while let Some(Ok(reading)) = readings.next().await {
         // A container that ended is read once more, as all zeros.

@@ -1,0 +1,97 @@
+//! What the app thins by itself, and what it does before the disk is full. Nothing of the user's is in it:
+//! captures that no review needs, backups of copy-outs that are past their time, contents that nobody needs.
+
+use std::fs;
+
+use sandbox_review::copyout;
+use tokio::task::block_in_place;
+
+use super::upkeep::Pruning;
+use super::{Engine, State, capture, pause, reviewing};
+use crate::event::Event;
+use crate::state::activity::ActivityKind;
+use crate::state::data_dir::SandboxDir;
+use crate::state::lock;
+use crate::{Error, Result, SandboxId};
+
+/// Milliseconds of a day.
+const DAY: i64 = 24 * 60 * 60 * 1000;
+/// The newest copy-outs keep their backups whatever the clock says: clocks jump.
+const COPY_OUTS_KEPT: usize = 10;
+
+impl Engine {
+    /// Takes away captures older than a day that no review is made of, backups of copy-outs older than the
+    /// settings say, and then what nothing needs any more. Sandboxes that are worked on are left for the
+    /// next time.
+    pub fn tidy_up(&self) -> Result<Pruning> {
+        let keep_days = self.settings()?.keep_backups_days;
+        for record in self.records()? {
+            let dir = self.data().sandbox(&record.id);
+            let Some(_lock) = lock::try_exclusive(&dir.lock())? else {
+                continue;
+            };
+            block_in_place(|| {
+                self.drop_old_captures(&dir)?;
+                self.drop_old_backups(&dir, keep_days)
+            })?;
+        }
+        self.prune()
+    }
+
+    fn drop_old_captures(&self, dir: &SandboxDir) -> Result<()> {
+        let reviewed = reviewing::capture_under_review(dir)?;
+        let before = self.now() - DAY;
+        for old in capture::all(dir)? {
+            if old.time < before && old.id != reviewed {
+                let path = capture::file(dir, &old.id);
+                fs::remove_file(&path).map_err(|e| Error::io("remove", &path, e))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_old_backups(&self, dir: &SandboxDir, keep_days: u32) -> Result<()> {
+        let folder = sandbox_workspace::Dir::open_root(&dir.copy_outs())?;
+        let before = self.now() - i64::from(keep_days) * DAY;
+        let past = copyout::history(&folder)?;
+        let thinnable = past.len().saturating_sub(COPY_OUTS_KEPT);
+        for old in &past[..thinnable] {
+            // One that stopped halfway holds the only copy of what it displaced.
+            if old.time < before && !old.unresolved {
+                copyout::remove(&folder, &old.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Freezes every sandbox that runs when less than `low` bytes are free where the data lies, and says
+    /// why. Gives those that it froze; the user lets them go on.
+    pub async fn guard_space(&self, low: u64) -> Result<Vec<SandboxId>> {
+        if self.free_space()? >= low {
+            return Ok(Vec::new());
+        }
+        let mut frozen = Vec::new();
+        for record in self.records()? {
+            if !matches!(self.glimpse(&record.id).await?.state, State::Running) {
+                continue;
+            }
+            match self.pause_as(&record.id, pause::PausedBy::Space).await {
+                Ok(()) => frozen.push(record.id),
+                // Looked at again in a moment.
+                Err(Error::Busy { .. } | Error::NotRunning { .. } | Error::Paused { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for id in &frozen {
+            self.note(
+                id,
+                ActivityKind::LimitHit,
+                "Paused: the disk is almost full",
+                String::new(),
+                None,
+            );
+            self.events().send(Event::Sandbox(id.clone()));
+        }
+        Ok(frozen)
+    }
+}
