@@ -1,74 +1,13 @@
 //! What the app thins by itself, and that it stops what runs before the disk is full.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
-use sandbox_engine::docker::Deadlines;
-use sandbox_engine::sandbox::{Config, CopyOut, LimitsWanted, NewSandbox, State, Wanted};
-use sandbox_engine::state::record::{NetworkPolicy, Owner};
-use sandbox_engine::{Engine, Error, Operation, SandboxId, image};
-use support::containers::{Run, search};
+use sandbox_engine::sandbox::{CopyOut, State, Wanted};
+use sandbox_engine::state::record::NetworkPolicy;
+use sandbox_engine::{Error, Operation};
+use support::containers::Run;
 
-const DAY: i64 = 24 * 60 * 60 * 1000;
-
-struct House {
-    engine: Engine,
-    now: Arc<AtomicI64>,
-    folder: tempfile::TempDir,
-}
-
-impl House {
-    fn new(guest: Vec<u8>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let now = Arc::new(AtomicI64::new(1_700_000_000_000));
-        let clock = now.clone();
-        let engine = Engine::open(Config {
-            data_dir: folder.path().join("data"),
-            home: None,
-            endpoints: search(),
-            deadlines: Deadlines::default(),
-            process: Owner {
-                uid: rustix::process::geteuid().as_raw(),
-                gid: rustix::process::getegid().as_raw(),
-            },
-            certificates: Vec::new(),
-            guest: guest.leak(),
-            clock: Arc::new(move || clock.load(Ordering::SeqCst)),
-        });
-        Self {
-            engine: engine.unwrap(),
-            now,
-            folder,
-        }
-    }
-
-    async fn sandbox(&self, start: bool) -> SandboxId {
-        let project = self.folder.path().join("site");
-        std::fs::create_dir_all(&project).unwrap();
-        std::fs::write(project.join("a.txt"), "one\n").unwrap();
-        let new = NewSandbox {
-            project,
-            name: None,
-            agent: "shell".to_owned(),
-            command: None,
-            image: Some(image::BASE.to_owned()),
-            network: NetworkPolicy::default(),
-            limits: LimitsWanted::default(),
-            rules: sandbox_workspace::Rules::default(),
-            start,
-        };
-        self.engine.create(new, &Operation::silent()).await.unwrap()
-    }
-
-    fn dir(&self, id: &SandboxId) -> std::path::PathBuf {
-        self.folder.path().join("data/sandboxes").join(id.as_str())
-    }
-
-    fn pass(&self, days: i64) {
-        self.now.fetch_add(days * DAY, Ordering::SeqCst);
-    }
-}
+use crate::house::House;
 
 fn count(folder: &Path) -> usize {
     std::fs::read_dir(folder).map_or(0, Iterator::count)
@@ -78,7 +17,7 @@ fn count(folder: &Path) -> usize {
 async fn old_captures_and_backups_go_and_what_is_needed_stays() {
     let house = House::new(Vec::new());
     let (engine, op) = (&house.engine, Operation::silent());
-    let id = house.sandbox(false).await;
+    let id = house.sandbox(NetworkPolicy::default(), false).await;
     let file = house.dir(&id).join("workspace/a.txt");
     for round in 0..12 {
         std::fs::write(&file, format!("round {round}\n")).unwrap();
@@ -108,7 +47,7 @@ async fn old_captures_and_backups_go_and_what_is_needed_stays() {
     assert_eq!(again.capture.id, review.capture.id);
     // What is kept can still be undone, to the byte.
     engine.undo(&id, None, &op).await.unwrap();
-    let project = house.folder.path().join("site/a.txt");
+    let project = house.project().join("a.txt");
     assert_eq!(std::fs::read_to_string(project).unwrap(), "round 10\n");
     assert!(engine.verify(op.cancel()).unwrap().damaged.is_empty());
 }
@@ -118,7 +57,7 @@ async fn what_runs_is_frozen_before_the_disk_is_full() {
     let run = Run::new().await;
     let house = House::new(run.guest.clone());
     let engine = &house.engine;
-    let id = house.sandbox(true).await;
+    let id = house.sandbox(NetworkPolicy::default(), true).await;
     let state = async || engine.glimpse(&id).await.unwrap().state;
 
     assert!(engine.guard_space(0).await.unwrap().is_empty());

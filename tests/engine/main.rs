@@ -6,6 +6,8 @@ mod contract;
 mod events;
 mod exec;
 mod fence;
+mod house;
 mod housekeeping;
 mod lifecycle;
+mod local_service;
 mod readings;

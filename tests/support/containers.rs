@@ -138,6 +138,7 @@ impl Run {
             limits: LIMITS,
             apparmor: self.docker.info().apparmor,
             relay: None,
+            services: Vec::new(),
             certificates: None,
             runtime: None,
         }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use sandbox_protocol::egress::{PROXY_PORT, RELAY_FOLDER, RELAY_SOCKET};
-use tokio::io::AsyncWriteExt;
+use sandbox_protocol::egress::{
+    LOCAL_HOST, PROXY_PORT, RELAY_FOLDER, RELAY_SOCKET, SERVICES_VARIABLE,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Semaphore;
 
@@ -23,15 +25,24 @@ pub fn start() -> io::Result<()> {
         return Ok(());
     }
     // Bound here, so that no program of the agent's can be first.
-    let listener = std::net::TcpListener::bind(("127.0.0.1", PROXY_PORT))?;
-    listener.set_nonblocking(true)?;
+    let proxy = listen(PROXY_PORT)?;
+    let services: Vec<_> = services()
+        .filter_map(|port| Some((port, listen(port).ok()?)))
+        .collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     thread::Builder::new()
         .name("relay".to_owned())
         .spawn(move || {
-            let done = runtime.block_on(async { relay(TcpListener::from_std(listener)?).await });
+            let done = runtime.block_on(async {
+                let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+                for (port, listener) in services {
+                    let listener = TcpListener::from_std(listener)?;
+                    tokio::spawn(relay(listener, Some(port), room.clone()));
+                }
+                relay(TcpListener::from_std(proxy)?, None, room).await
+            });
             if let Err(error) = done {
                 eprintln!("sandbox-guest: the relay ended: {error}");
             }
@@ -39,8 +50,28 @@ pub fn start() -> io::Result<()> {
     Ok(())
 }
 
-async fn relay(listener: TcpListener) -> io::Result<()> {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+fn listen(port: u16) -> io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Ports of the user's own computer that are opened: here they are on this loopback.
+fn services() -> impl Iterator<Item = u16> {
+    let text = std::env::var(SERVICES_VARIABLE).unwrap_or_default();
+    let ports: Vec<u16> = text
+        .split(',')
+        .filter_map(|port| port.parse().ok())
+        .filter(|port| *port != PROXY_PORT)
+        .collect();
+    ports.into_iter()
+}
+
+async fn relay(
+    listener: TcpListener,
+    service: Option<u16>,
+    room: Arc<Semaphore>,
+) -> io::Result<()> {
     loop {
         let permit = room
             .clone()
@@ -50,7 +81,7 @@ async fn relay(listener: TcpListener) -> io::Result<()> {
         match listener.accept().await {
             Ok((client, _)) => {
                 tokio::spawn(async move {
-                    pass(client).await;
+                    pass(client, service).await;
                     drop(permit);
                 });
             }
@@ -60,10 +91,16 @@ async fn relay(listener: TcpListener) -> io::Result<()> {
     }
 }
 
-async fn pass(mut client: TcpStream) {
+async fn pass(mut client: TcpStream, service: Option<u16>) {
     let _ = client.set_nodelay(true);
     match UnixStream::connect(RELAY_SOCKET).await {
         Ok(mut gateway) => {
+            if let Some(port) = service
+                && !is_opened(&mut gateway, port).await
+            {
+                // As a port that nothing listens on: what the program speaks is not known here.
+                return;
+            }
             let size = 16 * 1024;
             let copied =
                 tokio::io::copy_bidirectional_with_sizes(&mut client, &mut gateway, size, size);
@@ -78,4 +115,21 @@ async fn pass(mut client: TcpStream) {
             let _ = client.write_all(answer.as_bytes()).await;
         }
     }
+}
+
+/// Asks the gateway for a service of the user's computer.
+async fn is_opened(gateway: &mut UnixStream, port: u16) -> bool {
+    let ask = format!("CONNECT {LOCAL_HOST}:{port} HTTP/1.1\r\n\r\n");
+    if gateway.write_all(ask.as_bytes()).await.is_err() {
+        return false;
+    }
+    // Byte by byte: what follows the head is the service's.
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") && head.len() < 1024 {
+        match gateway.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => return false,
+        }
+    }
+    head.starts_with(b"HTTP/1.1 200 ")
 }

@@ -17,6 +17,11 @@ pub const RELAY_FOLDER: &str = "/run/agent-sandbox";
 pub const RELAY_SOCKET: &str = "/run/agent-sandbox/egress.sock";
 /// Where `guest init` listens on the sandbox's loopback.
 pub const PROXY_PORT: u16 = 3128;
+/// The name by which a gateway knows the user's own computer. It is never looked up: only ports that the user
+/// opened lead there, through the engine.
+pub const LOCAL_HOST: &str = "host.sandbox";
+/// Where `guest init` finds the ports of those services: numbers between commas.
+pub const SERVICES_VARIABLE: &str = "AGENT_SANDBOX_SERVICES";
 /// How long a connection waits for the user's answer, in seconds.
 pub const PATIENCE: u64 = 60;
 /// Decisions that a gateway keeps for the next connection of the engine.
@@ -69,6 +74,9 @@ pub struct Grant {
     /// Addresses refused beside those that are not public: this computer's, its neighbours', the engine's.
     #[serde(default)]
     pub refused: Vec<Subnet>,
+    /// Ports of the user's own computer that the user opened.
+    #[serde(default)]
+    pub services: Vec<u16>,
 }
 
 impl Grant {
@@ -165,6 +173,10 @@ pub enum ToGateway {
         /// Somebody is there to answer.
         asks: bool,
     },
+    /// From here on this stream is the connection that [`FromGateway::Dial`] asked for.
+    Serve(u64),
+    /// That connection cannot be had.
+    CannotServe(u64),
     /// What the user said.
     Answer {
         /// The question.
@@ -187,6 +199,15 @@ pub enum FromGateway {
     Ask(Ask),
     /// The question needs no answer any more.
     AskEnded(u64),
+    /// A program wants a service of the user's own computer.
+    Dial {
+        /// Names the connection.
+        id: u64,
+        /// On the computer's loopback.
+        port: u16,
+    },
+    /// Answers [`ToGateway::Serve`]: raw bytes follow, both ways.
+    Serving,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -194,6 +215,8 @@ pub enum FromGateway {
 enum Up {
     Attend { since: u64, asks: bool },
     Answer { ask: u64, answer: Answer },
+    Serve { id: u64 },
+    CannotServe { id: u64 },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -203,6 +226,8 @@ enum Down {
     Decided(Decided),
     Ask(Ask),
     AskEnded { ask: u64 },
+    Dial { id: u64, port: u16 },
+    Serving,
 }
 
 const HELLO: u8 = 1;
@@ -224,6 +249,8 @@ impl ToGateway {
                     asks: *asks,
                 },
             ),
+            Self::Serve(id) => put_json(out, UP, &Up::Serve { id: *id }),
+            Self::CannotServe(id) => put_json(out, UP, &Up::CannotServe { id: *id }),
             Self::Answer { ask, answer } => put_json(
                 out,
                 UP,
@@ -246,6 +273,8 @@ impl ToGateway {
             UP => match json(kind, payload)? {
                 Up::Attend { since, asks } => Self::Attend { since, asks },
                 Up::Answer { ask, answer } => Self::Answer { ask, answer },
+                Up::Serve { id } => Self::Serve(id),
+                Up::CannotServe { id } => Self::CannotServe(id),
             },
             other => return Err(FrameError::Kind(other)),
         }))
@@ -261,6 +290,11 @@ impl FromGateway {
             Self::Decided(decided) => Down::Decided(decided.clone()),
             Self::Ask(ask) => Down::Ask(ask.clone()),
             Self::AskEnded(ask) => Down::AskEnded { ask: *ask },
+            Self::Dial { id, port } => Down::Dial {
+                id: *id,
+                port: *port,
+            },
+            Self::Serving => Down::Serving,
         };
         put_json(out, DOWN, &down);
     }
@@ -277,6 +311,8 @@ impl FromGateway {
                 Down::Decided(decided) => Self::Decided(decided),
                 Down::Ask(ask) => Self::Ask(ask),
                 Down::AskEnded { ask } => Self::AskEnded(ask),
+                Down::Dial { id, port } => Self::Dial { id, port },
+                Down::Serving => Self::Serving,
             },
             other => return Err(FrameError::Kind(other)),
         }))
@@ -311,6 +347,7 @@ mod tests {
                 deny: Vec::new(),
             },
             refused: vec![Subnet::parse("172.17.0.0/16").unwrap()],
+            services: vec![11434],
         };
         let up = [
             ToGateway::Hello(Hello::default()),
@@ -323,6 +360,8 @@ mod tests {
                 ask: 3,
                 answer: Answer::Once,
             },
+            ToGateway::Serve(1),
+            ToGateway::CannotServe(2),
         ];
         let mut bytes = Vec::new();
         up.iter().for_each(|message| message.encode(&mut bytes));
@@ -350,6 +389,8 @@ mod tests {
             FromGateway::Granted,
             FromGateway::Decided(decided),
             FromGateway::AskEnded(4),
+            FromGateway::Dial { id: 1, port: 11434 },
+            FromGateway::Serving,
         ];
         let mut bytes = Vec::new();
         down.iter().for_each(|message| message.encode(&mut bytes));

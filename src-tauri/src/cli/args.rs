@@ -247,6 +247,10 @@ pub struct NetworkArgs {
     /// Allow a list of sites: python, javascript, rust, debian, github; repeatable, replaces the present ones
     #[arg(long, value_name = "LIST")]
     pub preset: Vec<String>,
+    /// Open a port of this computer on the sandbox's own loopback while the window is open, for instance
+    /// 11434 for a local model; repeatable, replaces the present ones; 0 closes all
+    #[arg(long, value_name = "PORT")]
+    pub service: Vec<u16>,
 }
 
 /// `store`

@@ -356,6 +356,14 @@ impl Call<'_> {
             block: wanted.block.clone(),
             forget: wanted.forget.clone(),
             presets: (!wanted.preset.is_empty()).then(|| wanted.preset.clone()),
+            services: (!wanted.service.is_empty()).then(|| {
+                wanted
+                    .service
+                    .iter()
+                    .copied()
+                    .filter(|port| *port != 0)
+                    .collect()
+            }),
         };
         if change != NetworkChange::default() {
             self.engine.set_network(&id, &change).await?;
@@ -367,6 +375,7 @@ impl Call<'_> {
             "allow": record.network.allow,
             "block": record.network.block,
             "presets": record.network.presets,
+            "services": record.network.services,
         });
         self.answer(&document, |_| {
             let mut text = format!("{word}\n");
@@ -480,6 +489,7 @@ fn new_sandbox(wanted: args::Create, start: bool) -> Result<NewSandbox, Mistake>
             allow: wanted.allow,
             block: Vec::new(),
             presets: Vec::new(),
+            services: Vec::new(),
         },
         agent: wanted.agent,
         limits: LimitsWanted {

@@ -45,6 +45,8 @@ pub struct SiteRules {
     pub presets: Vec<SitePreset>,
     pub allow: Vec<String>,
     pub block: Vec<String>,
+    /// Ports of this computer that are opened.
+    pub services: Vec<u16>,
 }
 
 /// A change of it; what is empty or absent stays.
@@ -52,6 +54,7 @@ pub struct SiteRules {
 pub struct SiteChange {
     pub mode: Option<NetworkMode>,
     pub presets: Option<Vec<String>>,
+    pub services: Option<Vec<u16>>,
     pub allow: Vec<String>,
     pub block: Vec<String>,
     /// Rules to take away.

@@ -10,7 +10,7 @@ use bollard::models::{
 };
 use bollard::query_parameters::{CreateContainerOptionsBuilder, InspectContainerOptions};
 
-use sandbox_protocol::egress::{PROXY_PORT, RELAY_FOLDER};
+use sandbox_protocol::egress::{PROXY_PORT, RELAY_FOLDER, SERVICES_VARIABLE};
 
 use super::error::{DockerError, Problem};
 use super::gateway::relay_mount;
@@ -53,6 +53,8 @@ pub struct ContainerSpec {
     pub limits: Limits,
     /// The volume with its gateway's socket; absent: offline.
     pub relay: Option<String>,
+    /// Ports of the user's computer that are on its loopback, with a relay.
+    pub services: Vec<u16>,
     /// AppArmor is there.
     pub apparmor: bool,
     /// Certificates of the computer are in the image at this path.
@@ -61,8 +63,8 @@ pub struct ContainerSpec {
     pub runtime: Option<String>,
 }
 
-/// Environment of every command in the sandbox.
-pub fn environment(certificates: Option<&str>, guarded: bool) -> Vec<(String, String)> {
+/// What is the same in every sandbox.
+fn environment(certificates: Option<&str>) -> Vec<(String, String)> {
     let mut env = vec![
         (
             "PATH",
@@ -90,14 +92,9 @@ pub fn environment(certificates: Option<&str>, guarded: bool) -> Vec<(String, St
             env.push((name, path));
         }
     }
-    let mut env: Vec<(String, String)> = env
-        .into_iter()
+    env.into_iter()
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .collect();
-    if guarded {
-        env.extend(proxy_environment());
-    }
-    env
+        .collect()
 }
 
 /// What programs are told of the way out, each in its own words.
@@ -123,6 +120,19 @@ fn proxy_environment() -> Vec<(String, String)> {
 }
 
 impl ContainerSpec {
+    /// Environment of every command in the sandbox.
+    fn environment(&self) -> Vec<(String, String)> {
+        let mut env = environment(self.certificates);
+        if self.relay.is_some() {
+            env.extend(proxy_environment());
+            if !self.services.is_empty() {
+                let ports: Vec<String> = self.services.iter().map(u16::to_string).collect();
+                env.push((SERVICES_VARIABLE.to_owned(), ports.join(",")));
+            }
+        }
+        env
+    }
+
     fn user(&self) -> String {
         format!("{}:{}", self.owner.uid, self.owner.gid)
     }
@@ -241,7 +251,7 @@ impl ContainerSpec {
     }
 
     fn body(&self) -> ContainerCreateBody {
-        let ours = environment(self.certificates, self.relay.is_some());
+        let ours = self.environment();
         let mut env: Vec<String> = ours.iter().map(|(k, v)| format!("{k}={v}")).collect();
         // A name without a value takes the image's variable away.
         env.extend(
@@ -356,7 +366,7 @@ pub fn violations(spec: &ContainerSpec, found: &ContainerInspectResponse) -> Vec
         "health check",
     );
     // A name without a value is one that we took away from the image.
-    let ours = environment(spec.certificates, spec.relay.is_some());
+    let ours = spec.environment();
     want(
         config
             .env

@@ -1,6 +1,6 @@
 //! From what the user said to what a gateway decides by.
 
-use sandbox_protocol::egress::{Grant, Subnet};
+use sandbox_protocol::egress::{Grant, PROXY_PORT, Subnet};
 use sandbox_protocol::policy::{HostPattern, Policy, Reach};
 
 use super::presets;
@@ -20,6 +20,8 @@ pub struct NetworkChange {
     pub forget: Vec<String>,
     /// All presets from now on.
     pub presets: Option<Vec<String>>,
+    /// All opened ports of this computer from now on.
+    pub services: Option<Vec<u16>>,
 }
 
 impl NetworkChange {
@@ -45,6 +47,11 @@ impl NetworkChange {
         move_to(&self.block, &mut after.block, &mut after.allow);
         if let Some(presets) = &self.presets {
             after.presets.clone_from(presets);
+        }
+        if let Some(services) = &self.services {
+            after.services.clone_from(services);
+            after.services.sort_unstable();
+            after.services.dedup();
         }
         grant(&after, &[], Vec::new())?;
         Ok(after)
@@ -104,9 +111,21 @@ pub fn grant(policy: &NetworkPolicy, agents: &[&str], refused: Vec<Subnet>) -> R
         NetworkMode::Approved => Reach::Approved,
         NetworkMode::Open => Reach::Open,
     };
+    if policy
+        .services
+        .iter()
+        .any(|port| [0, PROXY_PORT].contains(port))
+    {
+        return Err(Error::InvalidRequest {
+            message: format!(
+                "port {PROXY_PORT} is the sandbox's own way out and cannot be a service"
+            ),
+        });
+    }
     let grant = Grant {
         policy: Policy { reach, allow, deny },
         refused,
+        services: policy.services.clone(),
     };
     if !grant.fits() {
         return Err(Error::InvalidRequest {

@@ -1,17 +1,23 @@
 //! What a sandbox may reach, and what it tried: the policy, the gateway, the user's answers.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sandbox_protocol::egress::{Answer, Ask, Decided, FromGateway, Refusal, ToGateway};
 use sandbox_protocol::policy::Reason;
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::{Engine, Working, up};
 use crate::agents;
+use bollard::container::LogOutput;
+use futures_util::StreamExt;
+
 use crate::docker::Docker;
 use crate::event::Event;
 use crate::network::link::Link;
@@ -56,7 +62,8 @@ impl Engine {
         }
         let fence_moves =
             (before.mode == NetworkMode::Offline) != (after.mode == NetworkMode::Offline);
-        if fence_moves && working.record.container_made {
+        let services_move = before.services != after.services;
+        if (fence_moves || services_move) && working.record.container_made {
             let was = working.halt().await?;
             let docker = self.docker().await?;
             let instance = self.data().instance();
@@ -153,6 +160,15 @@ impl Engine {
         // Its end is told by the gateway.
         let _ = answers.send(ToGateway::Answer { ask, answer }).await;
         Ok(())
+    }
+
+    async fn tell_gateway(&self, id: &SandboxId, message: ToGateway) {
+        let answers = lock(&self.0.attendants)
+            .get(id)
+            .map(|one| one.answers.clone());
+        if let Some(answers) = answers {
+            let _ = answers.send(message).await;
+        }
     }
 
     fn note_decision(&self, id: &SandboxId, host: &str, decision: &str, detail: String) {
@@ -268,10 +284,73 @@ async fn listen(
                     lock(asks).retain(|one| one.id != ask);
                     engine.events().send(Event::AskEnded(id.clone(), ask));
                 }
-                Some(FromGateway::Hello(_) | FromGateway::Granted) => {}
+                Some(FromGateway::Dial { id: dial, port }) => {
+                    let (docker, gateway) = (docker.clone(), gateway.id.clone());
+                    let (engine, id) = (engine.clone(), id.clone());
+                    tokio::spawn(async move {
+                        let served = serve(&engine, &id, &docker, &gateway, dial, port).await;
+                        if let Err(error) = served {
+                            tracing::info!(%error, port, "a service of this computer was not reached");
+                            engine.tell_gateway(&id, ToGateway::CannotServe(dial)).await;
+                        }
+                    });
+                }
+                Some(FromGateway::Hello(_) | FromGateway::Granted | FromGateway::Serving) => {}
             },
         }
     }
+}
+
+/// Joins a service of this computer with a connection of the sandbox. Only a port that the user opened, whatever
+/// the gateway says, and only on loopback.
+async fn serve(
+    engine: &Engine,
+    id: &SandboxId,
+    docker: &Docker,
+    gateway: &str,
+    dial: u64,
+    port: u16,
+) -> Result<()> {
+    let (_, record) = engine.load(id)?;
+    if !record.network.services.contains(&port) {
+        return Err(Error::InvalidRequest {
+            message: format!("port {port} is not opened to this sandbox"),
+        });
+    }
+    let service = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(|e| Error::io("reach the service at", port.to_string(), e))?;
+    let link = Link::open(docker, gateway).await?;
+    let ((mut output, input), early) = link.serve(dial).await?;
+    let Some(mut input) = input else {
+        return Ok(());
+    };
+    let (mut from_service, mut to_service) = service.into_split();
+    let up = async {
+        let mut took = to_service.write_all(&early).await.is_ok();
+        while took && let Some(Ok(piece)) = output.next().await {
+            let LogOutput::StdOut { message } = piece else {
+                continue;
+            };
+            took = to_service.write_all(&message).await.is_ok();
+        }
+        let _ = to_service.shutdown().await;
+    };
+    let down = async {
+        let mut piece = vec![0; 64 * 1024];
+        while let Ok(count @ 1..) = from_service.read(&mut piece).await {
+            let written = async {
+                input.write_all(&piece[..count]).await?;
+                input.flush().await
+            };
+            if written.await.is_err() {
+                break;
+            }
+        }
+        let _ = input.shutdown().await;
+    };
+    tokio::join!(up, down);
+    Ok(())
 }
 
 fn note_decided(engine: &Engine, id: &SandboxId, decided: &Decided) {

@@ -209,6 +209,7 @@ async fn make(working: &mut Working, docker: &Docker, op: &Operation) -> Result<
         limits: fitted(docker, &working.record),
         relay: (working.record.network.mode != NetworkMode::Offline)
             .then(|| working.id().relay_volume()),
+        services: working.record.network.services.clone(),
         apparmor: docker.info().apparmor,
         certificates: (!config.certificates.is_empty()).then_some(image::CERTIFICATES),
         runtime: None,

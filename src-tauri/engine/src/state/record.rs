@@ -62,6 +62,9 @@ pub struct NetworkPolicy {
     /// Lists of sites, by id.
     #[serde(default)]
     pub presets: Vec<String>,
+    /// Ports of this computer that the sandbox may reach, on its own loopback.
+    #[serde(default)]
+    pub services: Vec<u16>,
 }
 
 /// One sandbox.

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sandbox_protocol::egress::Refusal;
-use sandbox_protocol::policy::{Reason, Via};
+use sandbox_protocol::egress::{LOCAL_HOST, Refusal};
+use sandbox_protocol::policy::{Host, Reason, Via};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpStream, UnixStream};
 
@@ -52,6 +52,9 @@ async fn tunnel(
     rest: Vec<u8>,
     counts: &Counts,
 ) -> Result<(), Refusal> {
+    if is_local(request) {
+        return local(gateway, client, request, rest, counts).await;
+    }
     let mut upstream = connect(gateway, client, request).await?;
     let opened = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
     if opened.await.is_err() {
@@ -94,6 +97,72 @@ async fn tunnel(
     tokio::select! {
         _ = both => Ok(()),
         () = gateway.revoked(&request.target, request.via) => Err(Refusal::Policy(Reason::Blocked)),
+    }
+}
+
+/// Whether it is for the user's own computer.
+fn is_local(request: &Request) -> bool {
+    matches!(&request.target.host, Host::Name(name) if name.as_str() == LOCAL_HOST)
+}
+
+/// A service of the user's own computer, by a port that the user opened. Whatever it speaks.
+async fn local(
+    gateway: &Gateway,
+    client: &mut UnixStream,
+    request: &Request,
+    rest: Vec<u8>,
+    counts: &Counts,
+) -> Result<(), Refusal> {
+    let port = request.target.port;
+    let is_open = gateway.grant().services.contains(&port);
+    let raw = if is_open {
+        gateway.dial(port).await
+    } else {
+        None
+    };
+    let Some((from_service, mut to_service)) = raw else {
+        let (refusal, why) = if is_open {
+            let why = "nothing answers there, or the Agent Sandbox window is not open";
+            (Refusal::Unreachable, why)
+        } else {
+            (
+                Refusal::Policy(Reason::Blocked),
+                "the user has not opened it",
+            )
+        };
+        let why = format!("port {port} of the user's computer was not reached: {why}.");
+        say(client, "403 Forbidden", &why).await;
+        return Err(refusal);
+    };
+    let opened = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
+    if opened.await.is_err() || to_service.write_all(&rest).await.is_err() {
+        return Ok(());
+    }
+    counts.sent.fetch_add(rest.len() as u64, Ordering::Relaxed);
+    let (from_client, to_client) = client.split();
+    let both = async {
+        tokio::join!(
+            one_way(
+                from_client,
+                to_service,
+                u64::MAX,
+                true,
+                counts,
+                &counts.sent
+            ),
+            one_way(
+                from_service,
+                to_client,
+                u64::MAX,
+                true,
+                counts,
+                &counts.received
+            ),
+        )
+    };
+    tokio::select! {
+        _ = both => Ok(()),
+        () = gateway.closed(port) => Err(Refusal::Policy(Reason::Blocked)),
     }
 }
 

@@ -106,6 +106,7 @@ fn grant(reach: Reach, allow: &[&str], deny: &[&str]) -> Grant {
         },
         // This computer's own public address.
         refused: vec![Subnet::parse("203.0.113.99").unwrap()],
+        services: vec![11434],
     }
 }
 
@@ -436,6 +437,48 @@ async fn a_connection_that_gives_up_takes_its_question_back() {
     };
     task.abort();
     assert_eq!(told.recv().await, Some(FromGateway::AskEnded(ask.id)));
+}
+
+#[tokio::test]
+async fn only_an_opened_port_leads_to_the_users_computer_and_only_through_the_engine() {
+    let stage = stage(Reach::Approved, &[], &[]).await;
+    let (_, answer) = stage.connect("host.sandbox:11434").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 403"),
+        "nobody is there: {answer}"
+    );
+    let (_, mut told, _) = stage.gateway.attend(0, true);
+    let (_, answer) = stage.connect("host.sandbox:22").await;
+    assert!(answer.contains("has not opened it"), "{answer}");
+
+    let mut client = stage.open();
+    client
+        .write_all(b"CONNECT host.sandbox:11434 HTTP/1.1\r\n\r\n")
+        .await
+        .unwrap();
+    let Some(FromGateway::Dial { id, port: 11434 }) = told.recv().await else {
+        panic!("not asked for");
+    };
+    let (engine, gateways_end) = UnixStream::pair().unwrap();
+    stage.gateway.dialled(id, Some(gateways_end.into_split()));
+    assert!(piece(&mut client).await.starts_with("HTTP/1.1 200"));
+    let (mut from, mut to) = engine.into_split();
+    client.write_all(b"ping").await.unwrap();
+    let mut bytes = [0; 4];
+    from.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(&bytes, b"ping");
+    to.write_all(b"pong").await.unwrap();
+    assert_eq!(piece(&mut client).await, "pong");
+    // Closing the port cuts what is open.
+    stage.gateway.set_grant(Grant {
+        services: Vec::new(),
+        ..grant(Reach::Approved, &[], &[])
+    });
+    assert_eq!(piece(&mut client).await, "");
+    assert!(
+        stage.world.lookups.lock().unwrap().is_empty(),
+        "never looked up"
+    );
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ pub async fn site_rules(sandbox: &str, desk: State<'_, Desk>) -> Answer<SiteRule
         presets,
         allow: network.allow,
         block: network.block,
+        services: network.services,
     })
 }
 
@@ -70,6 +71,7 @@ pub async fn change_sites(
         block: change.block,
         forget: change.forget,
         presets: change.presets,
+        services: change.services,
     };
     desk.engine().set_network(&id(sandbox)?, &change).await?;
     site_rules(sandbox, desk).await

@@ -20,6 +20,7 @@ export function fakeNetwork(world: World): Part<'siteAsks' | 'answerSite' | 'sit
     presets: PRESETS.map((preset, at) => ({ ...preset, on: at < 2 })),
     allow: ['html-validate.org'],
     block: ['fonts.gstatic.com'],
+    services: [],
   };
   const row = world.rows.find((other) => other.network === 'approved');
   let asks: SiteAsk[] =
@@ -48,7 +49,8 @@ export function fakeNetwork(world: World): Part<'siteAsks' | 'answerSite' | 'sit
         rules.mode = change.mode;
         world.update(sandbox, { network: change.mode });
       }
-      const { presets } = change;
+      const { presets, services } = change;
+      if (services) rules.services = services;
       if (presets) rules.presets = rules.presets.map((one) => ({ ...one, on: presets.includes(one.id) }));
       const gone = [...change.forget, ...change.allow, ...change.block];
       rules.allow = [...rules.allow.filter((rule) => !gone.includes(rule)), ...change.allow];

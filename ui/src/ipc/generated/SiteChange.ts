@@ -4,7 +4,7 @@ import type { NetworkMode } from "./NetworkMode";
 /**
  * A change of it; what is empty or absent stays.
  */
-export type SiteChange = { mode: NetworkMode | null, presets: Array<string> | null, allow: Array<string>, block: Array<string>, 
+export type SiteChange = { mode: NetworkMode | null, presets: Array<string> | null, services: Array<number> | null, allow: Array<string>, block: Array<string>, 
 /**
  * Rules to take away.
  */

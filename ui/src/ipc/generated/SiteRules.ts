@@ -5,4 +5,8 @@ import type { SitePreset } from "./SitePreset";
 /**
  * What a sandbox may reach.
  */
-export type SiteRules = { mode: NetworkMode, presets: Array<SitePreset>, allow: Array<string>, block: Array<string>, };
+export type SiteRules = { mode: NetworkMode, presets: Array<SitePreset>, allow: Array<string>, block: Array<string>, 
+/**
+ * Ports of this computer that are opened.
+ */
+services: Array<number>, };

@@ -1,0 +1,82 @@
+//! The whole engine over a data folder of its own, with a clock that the test moves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use sandbox_engine::docker::Deadlines;
+use sandbox_engine::sandbox::{Config, LimitsWanted, NewSandbox};
+use sandbox_engine::state::record::{NetworkPolicy, Owner};
+use sandbox_engine::{Engine, Operation, SandboxId, image};
+use support::containers::search;
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// See the module.
+pub struct House {
+    pub engine: Engine,
+    now: Arc<AtomicI64>,
+    folder: tempfile::TempDir,
+}
+
+impl House {
+    pub fn new(guest: Vec<u8>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Arc::new(AtomicI64::new(now_ms()));
+        let clock = now.clone();
+        let engine = Engine::open(Config {
+            data_dir: folder.path().join("data"),
+            home: None,
+            endpoints: search(),
+            deadlines: Deadlines::default(),
+            process: Owner {
+                uid: rustix::process::geteuid().as_raw(),
+                gid: rustix::process::getegid().as_raw(),
+            },
+            certificates: Vec::new(),
+            guest: guest.leak(),
+            clock: Arc::new(move || clock.load(Ordering::SeqCst)),
+        });
+        Self {
+            engine: engine.unwrap(),
+            now,
+            folder,
+        }
+    }
+
+    /// A sandbox of the base image, with one file.
+    pub async fn sandbox(&self, network: NetworkPolicy, start: bool) -> SandboxId {
+        let project = self.project();
+        std::fs::create_dir_all(&project).unwrap();
+        std::fs::write(project.join("a.txt"), "one\n").unwrap();
+        let new = NewSandbox {
+            project,
+            name: None,
+            agent: "shell".to_owned(),
+            command: None,
+            image: Some(image::BASE.to_owned()),
+            network,
+            limits: LimitsWanted::default(),
+            rules: sandbox_workspace::Rules::default(),
+            start,
+        };
+        self.engine.create(new, &Operation::silent()).await.unwrap()
+    }
+
+    pub fn dir(&self, id: &SandboxId) -> std::path::PathBuf {
+        self.folder.path().join("data/sandboxes").join(id.as_str())
+    }
+
+    pub fn pass(&self, days: i64) {
+        self.now.fetch_add(days * DAY, Ordering::SeqCst);
+    }
+
+    pub fn project(&self) -> std::path::PathBuf {
+        self.folder.path().join("site")
+    }
+}
+
+/// Journals have the system's time: the test's begins there.
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(since.unwrap().as_millis()).unwrap()
+}
