@@ -80,7 +80,7 @@ const TAURI: &str = "@tauri-apps/cli@2.12.5";
 
 fn bundle(shell: &Shell) -> Result<(), Failure> {
     ready::everything(shell)?;
-    shell.run("cargo", &["build", "--release", "-p", "agent-sandbox"])?;
+    // It builds both binaries, and takes them in.
     let tauri = [
         "exec",
         "--yes",
