@@ -1,11 +1,39 @@
-// Every screen that is pictured: its address, and what is done there first.
+// Every screen that is pictured: its address, and what is done there first. `loading`: the picture is of the waiting.
 const tree = (name) => `[role="treeitem"]:has-text("${name}")`;
+const more = async (page, testid) => {
+  await page.click('[data-testid="more"]');
+  await page.click(`[data-testid="${testid}"]`);
+};
+const image = (how) => async (page) => {
+  await page.click(`button:has-text("${how}")`);
+};
+/** Chooses three lines of `js/hours.js` and writes about them, as the mockup shows it. */
+const comment = async (page) => {
+  await page.click('[aria-label="Next change (n)"]');
+  await page.focus('[data-testid="diff"]').catch(() => undefined);
+  await page.keyboard.press('Shift+ArrowDown');
+  await page.keyboard.press('Shift+ArrowDown');
+  await page.keyboard.press('c');
+  await page.keyboard.type(
+    'toISOString gives the date in UTC. The shop is in Vienna, so around midnight this reads the wrong day. Use the local date.',
+  );
+};
+const SOURDOUGH = 'screen=review&path=images/sourdough.jpg';
 
 export const screens = [
   { name: '01-first-start', query: 'state=first-start', act: (page) => page.click('text=Log') },
   { name: '01b-no-engine', query: 'state=first-start-no-engine' },
   { name: '01c-fence', query: 'state=first-start-ok', act: (page) => page.click('text=What was tried') },
+  { name: '01d-no-permission', query: 'state=first-start-no-permission' },
+  { name: '01e-not-running', query: 'state=first-start-not-running' },
+  { name: '01f-fence-open', query: 'state=first-start-fence', act: (page) => page.click('text=What was tried') },
+  { name: '01g-checking', query: 'state=first-start-ok&latency=60000', loading: true },
   { name: '02-empty', query: 'state=empty' },
+  {
+    name: '02b-empty-over',
+    query: 'state=empty',
+    act: (page) => page.evaluate(() => window.dispatchEvent(new DragEvent('dragover', { cancelable: true }))),
+  },
   { name: '03-hand-over', query: 'state=empty&overlay=hand-over' },
   {
     name: '03b-hand-over-moved',
@@ -23,7 +51,14 @@ export const screens = [
     act: (page) => page.click('[data-testid="start"]'),
   },
   { name: '03d-hand-over-unusable', query: 'state=empty&overlay=hand-over&project=/home/mira/missing' },
-  { name: '04-work', query: 'screen=work', settle: 600 },
+  {
+    name: '04-work',
+    query: 'screen=work&state=site-prompt',
+    act: async (page) => {
+      await page.click(tree('menu.html'));
+      await page.click('[role="tab"]:has-text("Claude Code")');
+    },
+  },
   { name: '04b-file', query: 'screen=work', act: (page) => page.click(tree('menu.html')), settle: 900 },
   {
     name: '04c-picture',
@@ -34,39 +69,103 @@ export const screens = [
       await page.click(tree('oven.webp'));
     },
   },
-  { name: '04d-large', query: 'screen=work&state=large', settle: 600 },
-  { name: '04e-hostile', query: 'screen=work&state=hostile', settle: 600 },
-  { name: '04f-memory', query: 'screen=work&sandbox=wedding-orders', settle: 600 },
-  { name: '04g-stopped', query: 'screen=work&sandbox=flour-stock', settle: 600 },
-  { name: '04h-unchanged', query: 'screen=work&sandbox=spring-menu', settle: 600 },
+  { name: '04d-large', query: 'screen=work&state=large' },
   {
-    name: '04i-processes',
-    query: 'screen=work',
-    act: (page) => page.click('button:has-text("Processes")'),
-    settle: 600,
-  },
-  { name: '04j-menu', query: 'screen=work', act: (page) => page.click('[data-testid="more"]'), settle: 600 },
-  {
-    name: '04k-remove',
-    query: 'screen=work',
+    name: '04d2-large-folder',
+    query: 'screen=work&state=large',
     act: async (page) => {
-      await page.click('[data-testid="more"]');
-      await page.click('[data-testid="remove-sandbox"]');
+      await page.click('button:has-text("All files")');
+      await page.click(tree('package-00'));
     },
   },
+  { name: '04e-hostile', query: 'screen=work&state=hostile' },
+  { name: '04f-memory', query: 'screen=work&state=out-of-memory' },
+  { name: '04g-stopped', query: 'screen=work&state=stopped' },
+  { name: '04h-unchanged', query: 'screen=work&sandbox=spring-menu' },
+  { name: '04i-processes', query: 'screen=work', act: (page) => page.click('button:has-text("Processes")') },
+  { name: '04j-menu', query: 'screen=work', act: (page) => page.click('[data-testid="more"]') },
+  { name: '04k-remove', query: 'screen=work', act: (page) => more(page, 'remove-sandbox') },
   { name: '04l-toast', query: 'screen=work', act: (page) => page.click('[data-testid="reset-button"]') },
-  { name: '05-review', query: 'screen=review', settle: 900 },
-  { name: '06-conflict', query: 'screen=conflict&path=data/opening-hours.json', settle: 900 },
-  { name: '07-snapshots', query: 'screen=snapshots' },
-  { name: '08-activity', query: 'screen=activity' },
-  { name: '04h-site-prompt', query: 'screen=work&state=site-prompt', settle: 1200 },
+  { name: '04m-site-prompts', query: 'screen=work&state=site-prompts' },
+  { name: '04n-site-prompts-open', query: 'screen=work&state=site-prompts', act: (page) => page.click('text=2 more') },
+  { name: '04o-network', query: 'screen=work&state=site-prompt', act: (page) => page.click('[data-testid="network"]') },
+  { name: '04p-paused', query: 'screen=work&state=paused' },
+  { name: '04q-disk-low', query: 'screen=work&state=disk-low' },
+  { name: '04r-reconnecting', query: 'screen=work&state=engine-connecting' },
   {
-    name: '04i-network',
-    query: 'screen=work&state=site-prompt',
-    act: (page) => page.click('[data-testid="network"]'),
+    name: '04s-start-failed',
+    query: 'screen=work&state=failed',
+    act: (page) => page.click('button:has-text("Details")'),
   },
-  { name: '09h-settings-network', query: 'screen=settings&page=network' },
+  { name: '04t-watching', query: 'screen=work&state=watching' },
+  { name: '04u-loading', query: 'screen=work&latency=60000', loading: true },
+  { name: '04v-text-200', query: 'screen=work&state=site-prompt&text=200', width: 700 },
+  { name: '05-review', query: 'screen=review&path=js/hours.js', act: comment, settle: 600 },
+  {
+    name: '05b-review-side-by-side',
+    query: 'screen=review&path=package.json',
+    act: (page) => page.click('button:has-text("Side by side")'),
+    settle: 600,
+  },
+  { name: '05c-copying', query: 'screen=review&state=copying', act: (page) => page.click('[data-testid="copy-out"]') },
+  { name: '05d-copied', query: 'screen=review', act: (page) => page.click('[data-testid="copy-out"]') },
+  { name: '05e-image', query: SOURDOUGH },
+  { name: '05f-image-swipe', query: SOURDOUGH, act: image('Swipe') },
+  { name: '05g-image-onion', query: SOURDOUGH, act: image('Onion skin') },
+  { name: '05h-image-added', query: 'screen=review&path=images/oven.webp' },
+  { name: '05i-large', query: 'screen=review&state=large' },
+  { name: '05j-huge', query: 'screen=review&state=huge' },
+  { name: '05k-nothing', query: 'screen=review&state=unchanged' },
+  { name: '05l-capturing', query: 'screen=review&latency=60000', loading: true },
+  { name: '05m-hostile', query: 'screen=review&state=hostile' },
+  { name: '05n-twins', query: 'screen=review&state=twins' },
+  {
+    name: '05o-no-match',
+    query: 'screen=review',
+    act: (page) => page.fill('[aria-label="Filter files"]', 'nothing like it'),
+  },
+  { name: '05p-text-200', query: 'screen=review&path=js/hours.js&text=200', width: 700 },
+  { name: '06-conflict', query: 'screen=conflict&path=data/opening-hours.json', settle: 600 },
+  { name: '07-snapshots', query: 'screen=snapshots' },
+  {
+    name: '07b-two',
+    query: 'screen=snapshots',
+    act: (page) => page.click('text=Order page works', { modifiers: ['Control'] }),
+  },
+  { name: '07c-only-baseline', query: 'screen=snapshots&state=no-snapshots' },
+  { name: '08-activity', query: 'screen=activity&state=site-prompt' },
+  { name: '08b-empty', query: 'screen=activity&state=no-activity' },
+  { name: '08c-large', query: 'screen=activity&state=large' },
   { name: '09-settings', query: 'screen=settings' },
-  { name: '10-palette', query: 'screen=work&overlay=palette', settle: 600 },
-  { name: '11-error', query: 'screen=work&state=engine-stopped', settle: 600 },
+  { name: '09b-agents', query: 'screen=settings&page=agents' },
+  { name: '09c-network', query: 'screen=settings&page=network' },
+  { name: '09d-limits', query: 'screen=settings&page=limits' },
+  { name: '09e-snapshots', query: 'screen=settings&page=snapshots' },
+  { name: '09f-disk', query: 'screen=settings&page=disk' },
+  {
+    name: '09g-remove-everything',
+    query: 'screen=settings&page=disk',
+    act: (page) => page.click('button:has-text("Show the list")'),
+  },
+  { name: '09h-engine', query: 'screen=settings&page=engine' },
+  { name: '09i-keyboard', query: 'screen=settings&page=keyboard' },
+  { name: '09j-text-200', query: 'screen=settings&text=200', width: 700 },
+  {
+    name: '10-palette',
+    query: 'screen=work&overlay=palette',
+    act: (page) => page.fill('[data-testid="palette"]', 'snap'),
+  },
+  { name: '10b-palette-all', query: 'screen=work&overlay=palette' },
+  {
+    name: '10c-palette-nothing',
+    query: 'screen=work&overlay=palette',
+    act: (page) => page.fill('[data-testid="palette"]', 'nothing like it'),
+  },
+  { name: '10d-keys', query: 'screen=review&overlay=shortcuts' },
+  { name: '11-error', query: 'screen=work&state=engine-stopped' },
+  {
+    name: '11b-error-details',
+    query: 'screen=work&state=engine-stopped',
+    act: (page) => page.click('button:has-text("Details") >> nth=0'),
+  },
 ];

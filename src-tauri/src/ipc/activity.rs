@@ -1,9 +1,11 @@
 //! What happened in a sandbox, newest first.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum ActivityKind {
     HandedOver,
@@ -43,4 +45,6 @@ pub struct ActivityPage {
     pub entries: Vec<ActivityEntry>,
     /// Ask again with the last entry's id for older ones.
     pub more: bool,
+    /// How many there are of each kind, on any page; none of a kind that is absent.
+    pub counts: BTreeMap<ActivityKind, u32>,
 }

@@ -111,7 +111,14 @@ export interface Backend {
   /** Once a second while subscribed; null while it does not run. */
   watchStats(sandbox: string, listener: (stats: Stats | null) => void): Promise<Stop>;
   processes(sandbox: string): Promise<ProcessRow[]>;
-  activity(sandbox: string, kinds: ActivityKind[], query: string, before: number | null): Promise<ActivityPage>;
+  /** A page of entries, older than the one `before` and not older than the time `since`; null: no bound. */
+  activity(
+    sandbox: string,
+    kinds: ActivityKind[],
+    query: string,
+    before: number | null,
+    since: number | null,
+  ): Promise<ActivityPage>;
 
   // Terminals
   listTerminals(sandbox: string): Promise<TerminalRow[]>;

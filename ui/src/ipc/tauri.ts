@@ -68,7 +68,7 @@ export function tauriBackend(): Backend {
       return ending(channel, () => invoke('unwatch', { id }));
     },
     processes: (sandbox) => invoke('processes', { sandbox }),
-    activity: (sandbox, kinds, query, before) => invoke('activity', { sandbox, kinds, query, before }),
+    activity: (sandbox, kinds, query, before, since) => invoke('activity', { sandbox, kinds, query, before, since }),
 
     // Terminals
     listTerminals: (sandbox) => invoke('list_terminals', { sandbox }),

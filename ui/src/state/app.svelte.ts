@@ -24,6 +24,8 @@ const LOG_LINES = 500;
 class App {
   info = $state<AppInfo | null>(null);
   engine = $state<EngineState>({ state: 'connecting' });
+  /** The engine that ran last, by name; to say which one stopped. */
+  product = $state<string | null>(null);
   image = $state<ImageState>({ state: 'missing' });
   imageLog = $state<string[]>([]);
   settings = $state<Settings | null>(null);
@@ -86,6 +88,11 @@ class App {
     }
   }
 
+  setEngine(engine: EngineState): void {
+    this.engine = engine;
+    if (engine.state === 'running') this.product = engine.product;
+  }
+
   setSandbox(row: SandboxRow): void {
     const at = this.sandboxes.findIndex((other) => other.id === row.id);
     if (at < 0) this.sandboxes = [row, ...this.sandboxes];
@@ -141,7 +148,7 @@ class App {
       b.siteAsks(),
     ]);
     this.info = info;
-    this.engine = info.engine;
+    this.setEngine(info.engine);
     this.image = image;
     this.settings = settings;
     this.sandboxes = sandboxes;
@@ -165,7 +172,7 @@ class App {
   #take(event: Event): void {
     switch (event.type) {
       case 'engine':
-        this.engine = event.state;
+        this.setEngine(event.state);
         break;
       case 'image':
         this.image = event.state;

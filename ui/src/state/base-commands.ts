@@ -1,21 +1,27 @@
 /** The commands that are there on every screen. */
 import Activity from '@lucide/svelte/icons/activity';
 import Camera from '@lucide/svelte/icons/camera';
+import Columns2 from '@lucide/svelte/icons/columns-2';
 import FolderPlus from '@lucide/svelte/icons/folder-plus';
+import Globe from '@lucide/svelte/icons/globe';
 import History from '@lucide/svelte/icons/history';
 import Pause from '@lucide/svelte/icons/pause';
+import Keyboard from '@lucide/svelte/icons/keyboard';
+import PanelLeft from '@lucide/svelte/icons/panel-left';
 import Play from '@lucide/svelte/icons/play';
 import RotateCcw from '@lucide/svelte/icons/rotate-ccw';
 import RotateCw from '@lucide/svelte/icons/rotate-cw';
 import ScanEye from '@lucide/svelte/icons/scan-eye';
 import SlidersHorizontal from '@lucide/svelte/icons/sliders-horizontal';
 import Square from '@lucide/svelte/icons/square';
+import SunMoon from '@lucide/svelte/icons/sun-moon';
 import SquareTerminal from '@lucide/svelte/icons/square-terminal';
-import type { SandboxRow } from '../ipc';
+import type { SandboxRow, Theme } from '../ipc';
 import { backend } from '../ipc/current';
 import { app } from './app.svelte';
 import type { Command } from './commands.svelte';
 import { chooseAndHandOver } from './drops.svelte';
+import { layout } from './layout.svelte';
 import { cyclePanels } from './panels';
 import { router, type Overlay } from './router.svelte';
 import { attempt, resetWorkspace, takeSnapshot } from './sandbox-actions';
@@ -54,7 +60,14 @@ function windowCommands(): Command[] {
       everywhere: true,
       run: toggle('palette'),
     },
-    { id: 'shortcuts', label: 'Keyboard shortcuts', group: 'Window', keys: ['?'], run: toggle('shortcuts') },
+    {
+      id: 'shortcuts',
+      label: 'Keyboard shortcuts',
+      group: 'Window',
+      icon: Keyboard,
+      keys: ['?'],
+      run: toggle('shortcuts'),
+    },
     {
       id: 'panels',
       label: 'Next panel',
@@ -82,6 +95,16 @@ function windowCommands(): Command[] {
       everywhere: true,
       run: () => void chooseAndHandOver(),
     },
+    {
+      id: 'fold-list',
+      label: 'Fold or unfold the list of sandboxes',
+      group: 'Window',
+      icon: PanelLeft,
+      keys: ['Mod+b'],
+      everywhere: true,
+      run: () => (layout.folded = !layout.folded),
+    },
+    ...themes(),
     {
       id: 'settings',
       label: 'Settings',
@@ -134,6 +157,23 @@ function windowCommands(): Command[] {
   ];
 }
 
+/** The other looks than the chosen one. */
+function themes(): Command[] {
+  const all: [Theme, string][] = [
+    ['light', 'Light theme'],
+    ['dark', 'Dark theme'],
+    ['system', 'Theme of the system'],
+  ];
+  return all.map(([theme, label]) => ({
+    id: `theme-${theme}`,
+    label,
+    group: 'Window',
+    icon: SunMoon,
+    enabled: () => app.settings !== null && app.settings.theme !== theme,
+    run: () => app.settings && void app.saveSettings({ ...app.settings, theme }),
+  }));
+}
+
 function sandboxCommands(): Command[] {
   const group = 'This sandbox';
   const b = backend;
@@ -159,12 +199,36 @@ function sandboxCommands(): Command[] {
       run: here(takeSnapshot),
     },
     {
+      id: 'compare',
+      label: 'Compare snapshots…',
+      group,
+      icon: Columns2,
+      enabled: there,
+      run: () => router.openTab('snapshots'),
+    },
+    {
       id: 'reset',
       label: 'Reset the workspace',
       group,
       icon: RotateCcw,
       enabled: there,
       run: here((row) => resetWorkspace(row)),
+    },
+    {
+      id: 'reset-to',
+      label: 'Reset to a snapshot…',
+      group,
+      icon: History,
+      enabled: there,
+      run: () => router.openTab('snapshots'),
+    },
+    {
+      id: 'network',
+      label: 'Network rules…',
+      group,
+      icon: Globe,
+      enabled: there,
+      run: () => (router.overlay = 'network'),
     },
     {
       id: 'start',

@@ -1,11 +1,13 @@
 /** Sizes of the panels and what was looked at last; remembered. In rem. */
 import { Remembered } from './remembered.svelte';
+import type { Tab } from './router.svelte';
 
 const side = new Remembered('side', 14.5);
 const panel = new Remembered('panel', 17.5);
 const tree = new Remembered('review-tree', 19);
 const folded = new Remembered('folded', false);
 const last = new Remembered<string | null>('last-sandbox', null);
+const tab = new Remembered<Tab>('last-tab', 'work');
 
 class Layout {
   get side(): number {
@@ -34,6 +36,13 @@ class Layout {
   }
   set folded(value: boolean) {
     folded.value = value;
+  }
+  /** The part of a sandbox that was looked at last. */
+  get lastTab(): Tab {
+    return tab.value;
+  }
+  set lastTab(value: Tab) {
+    tab.value = value;
   }
   get lastSandbox(): string | null {
     return last.value;

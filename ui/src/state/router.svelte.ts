@@ -3,7 +3,7 @@ import type { WirePath } from '../ipc';
 
 export type Tab = 'work' | 'review' | 'conflict' | 'snapshots' | 'activity';
 export type Screen = 'loading' | 'first-start' | 'empty' | 'sandbox' | 'settings';
-export type Overlay = 'palette' | 'shortcuts' | 'hand-over' | null;
+export type Overlay = 'palette' | 'shortcuts' | 'hand-over' | 'network' | null;
 
 interface Route {
   screen: Screen;
@@ -18,6 +18,8 @@ interface Route {
   fresh: boolean;
   /** Snapshots: the one to show; of the activity list's *Show*. */
   snapshot: string | null;
+  /** Snapshots: ask for a name of that one. */
+  naming: boolean;
 }
 
 class Router {
@@ -29,6 +31,7 @@ class Router {
     page: null,
     fresh: false,
     snapshot: null,
+    naming: false,
   });
   overlay = $state<Overlay>(null);
   /** The folder that the hand-over sheet is about. */
@@ -37,7 +40,7 @@ class Router {
 
   go(to: Partial<Route>): void {
     this.#before = { ...this.route };
-    this.route = { ...this.route, path: null, fresh: false, snapshot: null, ...to };
+    this.route = { ...this.route, path: null, fresh: false, snapshot: null, naming: false, ...to };
   }
 
   openSandbox(sandbox: string, tab: Tab = 'work'): void {

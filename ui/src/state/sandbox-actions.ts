@@ -4,6 +4,7 @@ import type { ResetReport, SandboxRow } from '../ipc';
 import { backend } from '../ipc/current';
 import { count } from '../words/count';
 import { newOperation } from './app.svelte';
+import { router } from './router.svelte';
 import { toasts } from './toasts.svelte';
 
 /** Sandboxes that stand still because they are being put back: not a stop that the user should read about. */
@@ -33,7 +34,13 @@ export async function attempt(work: () => Promise<unknown>): Promise<boolean> {
 export function takeSnapshot(sandbox: SandboxRow): Promise<boolean> {
   return attempt(async () => {
     const snapshot = await backend().takeSnapshot(sandbox.id, null);
-    toasts.show(`Snapshot taken, ${count(snapshot.changed, 'changed file')}`);
+    toasts.show(`Snapshot taken, ${count(snapshot.changed, 'changed file')}`, {
+      action: {
+        label: 'Name it…',
+        run: () =>
+          router.go({ screen: 'sandbox', sandbox: sandbox.id, tab: 'snapshots', snapshot: snapshot.id, naming: true }),
+      },
+    });
   });
 }
 

@@ -1,13 +1,15 @@
 /** The container engine's state in a few words. */
 import type { EngineState } from '../ipc';
 
-export function engineWords(engine: EngineState): string {
+/** `product` is the engine that ran last, where one is known. */
+export function engineWords(engine: EngineState, product: string | null = null): string {
   switch (engine.state) {
     case 'connecting':
       return 'Looking for the container engine';
     case 'running':
       return `${engine.product} ${short(engine.version)} running`;
     case 'unavailable':
+      if (product && engine.error.code === 'engine_not_running') return `${product} is not running`;
       return UNAVAILABLE[engine.error.code] ?? 'Container engine not reachable';
   }
 }

@@ -1,25 +1,42 @@
 /** The activity of one sandbox: read in pages, newest first, kept live. */
-import type { ActivityEntry, Event } from '../../ipc';
+import type { ActivityEntry, ActivityKind, ActivityPage, Event } from '../../ipc';
 import { backend } from '../../ipc/current';
+import { Remembered } from '../../state/remembered.svelte';
 import { attempt } from '../../state/sandbox-actions';
-import { GROUPS, hasWords, joined, type Group } from './groups';
+import { GROUPS, hasWords, joined, sinceTime, type Group, type Since } from './groups';
+
+const group = new Remembered<Group>('activity-group', 'all');
 
 export class Activity {
   entries = $state.raw<ActivityEntry[]>([]);
   /** Came while the list was scrolled down; shown on request, so that what is read does not move. */
   fresh = $state.raw<ActivityEntry[]>([]);
   more = $state(false);
+  /** Of all kinds, with the filter's words. */
+  counts = $state.raw<Partial<Record<ActivityKind, number>>>({});
   loading = $state(true);
   failure = $state.raw<unknown>(null);
-  group = $state<Group>('all');
   query = $state('');
+  since = $state<Since>('ever');
   #round = 0;
   #loadingMore = false;
 
   constructor(readonly sandbox: string) {}
 
+  get group(): Group {
+    return group.value;
+  }
+  set group(value: Group) {
+    group.value = value;
+  }
+
   get #kinds(): ActivityEntry['kind'][] {
     return GROUPS.find((one) => one.value === this.group)?.kinds ?? [];
+  }
+
+  #ask(before: number | null): Promise<ActivityPage> {
+    const since = sinceTime(this.since, Date.now());
+    return backend().activity(this.sandbox, this.#kinds, this.query.trim(), before, since);
   }
 
   async load(): Promise<void> {
@@ -27,10 +44,11 @@ export class Activity {
     const round = this.#round;
     this.failure = null;
     try {
-      const page = await backend().activity(this.sandbox, this.#kinds, this.query.trim(), null);
+      const page = await this.#ask(null);
       if (round !== this.#round) return;
       this.entries = page.entries;
       this.more = page.more;
+      this.counts = page.counts;
       this.fresh = [];
     } catch (cause) {
       if (round === this.#round) this.failure = cause;
@@ -44,7 +62,7 @@ export class Activity {
     this.#loadingMore = true;
     const round = this.#round;
     await attempt(async () => {
-      const page = await backend().activity(this.sandbox, this.#kinds, this.query.trim(), last.id);
+      const page = await this.#ask(last.id);
       if (round !== this.#round) return;
       this.entries = joined([], [...this.entries, ...page.entries]);
       this.more = page.more;
@@ -55,6 +73,8 @@ export class Activity {
   /** An entry as it happens; `atTop` shows it at once. */
   hear(event: Event, atTop: boolean): void {
     if (event.type !== 'activity' || event.sandbox !== this.sandbox) return;
+    const { kind } = event.entry;
+    if (!this.query.trim()) this.counts = { ...this.counts, [kind]: (this.counts[kind] ?? 0) + 1 };
     const kinds = this.#kinds;
     if (kinds.length > 0 && !kinds.includes(event.entry.kind)) return;
     if (this.query.trim() && !hasWords(event.entry, this.query.trim())) return;

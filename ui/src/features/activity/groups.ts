@@ -34,6 +34,29 @@ export const GROUPS: { value: Group; label: string; kinds: ActivityKind[] }[] = 
   },
 ];
 
+export type Since = 'ever' | 'today' | 'week';
+
+export const SINCES: { value: Since; label: string }[] = [
+  { value: 'ever', label: 'Any time' },
+  { value: 'today', label: 'Today' },
+  { value: 'week', label: 'Last 7 days' },
+];
+
+/** The oldest time that passes, in milliseconds; null: any. */
+export function sinceTime(since: Since, now: number): number | null {
+  if (since === 'ever') return null;
+  const midnight = new Date(now);
+  midnight.setHours(0, 0, 0, 0);
+  if (since === 'week') midnight.setDate(midnight.getDate() - 6);
+  return midnight.getTime();
+}
+
+/** How many entries a group has. */
+export function countOf(group: { kinds: ActivityKind[] }, counts: Partial<Record<ActivityKind, number>>): number {
+  const kinds = group.kinds.length > 0 ? group.kinds : (Object.keys(counts) as ActivityKind[]);
+  return kinds.reduce((sum, kind) => sum + (counts[kind] ?? 0), 0);
+}
+
 const ICONS: Record<ActivityKind, IconSource> = {
   handed_over: FolderInput,
   started: Play,

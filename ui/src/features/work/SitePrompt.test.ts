@@ -10,7 +10,7 @@ import SitePrompt from './SitePrompt.svelte';
 afterEach(cleanup);
 
 async function start(): Promise<string> {
-  const { backend, world } = fakeBackend({ state: 'site-prompt' });
+  const { backend, world } = fakeBackend({ state: 'site-prompts' });
   setBackend(backend);
   await app.load();
   const row = world.rows.find((other) => other.network === 'approved');
@@ -25,11 +25,16 @@ describe('the site prompt', () => {
     const prompt = await screen.findByTestId('site-prompt');
     expect(prompt.textContent).toContain('holidays.example');
     expect(prompt.textContent).toContain('curl/8.14.1');
-    expect(prompt.textContent).toContain('1 more site');
     expect(prompt.contains(document.activeElement)).toBe(false);
+    expect(screen.getByRole('status').textContent).toContain('and 2 more wait');
+    await userEvent.click(screen.getByText('2 more'));
+    expect(screen.getAllByTestId('site-prompt').map((one) => one.textContent)).toHaveLength(3);
+    await userEvent.click(screen.getByText('show one'));
     await userEvent.click(screen.getByTestId('site-once'));
     await waitFor(() => expect(screen.getByTestId('site-prompt').textContent).toContain('crates.io'));
     expect(screen.getByTestId('site-prompt').textContent).toContain('Rust crates');
+    await userEvent.click(screen.getByTestId('site-block'));
+    await waitFor(() => expect(screen.getByTestId('site-prompt').textContent).toContain('A program'));
     await userEvent.click(screen.getByTestId('site-block'));
     await waitFor(() => expect(screen.queryByTestId('site-prompt')).toBeNull());
   });

@@ -1,7 +1,7 @@
 /** The tabs in the middle: the sandbox's terminals and the files that were opened. */
-import { SvelteMap } from 'svelte/reactivity';
 import type { TerminalRow, WirePath } from '../../ipc';
 import { app } from '../../state/app.svelte';
+import { Remembered } from '../../state/remembered.svelte';
 import { pathKey } from '../../words/path';
 
 export type CenterTab =
@@ -12,8 +12,11 @@ interface Memory {
   active: string | null;
 }
 
-/** By sandbox; lives as long as the window, so that a sandbox is found as it was left. */
-const memories = new SvelteMap<string, Memory>();
+/** So many sandboxes are remembered; the one left longest ago goes first. */
+const KEPT = 50;
+
+/** By sandbox, so that each is found as it was left, also by the next window. */
+const memories = new Remembered<Record<string, Memory>>('center-tabs', {});
 
 export function terminalKey(id: number): string {
   return `t${id}`;
@@ -68,10 +71,12 @@ export class Center {
   }
 
   get #memory(): Memory {
-    return memories.get(this.sandbox) ?? { files: [], active: null };
+    return memories.value[this.sandbox] ?? { files: [], active: null };
   }
 
   #remember(change: Partial<Memory>): void {
-    memories.set(this.sandbox, { ...this.#memory, ...change });
+    const { [this.sandbox]: mine, ...others } = memories.value;
+    const kept = Object.entries(others).slice(1 - KEPT);
+    memories.value = { ...Object.fromEntries(kept), [this.sandbox]: { files: [], active: null, ...mine, ...change } };
   }
 }

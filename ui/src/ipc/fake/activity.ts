@@ -48,15 +48,19 @@ function entries(world: World): ActivityEntry[] {
 export function fakeActivity(world: World): Part<'activity'> {
   const all = entries(world);
   return {
-    activity: (_sandbox, kinds, query, before) => {
+    activity: (_sandbox, kinds, query, before, since) => {
       const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-      const found = all.filter(
+      const passing = all.filter(
         (entry) =>
-          (before === null || entry.id < before) &&
-          (kinds.length === 0 || kinds.includes(entry.kind)) &&
+          (since === null || entry.time >= since) &&
           words.every((word) => `${entry.what} ${entry.detail} ${entry.decision ?? ''}`.toLowerCase().includes(word)),
       );
-      return world.answer({ entries: found.slice(0, PAGE), more: found.length > PAGE });
+      const counts: Partial<Record<ActivityKind, number>> = {};
+      for (const { kind } of passing) counts[kind] = (counts[kind] ?? 0) + 1;
+      const found = passing.filter(
+        (entry) => (before === null || entry.id < before) && (kinds.length === 0 || kinds.includes(entry.kind)),
+      );
+      return world.answer({ entries: found.slice(0, PAGE), more: found.length > PAGE, counts });
     },
   };
 }

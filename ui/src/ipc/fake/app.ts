@@ -110,14 +110,35 @@ function image(world: World): ImageState {
 function checkRow(world: World, id: CheckId): Check {
   if (id === 'engine') return engineCheck(world);
   if (id === 'disk') return diskCheck(world);
+  return fenceCheck(world);
+}
+
+function fenceCheck(world: World): Check {
+  const id = 'fence';
+  if (world.is('first-start-no-engine', 'first-start-no-permission', 'first-start-not-running'))
+    return {
+      id,
+      state: 'warning',
+      figure: 'not tried',
+      summary: 'It is tried as soon as the container engine answers.',
+      tried: [],
+    };
+  if (world.is('first-start-fence'))
+    return {
+      id,
+      state: 'failed',
+      figure: '8 of 9 passed',
+      summary:
+        'A test sandbox reached your network, so no agent is started. Turn off “host networking” in the settings of your container engine, then check again.',
+      tried: TRIED.map((probe, at) => (at === 2 ? { ...probe, happened: 'It answered', ok: false } : probe)),
+    };
   return {
     id,
-    state: world.is('first-start-no-engine', 'first-start-no-permission') ? 'warning' : 'ok',
-    figure: world.is('first-start-no-engine', 'first-start-no-permission') ? 'not tried' : '9 of 9 passed',
-    summary: world.is('first-start-no-engine', 'first-start-no-permission')
-      ? 'It is tried as soon as the container engine answers.'
-      : 'It cannot see your files. It cannot reach your network. It cannot reach the internet except the sites you allow.',
-    tried: world.is('first-start-no-engine', 'first-start-no-permission') ? [] : TRIED,
+    state: 'ok',
+    figure: '9 of 9 passed',
+    summary:
+      'It cannot see your files. It cannot reach your network. It cannot reach the internet except the sites you allow.',
+    tried: TRIED,
   };
 }
 
@@ -153,6 +174,15 @@ function engineCheck(world: World): Check {
         'Docker is running, but your account may not use it. Run this command, log out and in again, then check again.',
       command: 'sudo usermod -aG docker mira',
       tried: [{ what: 'Open /run/docker.sock', happened: 'Permission denied', ok: false }],
+    };
+  if (world.is('first-start-not-running'))
+    return {
+      id: 'engine',
+      state: 'failed',
+      figure: 'not running',
+      summary: 'Docker is installed but does not run. Start it with this command, then check again.',
+      command: 'sudo systemctl start docker',
+      tried: [{ what: 'Open /run/docker.sock', happened: 'Connection refused', ok: false }],
     };
   return {
     id: 'engine',

@@ -43,6 +43,7 @@ const HOSTILE: LiveChange[] = [
 export function changesOf(world: World, sandbox: string): LiveChanges {
   const none = { changes: [], left_out: 0, incomplete: false };
   if (world.is('large')) return { ...none, changes: many(5_000), incomplete: true };
+  if (world.is('unchanged')) return none;
   if (world.is('hostile')) return { ...none, changes: HOSTILE };
   if (sandbox === RYE) return { ...none, changes: CHANGES, left_out: 2 };
   const row = world.rows.find((other) => other.id === sandbox);

@@ -24,11 +24,12 @@ export function fakeNetwork(world: World): Part<'siteAsks' | 'answerSite' | 'sit
   };
   const row = world.rows.find((other) => other.network === 'approved');
   let asks: SiteAsk[] =
-    row && world.is('site-prompt')
+    row && world.is('site-prompt', 'site-prompts')
       ? [
           { id: 1, sandbox: row.id, host: 'holidays.example', port: 443, claim: 'curl/8.14.1', known_for: null },
           { id: 2, sandbox: row.id, host: 'crates.io', port: 443, claim: 'cargo 1.95', known_for: 'Rust crates' },
-        ]
+          { id: 3, sandbox: row.id, host: 'fonts.example', port: 443, claim: null, known_for: null },
+        ].slice(0, world.is('site-prompts') ? 3 : 1)
       : [];
   return {
     siteAsks: () => world.answer(asks),

@@ -14,7 +14,7 @@ import type {
 } from '../index';
 import type { Part } from './part';
 import { diffLines } from './reviewDiff';
-import { hugeHunk, hugeHunks, hugeLines, manyFiles } from './reviewScale';
+import { hostileFiles, hugeHunk, hugeHunks, hugeLines, manyFiles } from './reviewScale';
 import { HOME } from './rows';
 import { openingHours, ryeAndSalt, type FakeFile } from './reviewTexts';
 import type { World } from './world';
@@ -122,7 +122,13 @@ function decideOnHunk(hunk: DiffHunk, decide: Decide): DiffHunk {
 export function fakeReview(world: World): Part<Names> {
   const emit = (event: Event): void => world.emit(event);
   const wait = (): Promise<void> => world.pass(world.options.latency);
-  const source = world.is('large') ? manyFiles(5000) : ryeAndSalt;
+  const source = world.is('large')
+    ? manyFiles(5000)
+    : world.is('unchanged')
+      ? []
+      : world.is('hostile')
+        ? hostileFiles()
+        : ryeAndSalt;
   const texts = new Map(source.map((file) => [file.path, file]));
   const hunks = new Map<string, DiffHunk[]>();
   const files = source.map(toReviewFile);
@@ -174,6 +180,8 @@ export function fakeReview(world: World): Part<Names> {
     for (const phase of phases) {
       for (let at = 0; at <= 4; at += 1) {
         await wait();
+        // A picture is taken of the middle of it.
+        if (world.is('copying') && phase === 'staging' && at === 3) await new Promise(() => undefined);
         emit({
           type: 'progress',
           report: {

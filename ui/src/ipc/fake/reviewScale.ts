@@ -43,3 +43,27 @@ export function manyFiles(count: number): FakeFile[] {
     decision: 'undecided' as const,
   }));
 }
+
+/** Names and lines such as an attacker would choose. */
+export function hostileFiles(): FakeFile[] {
+  const now =
+    'const open = true;\n/* \u202e } \u2066if (admin)\u2069 \u2066 begin */\nconst name = "a\u200bb";\n\u001b[31mred\n';
+  const file = (path: string, more: Partial<FakeFile> = {}): FakeFile => ({
+    path,
+    status: 'modified',
+    old: 'const open = true;\n',
+    now,
+    decision: 'undecided',
+    ...more,
+  });
+  return [
+    file('in\u202egnp.ecivon\u202c.sh', {
+      risks: [{ class: 'hidden_characters', reason: 'Its name holds a mark that turns text around.' }],
+    }),
+    file('two\nlines.txt', { status: 'added', old: null }),
+    file('\u001b[31mred\u0007.md'),
+    file('zero\u200bwidth.js'),
+    file(`${'very-long-name-'.repeat(14)}end.txt`),
+    file(`deep/${'folder/'.repeat(20)}file.txt`),
+  ];
+}

@@ -27,7 +27,42 @@ function row(name: string, folder: string, more: Partial<SandboxRow>): SandboxRo
   return { ...BASE, id: name, name, project: `${HOME}/${folder}/${name}`, ...more };
 }
 
-export function sampleRows(engineStopped: boolean): SandboxRow[] {
+/** What is different in the first sandbox of a named situation. */
+const SITUATIONS: Record<string, Partial<SandboxRow>> = {
+  paused: { status: 'paused' },
+  stopped: { status: 'stopped' },
+  'disk-low': { status: 'attention', attention: { kind: 'disk_low', free: 0.9 * GB } },
+  'out-of-memory': { status: 'attention', attention: { kind: 'out_of_memory', limit: 4 * GB } },
+  failed: {
+    status: 'attention',
+    attention: {
+      kind: 'failed',
+      error: {
+        code: 'fence_open',
+        message: 'A test in the sandbox reached your own network, so Claude Code was not started.',
+        safe: 'Your folder, the workspace and all 8 snapshots. Nothing ran.',
+        fix: 'Turn off “host networking” in the settings of your container engine, then start again.',
+        details: 'probe: connect 192.168.1.1:80: connected, expected: network unreachable',
+      },
+    },
+  },
+  unchanged: { status: 'idle', changed: 0 },
+  watching: { watch_note: 'Too many folders to watch; looked at every 10 s.' },
+  hostile: { name: 'rye\u202egnp.tlas\u001b[31m\nand more', changed: 6 },
+  large: { changed: 5_000 },
+};
+
+export function sampleRows(state: string): SandboxRow[] {
+  const rows = usualRows(state === 'engine-stopped');
+  if (state === 'twins')
+    return [
+      ...rows,
+      row('rye-and-salt-2', 'Sites', { project: `${HOME}/Sites/${RYE}`, status: 'working', changed: 3 }),
+    ];
+  return rows.map((one) => (one.id === RYE ? { ...one, ...SITUATIONS[state] } : one));
+}
+
+function usualRows(engineStopped: boolean): SandboxRow[] {
   const rows = [
     row(RYE, 'Sites', { status: 'waiting', changed: 15, snapshots: 8 }),
     row('invoice-tools', 'Projects', {

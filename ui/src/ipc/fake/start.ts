@@ -1,7 +1,8 @@
 /**
  * The fake in a browser, steered by the address:
- * `?screen=review&theme=dark&state=large&latency=80&overlay=palette&sandbox=flour-stock&path=js/hours.js&page=disk`.
+ * `?screen=review&theme=dark&state=large&latency=80&overlay=palette&sandbox=flour-stock&path=js/hours.js&page=disk&text=200`.
  */
+import type { Backend } from '../backend';
 import { setBackend } from '../current';
 import { router, type Overlay, type Screen, type Tab } from '../../state/router.svelte';
 import { fakeBackend } from './index';
@@ -9,15 +10,24 @@ import { HOME, RYE } from './rows';
 
 const TABS: string[] = ['work', 'review', 'conflict', 'snapshots', 'activity'] satisfies Tab[];
 
+/** The theme and the size of the text, from the address. */
+async function asAsked(backend: Backend, asked: URLSearchParams): Promise<void> {
+  const [theme, text] = [asked.get('theme'), Number(asked.get('text'))];
+  const settings = await backend.settings();
+  await backend.saveSettings({
+    ...settings,
+    ...(theme === 'dark' || theme === 'light' ? { theme } : {}),
+    ...(text > 0 ? { text_size: text } : {}),
+  });
+}
+
 /** False inside the real window, which has its own backend. */
 export function startFake(): boolean {
   if ('__TAURI_INTERNALS__' in window) return false;
   const asked = new URLSearchParams(location.search);
   const state = asked.get('state') ?? '';
   const { backend, world } = fakeBackend({ state, latency: Number(asked.get('latency') ?? 60) });
-  const theme = asked.get('theme');
-  if (theme === 'dark' || theme === 'light')
-    void backend.settings().then((settings) => backend.saveSettings({ ...settings, theme }));
+  void asAsked(backend, asked);
   setBackend(backend);
   // For a look from the browser's console.
   Object.assign(window, { fake: world });
