@@ -39,11 +39,7 @@ fn has_words(entry: &ActivityEntry, words: &[String]) -> bool {
 }
 
 /// The next page of those of the wanted kinds, with the counts of all kinds. `passing` is newest first.
-fn page(
-    passing: Vec<ActivityEntry>,
-    kinds: &[ActivityKind],
-    before: Option<u64>,
-) -> ActivityPage {
+fn page(passing: Vec<ActivityEntry>, kinds: &[ActivityKind], before: Option<u64>) -> ActivityPage {
     let mut counts = BTreeMap::new();
     for entry in &passing {
         *counts.entry(entry.kind).or_insert(0) += 1;
@@ -92,7 +88,11 @@ mod tests {
         assert_eq!(last.entries.len(), 25, "the even ids below 52");
         assert!(!last.more);
         for counts in [first.counts, last.counts] {
-            assert_eq!(counts[&ActivityKind::Network], 125, "kinds and place do not change the counts");
+            assert_eq!(
+                counts[&ActivityKind::Network],
+                125,
+                "kinds and place do not change the counts"
+            );
             assert_eq!(counts[&ActivityKind::Snapshot], 125);
         }
     }
