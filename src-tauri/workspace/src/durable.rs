@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use crate::system::{OpenOptionsExt, sync_folder};
 
 /// Writes `bytes` to `path`: afterwards it has the old content or the new one, never a part.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -16,7 +17,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&temp);
     }
     written?;
-    File::open(folder)?.sync_all()
+    sync_folder(folder)
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -19,6 +19,7 @@ pub mod scan;
 pub mod snapshots;
 mod sparse;
 pub mod store;
+pub mod system;
 pub mod tree;
 pub mod watch;
 

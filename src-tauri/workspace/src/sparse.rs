@@ -2,9 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 
-use rustix::fs::{SeekFrom, seek};
+use crate::system::{FileExt, data_after};
 
 /// Reads a file from its start; where it has holes, zeros come without a read.
 #[derive(Debug)]
@@ -28,16 +27,9 @@ impl<'f> SparseReader<'f> {
 
     /// Finds the data at or after the current place.
     fn look(&mut self) -> io::Result<()> {
-        self.data = match seek(self.file, SeekFrom::Data(self.at)) {
-            Ok(start) => {
-                let end = seek(self.file, SeekFrom::Hole(start))?;
-                (start, end)
-            }
-            // Nothing but a hole up to the end.
-            Err(rustix::io::Errno::NXIO) => (self.length, self.length),
-            // A file system that cannot say: all is data.
-            Err(_) => (self.at, u64::MAX),
-        };
+        // `None`: nothing but a hole up to the end.
+        let found = data_after(self.file, self.at)?;
+        self.data = found.unwrap_or((self.length, self.length));
         Ok(())
     }
 }

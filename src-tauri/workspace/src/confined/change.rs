@@ -1,12 +1,10 @@
 //! Changes to one name of an open folder.
 
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd};
+use std::io;
 
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, Uid};
-use rustix::io::Errno;
-
-use super::{Dir, FsError, Kind, check, resolve};
+use super::sys::{self, Rename};
+use super::{Dir, FsError, Stat, check};
 use crate::path::WorkspacePath;
 use crate::tree::FileTime;
 
@@ -15,26 +13,19 @@ impl Dir {
     /// anything is, also a dangling link.
     pub fn create_new(&self, name: &[u8], mode: u32) -> Result<File, FsError> {
         check("create", name)?;
-        let failed = |e: Errno| FsError::io("create", name, e);
-        let flags = OFlags::RDWR
-            | OFlags::CREATE
-            | OFlags::EXCL
-            | OFlags::NOFOLLOW
-            | OFlags::CLOEXEC
-            | OFlags::NOCTTY;
-        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(0o600))
-            .map_err(failed)?;
+        let failed = |e| FsError::io("create", name, e);
+        let file = sys::create_new(&self.handle, name).map_err(failed)?;
         if mode & 0o777 != 0o600 {
-            rustix::fs::fchmod(&fd, permissions(mode)).map_err(failed)?;
+            sys::set_mode_of(&file, mode).map_err(failed)?;
         }
-        Ok(File::from(fd))
+        Ok(file)
     }
 
     /// Makes a folder with exactly this mode; fails where anything is.
     pub fn mkdir(&self, name: &[u8], mode: u32) -> Result<(), FsError> {
         check("make the folder", name)?;
-        let failed = |e: Errno| FsError::io("make the folder", name, e);
-        rustix::fs::mkdirat(&self.fd, name, permissions(mode)).map_err(failed)?;
+        sys::mkdir(&self.handle, name, mode)
+            .map_err(|e| FsError::io("make the folder", name, e))?;
         // The umask took bits away, or, as with 0700, could not.
         if mode & 0o077 != 0 {
             self.set_mode(name, mode)?;
@@ -62,50 +53,41 @@ impl Dir {
     /// Makes a symbolic link; the target is not looked at.
     pub fn symlink(&self, target: &[u8], name: &[u8]) -> Result<(), FsError> {
         check("make the link", name)?;
-        rustix::fs::symlinkat(target, &self.fd, name)
-            .map_err(|e| FsError::io("make the link", name, e))
+        sys::symlink(&self.handle, target, name).map_err(|e| FsError::io("make the link", name, e))
     }
 
     /// Moves a name to a folder where nothing of that name is; never replaces.
     pub fn rename_noreplace(&self, name: &[u8], into: &Self, to: &[u8]) -> Result<(), FsError> {
-        self.rename_with(name, into, to, RenameFlags::NOREPLACE)
+        self.rename_with(name, into, to, Rename::NoReplace)
     }
 
     /// Swaps two names at once.
     pub fn rename_exchange(&self, name: &[u8], with: &Self, to: &[u8]) -> Result<(), FsError> {
-        self.rename_with(name, with, to, RenameFlags::EXCHANGE)
+        self.rename_with(name, with, to, Rename::Exchange)
     }
 
     /// Moves a name over another, which is gone then.
     pub fn rename_replace(&self, name: &[u8], into: &Self, to: &[u8]) -> Result<(), FsError> {
-        self.rename_with(name, into, to, RenameFlags::empty())
+        self.rename_with(name, into, to, Rename::Replace)
     }
 
-    fn rename_with(
-        &self,
-        name: &[u8],
-        into: &Self,
-        to: &[u8],
-        flags: RenameFlags,
-    ) -> Result<(), FsError> {
+    fn rename_with(&self, name: &[u8], into: &Self, to: &[u8], how: Rename) -> Result<(), FsError> {
         check("move", name)?;
         check("move", to)?;
-        rustix::fs::renameat_with(&self.fd, name, &into.fd, to, flags)
+        sys::rename(&self.handle, name, &into.handle, to, how)
             .map_err(|e| FsError::io("move", name, e))
     }
 
     /// Removes one name that is not a folder.
     pub fn unlink(&self, name: &[u8]) -> Result<(), FsError> {
         check("remove", name)?;
-        rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())
-            .map_err(|e| FsError::io("remove", name, e))
+        sys::unlink(&self.handle, name).map_err(|e| FsError::io("remove", name, e))
     }
 
     /// Removes one empty folder.
     pub fn rmdir(&self, name: &[u8]) -> Result<(), FsError> {
         check("remove", name)?;
-        rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)
-            .map_err(|e| FsError::io("remove", name, e))
+        sys::rmdir(&self.handle, name).map_err(|e| FsError::io("remove", name, e))
     }
 
     /// Sets the permission bits of a file or folder (setuid, setgid and sticky bits dropped). Works
@@ -113,83 +95,56 @@ impl Dir {
     pub fn set_mode(&self, name: &[u8], mode: u32) -> Result<(), FsError> {
         let op = "set the mode of";
         check(op, name)?;
-        let failed = |e: Errno| FsError::io(op, name, e);
-        let handle = resolve::open_one(self.fd.as_fd(), name, OFlags::PATH).map_err(failed)?;
-        let stat = rustix::fs::fstat(&handle).map_err(failed)?;
-        if super::Stat::from(stat).kind == Kind::Symlink {
-            return Err(FsError::io(op, name, Errno::LOOP));
-        }
-        // A path handle takes no fchmod before Linux 6.6; this name of it is our own and cannot be
-        // made to point elsewhere.
-        let own = format!("/proc/self/fd/{}", handle.as_raw_fd());
-        rustix::fs::chmod(own.as_str(), permissions(mode)).map_err(failed)
+        sys::set_mode(&self.handle, name, mode).map_err(|e| FsError::io(op, name, e))
     }
 
     /// Sets the modification time, of a link itself; the access time stays.
     pub fn set_mtime(&self, name: &[u8], time: FileTime) -> Result<(), FsError> {
         check("set the time of", name)?;
-        rustix::fs::utimensat(&self.fd, name, &times(time), AtFlags::SYMLINK_NOFOLLOW)
+        sys::set_mtime(&self.handle, name, time)
             .map_err(|e| FsError::io("set the time of", name, e))
     }
 
     /// Sets owner and group, of a link itself.
     pub fn chown(&self, name: &[u8], uid: u32, gid: u32) -> Result<(), FsError> {
         check("set the owner of", name)?;
-        let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-        rustix::fs::chownat(&self.fd, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
+        sys::chown(&self.handle, name, uid, gid)
             .map_err(|e| FsError::io("set the owner of", name, e))
     }
 
     /// Sets the permission bits of this folder itself.
     pub fn set_mode_self(&self, mode: u32) -> Result<(), FsError> {
-        rustix::fs::fchmod(&self.fd, permissions(mode))
-            .map_err(|e| FsError::io("set the mode of", b".", e))
+        sys::set_mode_self(&self.handle, mode).map_err(|e| FsError::io("set the mode of", b".", e))
     }
 
     /// Sets the modification time of this folder itself.
     pub fn set_mtime_self(&self, time: FileTime) -> Result<(), FsError> {
-        rustix::fs::futimens(&self.fd, &times(time))
-            .map_err(|e| FsError::io("set the time of", b".", e))
+        sys::set_mtime_self(&self.handle, time).map_err(|e| FsError::io("set the time of", b".", e))
     }
 
     /// Sets owner and group of this folder itself.
     pub fn chown_self(&self, uid: u32, gid: u32) -> Result<(), FsError> {
-        let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-        rustix::fs::fchown(&self.fd, uid, gid).map_err(|e| FsError::io("set the owner of", b".", e))
+        sys::chown_self(&self.handle, uid, gid)
+            .map_err(|e| FsError::io("set the owner of", b".", e))
     }
 
     /// Makes the names in this folder survive a power cut.
     pub fn sync(&self) -> Result<(), FsError> {
-        rustix::fs::fsync(&self.fd).map_err(|e| FsError::io("sync", b".", e))
+        sys::sync(&self.handle).map_err(|e| FsError::io("sync", b".", e))
     }
 
-    /// Makes everything written to this file system survive a power cut.
+    /// Makes everything written to this file system survive a power cut; on macOS only what lies directly
+    /// in this folder.
     pub fn sync_fs(&self) -> Result<(), FsError> {
-        #[cfg(target_os = "linux")]
-        let done = rustix::fs::syncfs(&self.fd);
-        #[cfg(not(target_os = "linux"))]
-        let done = {
-            rustix::fs::sync();
-            Ok::<(), Errno>(())
-        };
-        done.map_err(|e| FsError::io("sync", b".", e))
+        sys::sync_fs(&self.handle).map_err(|e| FsError::io("sync", b".", e))
     }
 }
 
-/// A file left by the sandbox must not run as its owner on the host.
-fn permissions(mode: u32) -> Mode {
-    Mode::from_raw_mode(mode & 0o777)
-}
-
-pub(crate) fn times(mtime: FileTime) -> Timestamps {
-    Timestamps {
-        last_access: Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_OMIT,
-        },
-        last_modification: Timespec {
-            tv_sec: mtime.seconds,
-            tv_nsec: mtime.nanos.into(),
-        },
+/// Gives an open file its owner, where one is named, and its time. What it is afterwards.
+pub(crate) fn finish(file: &File, owner: Option<(u32, u32)>, mtime: FileTime) -> io::Result<Stat> {
+    if let Some((uid, gid)) = owner {
+        sys::chown_of(file, uid, gid)?;
     }
+    sys::set_mtime_of(file, mtime)?;
+    Stat::of(file)
 }

@@ -2,9 +2,7 @@
 
 use std::io;
 
-use rustix::io::Errno;
-
-use super::Kind;
+use super::{Kind, sys};
 use crate::escape::escaped;
 
 /// A failed file operation, with what was tried and where. Paths print escaped.
@@ -62,14 +60,14 @@ impl FsError {
     }
 
     /// As [`Self::io`], with the answers of a refused resolution told apart.
-    pub(super) fn resolve(op: &'static str, path: &[u8], errno: Errno) -> Self {
-        match errno {
-            Errno::LOOP | Errno::XDEV => Self::Escapes {
+    pub(super) fn resolve(op: &'static str, path: &[u8], source: io::Error) -> Self {
+        if sys::is_refused(&source) {
+            return Self::Escapes {
                 op,
                 path: path.to_vec(),
-            },
-            other => Self::io(op, path, other),
+            };
         }
+        Self::io(op, path, source)
     }
 
     /// The system's kind of error; `InvalidInput` and `Other` for what the system was not asked.

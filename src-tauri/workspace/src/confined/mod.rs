@@ -3,7 +3,7 @@
 //! The other side of a workspace is hostile and quick: between any two calls it may swap a folder for
 //! a link or a file for a FIFO. So nothing here takes an absolute path but [`Dir::open_root`]; paths
 //! resolve beneath the handle without links (`openat2`, or component by component where the kernel
-//! lacks it); a file is opened without blocking and checked to be a regular file on the handle that
+//! lacks it, as macOS does); a file is opened without blocking and checked to be a regular file on the handle that
 //! is then read; a change is an `*at` call on an opened parent and a single component.
 //!
 //! Handles stay on the folder they were opened on, wherever it is moved. What stays open: an entry
@@ -13,55 +13,48 @@
 mod change;
 mod error;
 mod remove;
-mod resolve;
 mod stat;
+mod sys;
 #[cfg(test)]
 mod tests;
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
-use rustix::io::Errno;
-
-pub(crate) use change::times;
+pub(crate) use change::finish;
 pub use error::FsError;
 pub use stat::{Kind, Space, Stat};
 
 use crate::path::WorkspacePath;
+use crate::system;
 
 /// An open folder; everything below it is reached through it.
 #[derive(Debug)]
 pub struct Dir {
-    fd: OwnedFd,
+    handle: sys::Handle,
 }
 
 impl Dir {
     /// Opens a root by its absolute path. The path is the user's or the app's own, never the agent's;
     /// links on the way are followed, the last component must be a folder itself.
     pub fn open_root(path: &Path) -> Result<Self, FsError> {
-        use std::os::unix::ffi::OsStrExt;
-        let bytes = path.as_os_str().as_bytes();
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        rustix::fs::open(path, flags, Mode::empty())
-            .map(|fd| Self { fd })
-            .map_err(|e| FsError::io("open", bytes, e))
+        sys::open_root(path)
+            .map(|handle| Self { handle })
+            .map_err(|e| FsError::io("open", system::bytes(path.as_os_str()), e))
     }
 
     /// A second handle on the same folder.
     pub fn try_clone(&self) -> Result<Self, FsError> {
-        let fd = self
-            .fd
+        self.handle
             .try_clone()
-            .map_err(|e| FsError::io("open", b".", e))?;
-        Ok(Self { fd })
+            .map(|handle| Self { handle })
+            .map_err(|e| FsError::io("open", b".", e))
     }
 
     /// The folder at `path`.
     pub fn open_dir(&self, path: &WorkspacePath) -> Result<Self, FsError> {
-        resolve::open_folder(self.fd.as_fd(), path.as_bytes())
-            .map(|fd| Self { fd })
+        sys::open_folder(&self.handle, path.as_bytes())
+            .map(|handle| Self { handle })
             .map_err(|e| FsError::resolve("open", path.as_bytes(), e))
     }
 
@@ -82,17 +75,15 @@ impl Dir {
     /// The folder at one name.
     pub fn child_dir(&self, name: &[u8]) -> Result<Self, FsError> {
         check("open", name)?;
-        resolve::open_one(self.fd.as_fd(), name, OFlags::RDONLY | OFlags::DIRECTORY)
-            .map(|fd| Self { fd })
+        sys::open_child(&self.handle, name)
+            .map(|handle| Self { handle })
             .map_err(|e| FsError::resolve("open", name, e))
     }
 
     /// What lies at one name; a link is described, not followed.
     pub fn stat(&self, name: &[u8]) -> Result<Stat, FsError> {
         check("examine", name)?;
-        rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
-            .map(Stat::from)
-            .map_err(|e| FsError::io("examine", name, e))
+        sys::stat(&self.handle, name).map_err(|e| FsError::io("examine", name, e))
     }
 
     /// As [`Self::stat`], with `None` where nothing is.
@@ -112,9 +103,7 @@ impl Dir {
 
     /// This folder itself.
     pub fn stat_self(&self) -> Result<Stat, FsError> {
-        rustix::fs::fstat(&self.fd)
-            .map(Stat::from)
-            .map_err(|e| FsError::io("examine", b".", e))
+        sys::stat_self(&self.handle).map_err(|e| FsError::io("examine", b".", e))
     }
 
     /// The regular file at a path below, for reading, with its attributes by the same handle.
@@ -127,10 +116,9 @@ impl Dir {
     pub fn open_file_at(&self, name: &[u8]) -> Result<(File, Stat), FsError> {
         let op = "read";
         check(op, name)?;
-        let fd = match resolve::open_one(self.fd.as_fd(), name, OFlags::RDONLY) {
-            Ok(fd) => fd,
-            // A link (ELOOP), a socket (ENXIO), a device without a driver (ENODEV).
-            Err(e @ (Errno::LOOP | Errno::NXIO | Errno::NODEV)) => {
+        let file = match sys::open_file(&self.handle, name) {
+            Ok(file) => file,
+            Err(e) if sys::is_no_file(&e) => {
                 return Err(match self.stat(name)?.kind {
                     Kind::File => FsError::io(op, name, e),
                     kind => not_regular(op, name, kind),
@@ -138,63 +126,53 @@ impl Dir {
             }
             Err(e) => return Err(FsError::io(op, name, e)),
         };
-        let stat = rustix::fs::fstat(&fd).map_err(|e| FsError::io(op, name, e))?;
-        match Stat::from(stat) {
-            stat if stat.kind == Kind::File => Ok((File::from(fd), stat)),
-            stat => Err(not_regular(op, name, stat.kind)),
-        }
+        regular(op, name, file)
+    }
+
+    /// The regular file at one name, for writing at its end.
+    pub fn open_append(&self, name: &[u8]) -> Result<File, FsError> {
+        let op = "write";
+        check(op, name)?;
+        let opened = sys::open_append(&self.handle, name);
+        let file = opened.map_err(|e| FsError::io(op, name, e))?;
+        regular(op, name, file).map(|(file, _)| file)
     }
 
     /// Where the link at one name points, verbatim.
     pub fn read_link(&self, name: &[u8]) -> Result<Vec<u8>, FsError> {
         check("read the link", name)?;
-        rustix::fs::readlinkat(&self.fd, name, Vec::new())
-            .map(std::ffi::CString::into_bytes)
-            .map_err(|e| FsError::io("read the link", name, e))
+        sys::read_link(&self.handle, name).map_err(|e| FsError::io("read the link", name, e))
     }
 
     /// Names and kinds of everything directly in this folder, in no order.
     pub fn list(&self) -> Result<Vec<(Vec<u8>, Kind)>, FsError> {
-        let failed = |e: Errno| FsError::io("list", b".", e);
-        let mut found = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&self.fd).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." {
-                continue;
-            }
-            let kind = match entry.file_type() {
+        let listed = sys::list(&self.handle).map_err(|e| FsError::io("list", b".", e))?;
+        let mut found = Vec::with_capacity(listed.len());
+        for (name, kind) in listed {
+            let kind = match kind {
+                Some(kind) => kind,
                 // Some file systems do not say; a name that is gone meanwhile is left out.
-                rustix::fs::FileType::Unknown => match self.stat_opt(name)? {
+                None => match self.stat_opt(&name)? {
                     Some(stat) => stat.kind,
                     None => continue,
                 },
-                kind => Kind::from(kind),
             };
-            found.push((name.to_vec(), kind));
+            found.push((name, kind));
         }
         Ok(found)
     }
 
     /// Room on this folder's file system.
     pub fn free_space(&self) -> Result<Space, FsError> {
-        let raw = rustix::fs::fstatvfs(&self.fd).map_err(|e| FsError::io("measure", b".", e))?;
-        Ok(Space {
-            free: raw.f_bavail.saturating_mul(raw.f_frsize),
-            total: raw.f_blocks.saturating_mul(raw.f_frsize),
-            // btrfs and others say 0 of 0.
-            free_files: if raw.f_files == 0 {
-                u64::MAX
-            } else {
-                raw.f_favail
-            },
-        })
+        sys::space(&self.handle).map_err(|e| FsError::io("measure", b".", e))
     }
 }
 
-impl AsFd for Dir {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+/// An opened file with its attributes, if it is a regular one.
+fn regular(op: &'static str, name: &[u8], file: File) -> Result<(File, Stat), FsError> {
+    match Stat::of(&file).map_err(|e| FsError::io(op, name, e))? {
+        stat if stat.kind == Kind::File => Ok((file, stat)),
+        stat => Err(not_regular(op, name, stat.kind)),
     }
 }
 

@@ -1,9 +1,10 @@
 //! What the system says about one name, never through a link.
 
 use std::fmt;
+use std::fs::File;
+use std::io;
 
-use rustix::fs::FileType;
-
+use super::sys;
 use crate::tree::{FileTime, Special};
 
 /// What lies at a name.
@@ -30,21 +31,6 @@ impl fmt::Display for Kind {
             Self::Special(Special::CharDevice | Special::BlockDevice) => "a device",
             Self::Special(Special::Unknown) => "of an unknown kind",
         })
-    }
-}
-
-impl From<FileType> for Kind {
-    fn from(kind: FileType) -> Self {
-        match kind {
-            FileType::RegularFile => Self::File,
-            FileType::Directory => Self::Dir,
-            FileType::Symlink => Self::Symlink,
-            FileType::Fifo => Self::Special(Special::Fifo),
-            FileType::Socket => Self::Special(Special::Socket),
-            FileType::CharacterDevice => Self::Special(Special::CharDevice),
-            FileType::BlockDevice => Self::Special(Special::BlockDevice),
-            FileType::Unknown => Self::Special(Special::Unknown),
-        }
     }
 }
 
@@ -75,33 +61,12 @@ pub struct Stat {
     pub gid: u32,
 }
 
-// The widths of these fields differ by platform.
-#[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
-impl From<rustix::fs::Stat> for Stat {
-    fn from(raw: rustix::fs::Stat) -> Self {
-        Self {
-            kind: FileType::from_raw_mode(raw.st_mode).into(),
-            mode: raw.st_mode as u32 & 0o7777,
-            size: u64::try_from(raw.st_size).unwrap_or(0),
-            allocated: u64::try_from(raw.st_blocks).unwrap_or(0) * 512,
-            mtime: FileTime {
-                seconds: raw.st_mtime as i64,
-                nanos: raw.st_mtime_nsec as u32,
-            },
-            ctime: FileTime {
-                seconds: raw.st_ctime as i64,
-                nanos: raw.st_ctime_nsec as u32,
-            },
-            dev: raw.st_dev as u64,
-            ino: raw.st_ino as u64,
-            nlink: raw.st_nlink as u64,
-            uid: raw.st_uid,
-            gid: raw.st_gid,
-        }
-    }
-}
-
 impl Stat {
+    /// Of an open file.
+    pub fn of(file: &File) -> io::Result<Self> {
+        sys::stat_file(file)
+    }
+
     /// Whether both are the same file with nothing written in between, as far as the kernel knows.
     pub fn same_version(&self, other: &Self) -> bool {
         (self.kind, self.dev, self.ino, self.size) == (other.kind, other.dev, other.ino, other.size)

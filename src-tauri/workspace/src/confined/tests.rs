@@ -3,8 +3,9 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 
+use super::sys::resolve;
 use super::*;
 
 fn path(text: &str) -> WorkspacePath {
@@ -74,10 +75,10 @@ fn the_walk_without_openat2_refuses_the_same() {
     symlink(&outside, root.join("out")).unwrap();
     std::fs::create_dir_all(root.join("a/b")).unwrap();
     let folder = OFlags::RDONLY | OFlags::DIRECTORY;
-    assert!(resolve::walk(dir.as_fd(), b"a/b", folder).is_ok());
-    assert!(resolve::walk(dir.as_fd(), b"out", folder).is_err());
+    assert!(resolve::walk(dir.handle.as_fd(), b"a/b", folder).is_ok());
+    assert!(resolve::walk(dir.handle.as_fd(), b"out", folder).is_err());
     std::fs::create_dir(outside.join("sub")).unwrap();
-    assert!(resolve::walk(dir.as_fd(), b"out/sub", folder).is_err());
+    assert!(resolve::walk(dir.handle.as_fd(), b"out/sub", folder).is_err());
 }
 
 #[test]

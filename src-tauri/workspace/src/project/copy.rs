@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 
 use crate::blobs::BlobSink;
-use crate::confined::{Dir, FsError, Stat, times};
+use crate::confined::{Dir, FsError, Stat, finish};
 use crate::sparse::{HoleWriter, SparseReader};
 use crate::store::{LARGE, read_full};
+use crate::system::share_blocks;
 use crate::tree::BlobId;
 
 /// Times a file that changes while it is copied is read.
@@ -72,7 +73,7 @@ impl Copy<'_> {
     }
 
     fn is_same(&self, file: &File, before: &Stat) -> Result<bool, CopyError> {
-        match rustix::fs::fstat(file).map(Stat::from) {
+        match Stat::of(file) {
             Ok(after) => Ok(before.same_version(&after)),
             Err(e) => Err(CopyError::Source(FsError::io("examine", self.name, e))),
         }
@@ -110,7 +111,7 @@ impl Copy<'_> {
 
     fn large(&self, file: &File, before: &Stat) -> Result<Copied, CopyError> {
         let target = self.create(before)?;
-        let (blob, size) = if rustix::fs::ioctl_ficlone(&target, file).is_ok() {
+        let (blob, size) = if share_blocks(&target, file).is_ok() {
             self.sink.put_file(&target).map_err(CopyError::Content)?
         } else {
             let mut writer = HoleWriter::new(&target);
@@ -141,16 +142,8 @@ impl Copy<'_> {
     }
 
     fn finish(&self, target: &File, before: &Stat) -> Result<Stat, CopyError> {
-        let failed = |e| CopyError::Target(FsError::io("finish", self.name, e));
-        if let Some((uid, gid)) = self.owner {
-            let (uid, gid) = (
-                rustix::fs::Uid::from_raw(uid),
-                rustix::fs::Gid::from_raw(gid),
-            );
-            rustix::fs::fchown(target, Some(uid), Some(gid)).map_err(failed)?;
-        }
-        rustix::fs::futimens(target, &times(before.mtime)).map_err(failed)?;
-        rustix::fs::fstat(target).map(Stat::from).map_err(failed)
+        finish(target, self.owner, before.mtime)
+            .map_err(|e| CopyError::Target(FsError::io("finish", self.name, e)))
     }
 }
 

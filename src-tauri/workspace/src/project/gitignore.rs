@@ -1,7 +1,6 @@
 //! The `.gitignore` files on the way to a folder.
 
 use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use crate::confined::Dir;
 use crate::path::WorkspacePath;
+use crate::system::os_str;
 
 /// A file longer than this is not read: no project has one.
 const LIMIT: u64 = 1 << 20;
@@ -57,8 +57,8 @@ impl Ignores {
         let mut level = Some(self);
         while let Some(ignores) = level {
             let relative = path.as_bytes().get(ignores.prefix..).unwrap_or_default();
-            let path = Path::new(std::ffi::OsStr::from_bytes(relative));
-            let found = ignores.here.matched(path, is_dir);
+            let relative = os_str(relative);
+            let found = ignores.here.matched(Path::new(&relative), is_dir);
             if !found.is_none() {
                 return found.is_ignore();
             }

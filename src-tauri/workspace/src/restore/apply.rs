@@ -11,11 +11,12 @@ use rayon::prelude::*;
 use super::plan::{How, Plan, Write};
 use super::{Place, RestoreError, Restored};
 use crate::blobs::BlobSource;
-use crate::confined::{Dir, FsError, Stat, times};
+use crate::confined::{Dir, FsError, Stat, finish};
 use crate::path::WorkspacePath;
 use crate::progress::{Progress, Step};
 use crate::sparse::HoleWriter;
 use crate::store::{LARGE, Store, read_full};
+use crate::system::share_blocks;
 use crate::tree::{BlobId, Entry, EntryKind};
 
 /// Names of one folder that one thread does in a row.
@@ -248,16 +249,7 @@ impl Work<'_> {
             self.large(&file, blob)?;
             file
         };
-        let failed = |e: rustix::io::Errno| Failed::Target(e.into());
-        if let Some((uid, gid)) = self.owner {
-            let (uid, gid) = (
-                rustix::fs::Uid::from_raw(uid),
-                rustix::fs::Gid::from_raw(gid),
-            );
-            rustix::fs::fchown(&file, Some(uid), Some(gid)).map_err(failed)?;
-        }
-        rustix::fs::futimens(&file, &times(entry.mtime)).map_err(failed)?;
-        rustix::fs::fstat(&file).map(Stat::from).map_err(failed)
+        finish(&file, self.owner, entry.mtime).map_err(Failed::Target)
     }
 
     /// By sharing blocks where the file system can; checked in either case.
@@ -266,7 +258,7 @@ impl Work<'_> {
         let shared = self
             .store
             .large_file(blob)
-            .is_some_and(|kept| rustix::fs::ioctl_ficlone(file, &kept).is_ok());
+            .is_some_and(|kept| share_blocks(file, &kept).is_ok());
         let mut writer = HoleWriter::new(file);
         let mut buffer = vec![0; 1 << 20];
         loop {

@@ -21,6 +21,7 @@ pub use secret::{placeholders, scrub_git_config};
 
 use crate::confined::Dir;
 use crate::path::WorkspacePath;
+use crate::system::os_str;
 use crate::tree::Tree;
 
 /// Why something is left out.
@@ -228,15 +229,10 @@ impl Globs {
     }
 
     fn matches(&self, path: &WorkspacePath, is_dir: bool) -> bool {
-        let name = os(path.file_name());
-        let whole = os(path.as_bytes());
-        self.names.is_match(name)
-            || self.paths.is_match(whole)
-            || is_dir && (self.folder_names.is_match(name) || self.folder_paths.is_match(whole))
+        let name = os_str(path.file_name());
+        let whole = os_str(path.as_bytes());
+        self.names.is_match(&name)
+            || self.paths.is_match(&whole)
+            || is_dir && (self.folder_names.is_match(&name) || self.folder_paths.is_match(&whole))
     }
-}
-
-fn os(bytes: &[u8]) -> &std::ffi::OsStr {
-    use std::os::unix::ffi::OsStrExt;
-    std::ffi::OsStr::from_bytes(bytes)
 }

@@ -15,6 +15,7 @@ use crate::confined::{Dir, FsError, Kind, Stat};
 use crate::path::WorkspacePath;
 use crate::progress::Step;
 use crate::store::{LARGE, read_full};
+use crate::system;
 use crate::tree::{BlobId, Entry, EntryKind, Tree, Unreadable};
 
 /// Times a file that changes while it is read is read again.
@@ -61,7 +62,7 @@ impl<'a> Walk<'a> {
             sink,
             options,
             deadline: Instant::now() + options.budget.time,
-            user: rustix::process::geteuid().as_raw(),
+            user: system::user(),
             found: Mutex::default(),
             stop: AtomicBool::new(false),
             entries: AtomicU64::new(0),
@@ -238,7 +239,7 @@ impl<'a> Walk<'a> {
             let Some((blob, length)) = self.read(&file, &before, path)? else {
                 return Ok(None);
             };
-            let after = rustix::fs::fstat(&file).map(Stat::from);
+            let after = Stat::of(&file);
             let after = after.map_err(|e| FsError::io("examine", path.as_bytes(), e))?;
             if length == before.size && before.same_version(&after) {
                 let mode = if before.mode & 0o400 == 0 {
@@ -333,7 +334,7 @@ impl<'a> Walk<'a> {
                 let opened = dir.open_file_at(name);
                 dir.set_mode(name, stat.mode)?;
                 let (file, _) = opened?;
-                let now = rustix::fs::fstat(&file).map(Stat::from);
+                let now = Stat::of(&file);
                 Ok((file, now.map_err(|e| FsError::io("examine", name, e))?))
             }
             opened => opened,

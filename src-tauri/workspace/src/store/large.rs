@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
-
 use crate::sparse::HoleWriter;
+use crate::system::{give_name, sync_folder};
 use crate::tree::BlobId;
 
 /// Where the content lies.
@@ -17,30 +16,22 @@ pub(super) fn path(root: &Path, id: &BlobId) -> PathBuf {
 
 /// A file without a name: gone by itself if nothing comes of it.
 pub(super) fn nameless(root: &Path) -> io::Result<File> {
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let folder = root.join("large");
-    Ok(File::from(rustix::fs::open(
-        &folder,
-        flags,
-        Mode::from_raw_mode(0o600),
-    )?))
+    crate::system::nameless(&root.join("large"))
 }
 
 /// Gives a file its name; it is on the disk already. One that is there is as good.
 pub(super) fn publish(root: &Path, file: &File, id: &BlobId) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
     let path = path(root, id);
     if let Some(folder) = path.parent() {
         match std::fs::create_dir(folder) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
             _ => {}
         }
-        let own = format!("/proc/self/fd/{}", file.as_raw_fd());
-        match rustix::fs::linkat(CWD, own.as_str(), CWD, &path, AtFlags::SYMLINK_FOLLOW) {
-            Err(e) if e != rustix::io::Errno::EXIST => return Err(e.into()),
+        match give_name(file, &path) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
             _ => {}
         }
-        File::open(folder)?.sync_all()?;
+        sync_folder(folder)?;
     }
     Ok(())
 }

@@ -28,7 +28,6 @@ mod tests;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,6 +40,7 @@ pub use upkeep::{Damage, Pruned, Stats, Verified};
 pub use writer::Writer;
 
 use crate::blobs::BlobSource;
+use crate::system::{self, DirBuilderExt, FileExt, OpenOptionsExt};
 use crate::tree::{BlobId, Entry, Tree};
 use index::{Found, Index};
 use manifest::Manifest;
@@ -233,8 +233,7 @@ impl Store {
     fn keep_reserve(&self) {
         let path = self.inner.root.join("reserve");
         let there = fs::metadata(&path).is_ok_and(|m| m.len() >= RESERVE);
-        let roomy = rustix::fs::statvfs(&self.inner.root)
-            .is_ok_and(|s| s.f_bavail.saturating_mul(s.f_frsize) > 16 * RESERVE);
+        let roomy = system::free_bytes(&self.inner.root).is_ok_and(|free| free > 16 * RESERVE);
         if there || !roomy {
             return;
         }
@@ -243,10 +242,7 @@ impl Store {
             .append(true)
             .mode(0o600)
             .open(&path);
-        let kept = made.and_then(|file| {
-            let flags = rustix::fs::FallocateFlags::empty();
-            rustix::fs::fallocate(&file, flags, 0, RESERVE).map_err(io::Error::from)
-        });
+        let kept = made.and_then(|file| system::allocate(&file, RESERVE));
         if let Err(error) = kept {
             tracing::debug!(%error, "no reserve is kept: the file system cannot");
         }

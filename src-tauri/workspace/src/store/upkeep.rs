@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +13,7 @@ use super::{Store, StoreError, TreeId, large};
 use crate::blobs::{BlobSink, BlobSource, HashOnly};
 use crate::path::WorkspacePath;
 use crate::progress::Cancel;
+use crate::system::{FileExt, allocated};
 use crate::tree::{BlobId, EntryKind};
 
 /// A pack is rewritten when less than this share of it, in percent, is still used.
@@ -334,7 +334,7 @@ fn disk_use(folder: &Path) -> Result<u64, StoreError> {
         sum += if metadata.is_dir() {
             disk_use(&entry.path())?
         } else {
-            metadata.blocks() * 512
+            allocated(&metadata)
         };
     }
     Ok(sum)

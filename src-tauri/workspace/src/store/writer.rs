@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +11,7 @@ use super::manifest::{self, Manifest};
 use super::pack::{self, Codec, HEADER, INDEX_MAGIC, PACK_MAGIC, Place};
 use super::{LARGE, Store, StoreError, TreeId, large};
 use crate::blobs::BlobSink;
+use crate::system::{FileExt, OpenOptionsExt, share_blocks, sync_folder};
 use crate::tree::{BlobId, Tree};
 
 /// A pack is left alone from this length on.
@@ -218,7 +218,7 @@ impl BlobSink for Writer {
             return self.put_reader(&mut &*file);
         }
         let shared = large::nameless(&self.store.inner.root)?;
-        if rustix::fs::ioctl_ficlone(&shared, file).is_err() {
+        if share_blocks(&shared, file).is_err() {
             return self.put_reader(&mut crate::sparse::SparseReader::new(file)?);
         }
         // Of the shared blocks, which nobody else writes: what is hashed is what is kept.
@@ -397,7 +397,7 @@ impl Appender {
         self.index.sync_data()?;
         if self.is_new {
             if let Some(folder) = self.path.parent() {
-                File::open(folder)?.sync_all()?;
+                sync_folder(folder)?;
             }
             self.is_new = false;
         }

@@ -1,7 +1,6 @@
 //! Events into hints: what belongs together is told together.
 
 use std::collections::BTreeSet;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use notify::event::{CreateKind, EventKind, ModifyKind};
 
 use super::{Hint, WatchTimes, Why};
 use crate::path::WorkspacePath;
+use crate::system::path_bytes;
 
 /// Paths that are worth naming; beyond, a whole scan is quicker.
 const NAMED: usize = 4_096;
@@ -66,7 +66,7 @@ impl Gather {
             self.root_touched = true;
             return;
         };
-        let bytes = relative.as_os_str().as_bytes();
+        let bytes = path_bytes(relative);
         if bytes.is_empty() {
             self.root_touched = true;
             return;

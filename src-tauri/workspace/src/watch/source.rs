@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use notify::{Config, ErrorKind, RecursiveMode, Watcher as _};
 
 use super::Why;
+use crate::system::{self, is_exhausted};
 
 /// What reaches the watcher's thread.
 #[derive(Debug)]
@@ -67,14 +68,6 @@ fn failure(error: &notify::Error) -> Message {
     }
 }
 
-fn is_exhausted(error: &std::io::Error) -> bool {
-    use rustix::io::Errno;
-    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOSPC, Errno::NOMEM];
-    error
-        .raw_os_error()
-        .is_some_and(|e| exhausted.iter().any(|x| x.raw_os_error() == e))
-}
-
 fn words(error: &notify::Error) -> String {
     match &error.kind {
         ErrorKind::MaxFilesWatch => {
@@ -90,7 +83,6 @@ fn words(error: &notify::Error) -> String {
 
 /// Device and inode of the folder itself; `None` where none is.
 pub(super) fn identity(root: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
     let metadata = std::fs::symlink_metadata(root).ok()?;
-    metadata.is_dir().then(|| (metadata.dev(), metadata.ino()))
+    metadata.is_dir().then(|| system::identity(&metadata))
 }

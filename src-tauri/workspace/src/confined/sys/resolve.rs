@@ -75,13 +75,19 @@ fn open_piece(at: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd,
     walk(at, path, flags)
 }
 
-#[cfg(not(target_os = "linux"))]
+/// macOS 15 has `O_RESOLVE_BENEATH` and `O_NOFOLLOW_ANY`; the walk holds on every version, at one call for
+/// each component. A link is `ELOOP` there also where a folder is asked for.
+#[cfg(target_os = "macos")]
 fn open_piece(at: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     walk(at, path, flags)
 }
 
 /// Component by component: each open is of one name below a handle, and follows nothing.
-pub(super) fn walk(at: BorrowedFd<'_>, path: &[u8], last: OFlags) -> Result<OwnedFd, Errno> {
+pub(in crate::confined) fn walk(
+    at: BorrowedFd<'_>,
+    path: &[u8],
+    last: OFlags,
+) -> Result<OwnedFd, Errno> {
     let mut reached: Option<OwnedFd> = None;
     let mut components = path.split(|b| *b == b'/').peekable();
     while let Some(name) = components.next() {

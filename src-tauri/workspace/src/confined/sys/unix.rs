@@ -1,0 +1,359 @@
+//! Linux and macOS: `*at` calls on descriptors.
+//!
+//! macOS differs in answers, which are brought in line here: `unlink` of a folder is `EPERM` and not
+//! `EISDIR`, a link where a folder is asked for `ELOOP` and not `ENOTDIR`, a socket that is opened
+//! `EOPNOTSUPP` and not `ENXIO`. Its file systems fold case and accents by default: what is asked for by one
+//! name may be listed by another, and a tree from a Linux image with both `A` and `a` fails to be made
+//! (`AlreadyExists`) rather than losing one.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{
+    AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, Uid,
+};
+use rustix::io::Errno;
+
+use super::{Rename, resolve};
+use crate::confined::{Kind, Space, Stat};
+use crate::tree::{FileTime, Special};
+
+/// An open folder.
+pub(in crate::confined) type Handle = OwnedFd;
+
+/// Opens a root by its path, following links on the way.
+pub(in crate::confined) fn open_root(path: &Path) -> io::Result<Handle> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+/// Opens a folder any number of components below, through no link.
+pub(in crate::confined) fn open_folder(at: &Handle, path: &[u8]) -> io::Result<Handle> {
+    Ok(resolve::open_folder(at.as_fd(), path)?)
+}
+
+/// Opens the folder at one name.
+pub(in crate::confined) fn open_child(at: &Handle, name: &[u8]) -> io::Result<Handle> {
+    match resolve::open_one(at.as_fd(), name, OFlags::RDONLY | OFlags::DIRECTORY) {
+        // As Linux says it.
+        Err(Errno::LOOP) if cfg!(target_os = "macos") => Err(Errno::NOTDIR.into()),
+        done => Ok(done?),
+    }
+}
+
+/// Opens what is at one name for reading; a link, a socket and a device without a driver are refused
+/// ([`is_no_file`]).
+pub(in crate::confined) fn open_file(at: &Handle, name: &[u8]) -> io::Result<File> {
+    Ok(File::from(resolve::open_one(
+        at.as_fd(),
+        name,
+        OFlags::RDONLY,
+    )?))
+}
+
+/// Opens what is at one name for writing at its end.
+pub(in crate::confined) fn open_append(at: &Handle, name: &[u8]) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::APPEND;
+    Ok(File::from(resolve::open_one(at.as_fd(), name, flags)?))
+}
+
+/// Whether a path was refused for a link in it, or for leaving the root.
+pub(in crate::confined) fn is_refused(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::LOOP | Errno::XDEV))
+}
+
+/// Whether something was not opened because it is no regular file.
+pub(in crate::confined) fn is_no_file(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::LOOP | Errno::NXIO | Errno::NODEV))
+        || cfg!(target_os = "macos") && errno == Some(Errno::OPNOTSUPP)
+}
+
+/// What lies at one name.
+pub(in crate::confined) fn stat(at: &Handle, name: &[u8]) -> io::Result<Stat> {
+    Ok(rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?.into())
+}
+
+/// The folder itself.
+pub(in crate::confined) fn stat_self(at: &Handle) -> io::Result<Stat> {
+    Ok(rustix::fs::fstat(at)?.into())
+}
+
+/// An open file.
+pub(in crate::confined) fn stat_file(file: &File) -> io::Result<Stat> {
+    Ok(rustix::fs::fstat(file)?.into())
+}
+
+/// Where a link points.
+pub(in crate::confined) fn read_link(at: &Handle, name: &[u8]) -> io::Result<Vec<u8>> {
+    Ok(rustix::fs::readlinkat(at, name, Vec::new()).map(CString::into_bytes)?)
+}
+
+/// Names and kinds; no kind where the file system does not say.
+pub(in crate::confined) fn list(at: &Handle) -> io::Result<Vec<(Vec<u8>, Option<Kind>)>> {
+    let mut found = Vec::new();
+    for entry in rustix::fs::Dir::read_from(at)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name == b"." || name == b".." {
+            continue;
+        }
+        let kind = match entry.file_type() {
+            FileType::Unknown => None,
+            kind => Some(kind.into()),
+        };
+        found.push((name.to_vec(), kind));
+    }
+    Ok(found)
+}
+
+/// Room on the file system.
+// The widths of these fields differ by platform.
+#[allow(clippy::unnecessary_cast)]
+pub(in crate::confined) fn space(at: &Handle) -> io::Result<Space> {
+    let raw = rustix::fs::fstatvfs(at)?;
+    Ok(Space {
+        free: raw.f_bavail.saturating_mul(raw.f_frsize),
+        total: raw.f_blocks.saturating_mul(raw.f_frsize),
+        // btrfs and others say 0 of 0.
+        free_files: if raw.f_files == 0 {
+            u64::MAX
+        } else {
+            raw.f_favail as u64
+        },
+    })
+}
+
+/// Makes a file that only its owner can read; fails where anything is.
+pub(in crate::confined) fn create_new(at: &Handle, name: &[u8]) -> io::Result<File> {
+    let flags = OFlags::RDWR
+        | OFlags::CREATE
+        | OFlags::EXCL
+        | OFlags::NOFOLLOW
+        | OFlags::CLOEXEC
+        | OFlags::NOCTTY;
+    let made = rustix::fs::openat(at, name, flags, Mode::from_raw_mode(0o600))?;
+    Ok(File::from(made))
+}
+
+/// Sets the permission bits of an open file or folder.
+pub(in crate::confined) fn set_mode_of(file: impl AsFd, mode: u32) -> io::Result<()> {
+    Ok(rustix::fs::fchmod(file, permissions(mode))?)
+}
+
+/// Makes a folder with at most this mode.
+pub(in crate::confined) fn mkdir(at: &Handle, name: &[u8], mode: u32) -> io::Result<()> {
+    Ok(rustix::fs::mkdirat(at, name, permissions(mode))?)
+}
+
+/// Makes a link.
+pub(in crate::confined) fn symlink(at: &Handle, target: &[u8], name: &[u8]) -> io::Result<()> {
+    Ok(rustix::fs::symlinkat(target, at, name)?)
+}
+
+/// Moves a name. On macOS by `renameatx_np`, with `RENAME_SWAP` or `RENAME_EXCL`.
+pub(in crate::confined) fn rename(
+    at: &Handle,
+    name: &[u8],
+    into: &Handle,
+    to: &[u8],
+    how: Rename,
+) -> io::Result<()> {
+    let flags = match how {
+        Rename::NoReplace => RenameFlags::NOREPLACE,
+        Rename::Exchange => RenameFlags::EXCHANGE,
+        Rename::Replace => RenameFlags::empty(),
+    };
+    Ok(rustix::fs::renameat_with(at, name, into, to, flags)?)
+}
+
+/// Removes a name that is not a folder.
+pub(in crate::confined) fn unlink(at: &Handle, name: &[u8]) -> io::Result<()> {
+    match rustix::fs::unlinkat(at, name, AtFlags::empty()) {
+        Err(Errno::PERM)
+            if cfg!(target_os = "macos") && stat(at, name).is_ok_and(|s| s.kind == Kind::Dir) =>
+        {
+            Err(Errno::ISDIR.into())
+        }
+        done => Ok(done?),
+    }
+}
+
+/// Removes an empty folder.
+pub(in crate::confined) fn rmdir(at: &Handle, name: &[u8]) -> io::Result<()> {
+    Ok(rustix::fs::unlinkat(at, name, AtFlags::REMOVEDIR)?)
+}
+
+/// Sets the permission bits at one name, without read permission; a link is an error.
+#[cfg(target_os = "linux")]
+pub(in crate::confined) fn set_mode(at: &Handle, name: &[u8], mode: u32) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let handle = resolve::open_one(at.as_fd(), name, OFlags::PATH)?;
+    if Stat::from(rustix::fs::fstat(&handle)?).kind == Kind::Symlink {
+        return Err(Errno::LOOP.into());
+    }
+    // A path handle takes no fchmod before Linux 6.6; this name of it is our own and cannot be
+    // made to point elsewhere.
+    let own = format!("/proc/self/fd/{}", handle.as_raw_fd());
+    Ok(rustix::fs::chmod(own.as_str(), permissions(mode))?)
+}
+
+/// Sets the permission bits at one name, without read permission; a link is an error. Links have modes
+/// of their own on macOS: swapped in meanwhile, it is the link's that changes.
+#[cfg(target_os = "macos")]
+pub(in crate::confined) fn set_mode(at: &Handle, name: &[u8], mode: u32) -> io::Result<()> {
+    if stat(at, name)?.kind == Kind::Symlink {
+        return Err(Errno::LOOP.into());
+    }
+    let mode = permissions(mode);
+    Ok(rustix::fs::chmodat(
+        at,
+        name,
+        mode,
+        AtFlags::SYMLINK_NOFOLLOW,
+    )?)
+}
+
+/// Sets the modification time at one name, of a link itself.
+pub(in crate::confined) fn set_mtime(at: &Handle, name: &[u8], time: FileTime) -> io::Result<()> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    Ok(rustix::fs::utimensat(at, name, &times(time), flags)?)
+}
+
+/// Sets the modification time of an open file or folder.
+pub(in crate::confined) fn set_mtime_of(file: impl AsFd, time: FileTime) -> io::Result<()> {
+    Ok(rustix::fs::futimens(file, &times(time))?)
+}
+
+/// Sets owner and group at one name, of a link itself.
+pub(in crate::confined) fn chown(at: &Handle, name: &[u8], uid: u32, gid: u32) -> io::Result<()> {
+    let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    Ok(rustix::fs::chownat(at, name, uid, gid, flags)?)
+}
+
+/// Sets owner and group of an open file or folder.
+pub(in crate::confined) fn chown_of(file: impl AsFd, uid: u32, gid: u32) -> io::Result<()> {
+    let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+    Ok(rustix::fs::fchown(file, uid, gid)?)
+}
+
+/// Sets the permission bits of the folder itself.
+pub(in crate::confined) fn set_mode_self(at: &Handle, mode: u32) -> io::Result<()> {
+    set_mode_of(at, mode)
+}
+
+/// Sets the modification time of the folder itself.
+pub(in crate::confined) fn set_mtime_self(at: &Handle, time: FileTime) -> io::Result<()> {
+    set_mtime_of(at, time)
+}
+
+/// Sets owner and group of the folder itself.
+pub(in crate::confined) fn chown_self(at: &Handle, uid: u32, gid: u32) -> io::Result<()> {
+    chown_of(at, uid, gid)
+}
+
+/// Makes the names in a folder survive a power cut.
+#[cfg(target_os = "linux")]
+pub(in crate::confined) fn sync(at: &Handle) -> io::Result<()> {
+    Ok(rustix::fs::fsync(at)?)
+}
+
+/// Makes the names in a folder survive a power cut: `fsync` hands them to the drive only, `F_FULLFSYNC`
+/// has the drive write them. File systems without it take `fsync`.
+#[cfg(target_os = "macos")]
+pub(in crate::confined) fn sync(at: &Handle) -> io::Result<()> {
+    match rustix::fs::fcntl_fullfsync(at) {
+        Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOTTY) => Ok(rustix::fs::fsync(at)?),
+        done => Ok(done?),
+    }
+}
+
+/// Makes everything written to the file system survive a power cut.
+#[cfg(target_os = "linux")]
+pub(in crate::confined) fn sync_fs(at: &Handle) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(at)?)
+}
+
+/// Makes what lies directly in a folder survive a power cut. `sync` does not wait on macOS, so each file is
+/// handed to the drive by itself before `F_FULLFSYNC` empties the drive's cache.
+#[cfg(target_os = "macos")]
+pub(in crate::confined) fn sync_fs(at: &Handle) -> io::Result<()> {
+    rustix::fs::sync();
+    for (name, kind) in list(at)? {
+        if kind.is_some_and(|kind| kind != Kind::File) {
+            continue;
+        }
+        match open_file(at, &name) {
+            Ok(file) => rustix::fs::fsync(&file)?,
+            Err(e) if is_no_file(&e) => {}
+            // Its own mode closes it to us: `sync` has it on its way.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
+            Err(e) => return Err(e),
+        }
+    }
+    sync(at)
+}
+
+/// A file left by the sandbox must not run as its owner on the host.
+fn permissions(mode: u32) -> Mode {
+    // 16 bits wide on macOS.
+    Mode::from_bits_truncate((mode & 0o777) as _)
+}
+
+fn times(mtime: FileTime) -> Timestamps {
+    Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+        last_modification: Timespec {
+            tv_sec: mtime.seconds,
+            tv_nsec: mtime.nanos.into(),
+        },
+    }
+}
+
+impl From<FileType> for Kind {
+    fn from(kind: FileType) -> Self {
+        match kind {
+            FileType::RegularFile => Self::File,
+            FileType::Directory => Self::Dir,
+            FileType::Symlink => Self::Symlink,
+            FileType::Fifo => Self::Special(Special::Fifo),
+            FileType::Socket => Self::Special(Special::Socket),
+            FileType::CharacterDevice => Self::Special(Special::CharDevice),
+            FileType::BlockDevice => Self::Special(Special::BlockDevice),
+            FileType::Unknown => Self::Special(Special::Unknown),
+        }
+    }
+}
+
+// The widths of these fields differ by platform.
+#[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+impl From<rustix::fs::Stat> for Stat {
+    fn from(raw: rustix::fs::Stat) -> Self {
+        Self {
+            kind: FileType::from_raw_mode(raw.st_mode).into(),
+            mode: raw.st_mode as u32 & 0o7777,
+            size: u64::try_from(raw.st_size).unwrap_or(0),
+            allocated: u64::try_from(raw.st_blocks).unwrap_or(0) * 512,
+            mtime: FileTime {
+                seconds: raw.st_mtime as i64,
+                nanos: raw.st_mtime_nsec as u32,
+            },
+            ctime: FileTime {
+                seconds: raw.st_ctime as i64,
+                nanos: raw.st_ctime_nsec as u32,
+            },
+            dev: raw.st_dev as u64,
+            ino: raw.st_ino as u64,
+            nlink: raw.st_nlink as u64,
+            uid: raw.st_uid,
+            gid: raw.st_gid,
+        }
+    }
+}
