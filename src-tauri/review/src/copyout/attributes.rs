@@ -3,10 +3,8 @@
 //! dropped.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 
-use rustix::fs::XattrFlags;
-use sandbox_workspace::{Dir, FsError, Stat};
+use sandbox_workspace::{Dir, FsError, Stat, system};
 
 /// Attributes of one existing file or folder.
 #[derive(Debug, Default)]
@@ -22,7 +20,7 @@ impl Attributes {
             return Ok(Self::default());
         };
         let extended = match dir.open_file_at(name) {
-            Ok((file, _)) => extended(&file),
+            Ok((file, _)) => system::attributes(&file),
             // Links and folders have none that we carry over.
             Err(_) => Vec::new(),
         };
@@ -55,37 +53,8 @@ impl Attributes {
     /// Gives the extended attributes to a staged file.
     pub(super) fn extend(&self, file: &File) -> std::io::Result<()> {
         for (name, value) in &self.extended {
-            let name = String::from_utf8_lossy(name);
-            let set =
-                rustix::fs::fsetxattr(file.as_fd(), name.as_ref(), value, XattrFlags::empty());
-            match set {
-                Ok(()) => {}
-                // Another file system, or a name only root may set: the content is what matters.
-                Err(
-                    rustix::io::Errno::OPNOTSUPP
-                    | rustix::io::Errno::PERM
-                    | rustix::io::Errno::ACCESS,
-                ) => {}
-                Err(e) => return Err(e.into()),
-            }
+            system::set_attribute(file, name, value)?;
         }
         Ok(())
     }
-}
-
-fn extended(file: &File) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut names = vec![0_u8; 64 * 1024];
-    let Ok(length) = rustix::fs::flistxattr(file, &mut names[..]) else {
-        return Vec::new();
-    };
-    names[..length]
-        .split(|b| *b == 0)
-        .filter(|name| name.starts_with(b"user.") || *name == b"system.posix_acl_access")
-        .filter_map(|name| {
-            let mut value = vec![0_u8; 64 * 1024];
-            let length = rustix::fs::fgetxattr(file, name, &mut value[..]).ok()?;
-            value.truncate(length);
-            Some((name.to_vec(), value))
-        })
-        .collect()
 }

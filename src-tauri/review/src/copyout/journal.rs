@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 
-use sandbox_workspace::{BlobId, Dir, WorkspacePath};
+use sandbox_workspace::{BlobId, Dir, WorkspacePath, system};
 use serde::{Deserialize, Serialize};
 
 use super::step::Step;
@@ -127,17 +127,9 @@ impl Journal {
         };
         let content = read(dir, id)?;
         let whole: usize = records(&content).map(|(length, _)| length).sum();
-        let fd = rustix::fs::openat(
-            dir,
-            NAME,
-            rustix::fs::OFlags::WRONLY
-                | rustix::fs::OFlags::APPEND
-                | rustix::fs::OFlags::NOFOLLOW
-                | rustix::fs::OFlags::CLOEXEC,
-            rustix::fs::Mode::empty(),
-        )
-        .map_err(|e| failed(e.into()))?;
-        let file = File::from(fd);
+        let file = dir
+            .open_append(NAME)
+            .map_err(CopyOutError::file("going on with the copy-out"))?;
         if whole < content.len() {
             file.set_len(whole as u64).map_err(failed)?;
         }
@@ -147,19 +139,9 @@ impl Journal {
         })
     }
 
-    /// Keeps room on the disk for what will be written.
+    /// Keeps room on the disk for what will be written, where the system can.
     pub(super) fn reserve(&self, bytes: u64) -> Result<(), CopyOutError> {
-        #[cfg(target_os = "linux")]
-        {
-            use rustix::fs::{FallocateFlags, fallocate};
-            use rustix::io::Errno;
-            match fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, bytes) {
-                // Not every file system can: then a full disk is met when it is met.
-                Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
-                Err(e) => return Err(self.failed(e.into())),
-            }
-        }
-        Ok(())
+        system::reserve(&self.file, bytes).map_err(|e| self.failed(e))
     }
 
     /// Adds a record and makes it durable.

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use rustix::io::Errno;
+use sandbox_workspace::system::is_other_mount;
 use sandbox_workspace::{BlobId, BlobSource, Dir, Entry, EntryKind, FileTime, WorkspacePath};
 
 use super::CopyOutError;
@@ -131,7 +131,7 @@ impl Stages {
 fn renames(from: &Dir, into: &Dir) -> bool {
     let name = b".agent-sandbox-no-such-name";
     match from.rename_noreplace(name, into, name) {
-        Err(e) => e.raw_os_error() != Some(Errno::XDEV.raw_os_error()),
+        Err(e) => !is_other_mount(&e),
         Ok(()) => true,
     }
 }
