@@ -1,14 +1,13 @@
 //! Where a container engine may be found: `DOCKER_HOST`, contexts, the usual sockets.
 
 use std::io;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::net::UnixStream;
 
 use super::error::{DockerError, Problem};
+use super::socket;
 
 /// Where to look. Filled by the caller: the engine reads no environment.
 #[derive(Debug, Clone, Default)]
@@ -61,18 +60,7 @@ impl EndpointSearch {
             add(socket.clone(), "the usual place");
         }
         if let Some(home) = &self.home {
-            for (below, by) in [
-                (".docker/run/docker.sock", "Docker Desktop"),
-                (".docker/desktop/docker.sock", "Docker Desktop"),
-                (".colima/default/docker.sock", "Colima"),
-                (".config/colima/default/docker.sock", "Colima"),
-                (".orbstack/run/docker.sock", "OrbStack"),
-                (".rd/docker.sock", "Rancher Desktop"),
-                (
-                    ".local/share/containers/podman/machine/podman.sock",
-                    "Podman",
-                ),
-            ] {
+            for (below, by) in socket::BELOW_HOME {
                 add(home.join(below), by);
             }
         }
@@ -80,7 +68,6 @@ impl EndpointSearch {
             add(runtime.join("docker.sock"), "rootless Docker");
             add(runtime.join("podman/podman.sock"), "Podman");
         }
-        add(PathBuf::from("/run/podman/podman.sock"), "Podman");
         Ok(found)
     }
 
@@ -148,15 +135,16 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
 
 /// Takes a local socket and refuses everything else: a remote engine cannot see the workspace.
 fn local(host: &str, found_by: &str) -> Result<Endpoint, DockerError> {
-    match host.strip_prefix("unix://") {
-        Some(path) if path.starts_with('/') => Ok(Endpoint {
-            socket: path.into(),
+    match socket::path(host) {
+        Some(socket) => Ok(Endpoint {
+            socket,
             found_by: found_by.to_owned(),
         }),
-        _ => Err(DockerError::new(
+        None => Err(DockerError::new(
             Problem::Unsupported,
             format!(
-                "{found_by} names the container engine {host:?}; only one on this computer, reached by a unix:// socket, can share the workspace"
+                "{found_by} names the container engine {host:?}; only one on this computer, reached by {}, can share the workspace",
+                socket::KIND
             ),
         )),
     }
@@ -168,32 +156,39 @@ impl Endpoint {
     /// Never by a blocking connect: a stopped engine whose queue is full would hold this thread for ever.
     pub(crate) async fn check(&self, deadline: Duration) -> Result<(), DockerError> {
         let at = self.socket.display();
-        match std::fs::metadata(&self.socket) {
-            Ok(meta) if !meta.file_type().is_socket() => Err(DockerError::new(
-                Problem::NotRunning,
-                format!("{at} ({}) is not a socket", self.found_by),
-            )),
-            Ok(_) => {
-                match tokio::time::timeout(deadline, UnixStream::connect(&self.socket)).await {
-                    Ok(Ok(_)) => Ok(()),
-                    Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
-                        Err(refused(&at))
-                    }
-                    Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Err(hangs(&at)),
-                    Err(_) => Err(hangs(&at)),
-                    Ok(Err(_)) => Err(DockerError::new(
-                        Problem::NotRunning,
-                        format!(
-                            "a container engine is installed and does not run (nobody answers at {at})"
-                        ),
-                    )),
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(refused(&at)),
-            Err(_) => Err(DockerError::new(
+        let missing = || {
+            DockerError::new(
                 Problem::NotInstalled,
                 format!("no container engine at {at} ({})", self.found_by),
-            )),
+            )
+        };
+        match socket::is_there(&self.socket) {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(DockerError::new(
+                    Problem::NotRunning,
+                    format!("{at} ({}) is not a socket", self.found_by),
+                ));
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(refused(&at));
+            }
+            Err(_) => return Err(missing()),
+        }
+        match tokio::time::timeout(deadline, socket::connect(&self.socket)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(match error.kind() {
+                io::ErrorKind::PermissionDenied => refused(&at),
+                io::ErrorKind::WouldBlock => hangs(&at),
+                io::ErrorKind::NotFound => missing(),
+                _ => DockerError::new(
+                    Problem::NotRunning,
+                    format!(
+                        "a container engine is installed and does not run (nobody answers at {at})"
+                    ),
+                ),
+            }),
+            Err(_) => Err(hangs(&at)),
         }
     }
 }

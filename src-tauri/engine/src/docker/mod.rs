@@ -14,6 +14,7 @@ pub mod info;
 pub mod labels;
 pub mod lifecycle;
 pub mod probe;
+mod socket;
 pub mod stats;
 pub mod volumes;
 
@@ -101,7 +102,7 @@ impl Docker {
     async fn try_endpoint(endpoint: Endpoint, deadlines: Deadlines) -> Result<Self, DockerError> {
         endpoint.check(deadlines.ask).await?;
         let seconds = deadlines.stream.as_secs();
-        let client = bollard::Docker::connect_with_unix(
+        let client = bollard::Docker::connect_with_local(
             &endpoint.socket.to_string_lossy(),
             seconds,
             bollard::API_DEFAULT_VERSION,

@@ -4,10 +4,9 @@
 //! agent starts. An outcome that is not known to mean "closed" counts as open: the fence fails closed.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::UdpSocket;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use bollard::query_parameters::{
     InspectNetworkOptions, RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 use futures_util::StreamExt;
+use sandbox_workspace::system::{self, DirBuilderExt};
 use serde::Deserialize;
 
 use super::container::GUEST;
@@ -433,9 +433,9 @@ impl Nest {
             let file = nest.path.join("from-app");
             File::create_new(&file)?.write_all(nest.question.as_bytes())?;
             // Only root may, and only root needs to.
-            if rustix::process::geteuid().is_root() {
+            if system::user() == 0 {
                 for path in [&nest.path, &file] {
-                    std::os::unix::fs::chown(path, Some(owner.uid), Some(owner.gid))?;
+                    system::give_to(path, (owner.uid, owner.gid))?;
                 }
             }
             Ok::<(), std::io::Error>(())
@@ -445,13 +445,9 @@ impl Nest {
     }
 
     fn check(&self, desktop: bool, folder: &Path) -> Result<(), DockerError> {
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
-            .open(self.path.join("from-sandbox"))
+        let file = system::open_unfollowed(&self.path.join("from-sandbox"))
             .map_err(|_| not_shared(folder, "what a container writes there does not arrive"))?;
-        let owner = file.metadata().map_or(u32::MAX, |m| m.uid());
+        let owner = file.metadata().map_or(u32::MAX, |m| system::owner(&m).0);
         let mut content = String::new();
         let read = file.take(4096).read_to_string(&mut content);
         if read.is_err() || content != self.answer {
@@ -460,11 +456,9 @@ impl Nest {
                 "what a container writes there arrives changed",
             ));
         }
-        let user = rustix::process::geteuid();
-        let expected = if user.is_root() {
-            self.owner.uid
-        } else {
-            user.as_raw()
+        let expected = match system::user() {
+            0 => self.owner.uid,
+            user => user,
         };
         if !desktop && owner != expected {
             return Err(not_shared(

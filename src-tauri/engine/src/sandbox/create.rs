@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
@@ -10,6 +9,7 @@ use sandbox_workspace::project::{
     HandOver, HandOverOptions, Preflight, check_project, hand_over, preflight,
 };
 use sandbox_workspace::snapshots::{NewSnapshot, SnapshotKind, Snapshots};
+use sandbox_workspace::system::owner;
 use sandbox_workspace::{Dir, Rules};
 use tokio::task::block_in_place;
 
@@ -309,12 +309,9 @@ fn owner_of(process: Owner, project: &Path) -> Result<Owner> {
         return Ok(process);
     }
     let found = fs::metadata(project).map_err(|e| Error::io("read", project, e))?;
-    Ok(match found.uid() {
-        0 => UNPRIVILEGED,
-        uid => Owner {
-            uid,
-            gid: found.gid(),
-        },
+    Ok(match owner(&found) {
+        (0, _) => UNPRIVILEGED,
+        (uid, gid) => Owner { uid, gid },
     })
 }
 

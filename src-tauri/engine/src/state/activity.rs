@@ -2,9 +2,9 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use sandbox_workspace::system::OpenOptionsExt;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};

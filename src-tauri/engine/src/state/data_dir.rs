@@ -2,8 +2,9 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use sandbox_workspace::system::{DirBuilderExt, close_to_others};
 
 use super::lock::{self, Held};
 use crate::{Error, Result, SandboxId, ids};
@@ -159,12 +160,7 @@ pub fn make_private(path: &Path) -> Result<()> {
         .mode(0o700)
         .create(path)
         .map_err(|e| Error::io("make the folder", path, e))?;
-    let found = fs::metadata(path).map_err(|e| Error::io("read", path, e))?;
-    if found.permissions().mode() & 0o077 != 0 {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700))
-            .map_err(|e| Error::io("protect", path, e))?;
-    }
-    Ok(())
+    close_to_others(path).map_err(|e| Error::io("protect", path, e))
 }
 
 fn check_format(root: &Path) -> Result<()> {
@@ -217,6 +213,8 @@ fn instance(root: &Path) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

@@ -1,10 +1,10 @@
 //! Small state files: JSON, replaced as a whole, never seen half-written.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use sandbox_workspace::system::{OpenOptionsExt, sync_folder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -44,7 +44,7 @@ pub fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
         file.write_all(&text)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
-        File::open(folder)?.sync_all()
+        sync_folder(folder)
     };
     put().map_err(|source| {
         let _ = fs::remove_file(&temporary);

@@ -1,9 +1,10 @@
 //! Locks between processes: a shared one on the data directory, an exclusive one per sandbox and operation.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use sandbox_workspace::system::OpenOptionsExt;
 
 use crate::{Error, Result};
 

@@ -1,7 +1,5 @@
 //! What is written down about one sandbox, in `sandbox.json`.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::data_dir::SandboxDir;
 use super::json_file;
 use crate::{Error, Result, SandboxId};
-use sandbox_workspace::WorkspacePath;
+use sandbox_workspace::{WorkspacePath, system};
 
 /// The record's version.
 pub const SCHEMA: u32 = 1;
@@ -157,7 +155,7 @@ impl Serialize for ProjectPath {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.to_str() {
             Some(text) => serializer.serialize_str(text),
-            None => serializer.collect_seq(self.0.as_os_str().as_bytes()),
+            None => serializer.collect_seq(system::bytes(self.0.as_os_str())),
         }
     }
 }
@@ -172,7 +170,9 @@ impl<'de> Deserialize<'de> for ProjectPath {
         }
         Ok(Self(match Raw::deserialize(deserializer)? {
             Raw::Text(text) => text.into(),
-            Raw::Bytes(bytes) => OsString::from_vec(bytes).into(),
+            Raw::Bytes(bytes) => system::os_string(bytes)
+                .ok_or_else(|| serde::de::Error::custom("a path that this system cannot have"))?
+                .into(),
         }))
     }
 }
