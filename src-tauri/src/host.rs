@@ -9,10 +9,12 @@ use directories::{BaseDirs, ProjectDirs};
 use sandbox_engine::Config;
 use sandbox_engine::docker::{Deadlines, EndpointSearch};
 use sandbox_engine::state::record::Owner;
+use sandbox_workspace::system;
 
 use crate::guest::GUEST;
 
-/// Bundles of certificates, by system; the first that is there is used.
+/// Bundles of certificates, by system; the first that is there is used. Windows has none as a file: there
+/// `SSL_CERT_FILE` names one.
 const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -20,10 +22,18 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 /// Sockets of container engines that belong to the system.
+#[cfg(unix)]
 const SOCKETS: [&str; 3] = [
     "/var/run/docker.sock",
     "/run/podman/podman.sock",
     "/run/docker.sock",
+];
+/// Named pipes of Docker Desktop and of Podman's machine.
+#[cfg(windows)]
+const SOCKETS: [&str; 3] = [
+    r"\\.\pipe\docker_engine",
+    r"\\.\pipe\dockerDesktopLinuxEngine",
+    r"\\.\pipe\podman-machine-default",
 ];
 
 /// No folder of the user's to keep data in is known.
@@ -57,8 +67,8 @@ pub fn config(data_dir: Option<PathBuf>) -> Result<Config, NoHome> {
         home,
         deadlines: Deadlines::default(),
         process: Owner {
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
+            uid: system::user(),
+            gid: system::group(),
         },
         certificates: certificates(),
         guest: GUEST,
@@ -73,9 +83,12 @@ fn variable(name: &str) -> Option<String> {
 fn is_installed() -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| {
-        ["dockerd", "docker", "podman"]
-            .iter()
-            .any(|name| folder.join(name).exists())
+        ["dockerd", "docker", "podman"].iter().any(|name| {
+            folder
+                .join(name)
+                .with_extension(std::env::consts::EXE_EXTENSION)
+                .exists()
+        })
     })
 }
 

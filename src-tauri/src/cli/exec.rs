@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
 
 use sandbox_engine::docker::exec::Output;
 use sandbox_engine::{Engine, Error, SandboxId};
@@ -15,11 +14,9 @@ pub async fn exec(engine: &Engine, id: &SandboxId, command: &[OsString]) -> Resu
     let command = command
         .iter()
         .map(|part| {
-            std::str::from_utf8(part.as_bytes())
-                .map(str::to_owned)
-                .map_err(|_| {
-                    Mistake::Use("the container engine takes only UTF-8 arguments".to_owned())
-                })
+            part.to_str().map(str::to_owned).ok_or_else(|| {
+                Mistake::Use("the container engine takes only UTF-8 arguments".to_owned())
+            })
         })
         .collect::<Result<Vec<String>, _>>()?;
     let mut running = engine.exec(id, command, Vec::new()).await?;

@@ -7,6 +7,7 @@ mod answer;
 pub mod args;
 mod exec;
 mod mistake;
+mod own_terminal;
 mod progress;
 mod shell;
 mod verbs;

@@ -1,14 +1,13 @@
 //! `shell`: a terminal of the sandbox in the user's own terminal, with what could act on it taken out.
 
-use std::io::{IsTerminal, Write, stdin, stdout};
+use std::io::{Write, stdout};
 
-use rustix::termios::{self, OptionalActions, Termios};
 use sandbox_engine::terminal::{OpenTerminal, Piece, TerminalFilter};
 use sandbox_engine::{Engine, Error, SandboxId};
 use tokio::io::AsyncReadExt;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::mistake::Mistake;
+use super::own_terminal::{Raw, check, resizes, size};
 
 /// Tried in this order by the guest's shell: what the image has.
 const SHELL: [&str; 3] = [
@@ -19,11 +18,7 @@ const SHELL: [&str; 3] = [
 
 /// Opens a shell and stays until it ends. Its exit status is ours.
 pub async fn shell(engine: &Engine, id: &SandboxId) -> Result<u8, Mistake> {
-    if !stdin().is_terminal() || !stdout().is_terminal() {
-        return Err(Mistake::Use(
-            "shell needs a terminal; without one use: agent-sandbox exec SANDBOX -- CMD".to_owned(),
-        ));
-    }
+    check()?;
     let hub = engine.terminals(id).await?;
     let (cols, rows) = size();
     let wanted = OpenTerminal {
@@ -50,7 +45,7 @@ pub async fn shell(engine: &Engine, id: &SandboxId) -> Result<u8, Mistake> {
     });
     let resized = hub.clone();
     tokio::spawn(async move {
-        let Ok(mut changes) = signal(SignalKind::window_change()) else {
+        let Some(mut changes) = resizes() else {
             return;
         };
         while changes.recv().await.is_some() {
@@ -82,28 +77,4 @@ fn show(bytes: &[u8]) -> Result<(), Mistake> {
     out.write_all(bytes)
         .and_then(|()| out.flush())
         .map_err(|e| Mistake::failed(format!("could not print: {e}")))
-}
-
-fn size() -> (u16, u16) {
-    termios::tcgetwinsize(stdout()).map_or((80, 24), |s| (s.ws_col.max(2), s.ws_row.max(2)))
-}
-
-/// The user's terminal hands every key on; put back when dropped.
-struct Raw(Termios);
-
-impl Raw {
-    fn begin() -> Result<Self, Mistake> {
-        let failed = |e| Mistake::failed(format!("could not set the terminal: {e}"));
-        let before = termios::tcgetattr(stdin()).map_err(failed)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        termios::tcsetattr(stdin(), OptionalActions::Now, &raw).map_err(failed)?;
-        Ok(Self(before))
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        let _ = termios::tcsetattr(stdin(), OptionalActions::Now, &self.0);
-    }
 }

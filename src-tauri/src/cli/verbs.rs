@@ -1,7 +1,6 @@
 //! The verbs: parse, call the engine, print.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use clap::CommandFactory;
@@ -17,7 +16,7 @@ use sandbox_review::copyout::Report;
 use sandbox_review::unified::{self, Form};
 use sandbox_review::{Change, Changes};
 use sandbox_workspace::snapshots::Snapshot;
-use sandbox_workspace::{Rules, WorkspacePath};
+use sandbox_workspace::{Rules, WorkspacePath, system};
 use serde_json::{Map, Value, json};
 
 use super::answer::{Printer, put_path};
@@ -560,10 +559,10 @@ fn paths(given: &[OsString]) -> Result<Vec<WorkspacePath>, Mistake> {
                 .components()
                 .filter(|c| !matches!(c, std::path::Component::CurDir))
                 .collect::<std::path::PathBuf>();
-            WorkspacePath::new(trimmed.into_os_string().into_vec()).map_err(|error| {
+            WorkspacePath::new(system::path_bytes(&trimmed)).map_err(|error| {
                 Mistake::failed(format!(
                     "\u{201c}{}\u{201d} is not a path in the project: {error}",
-                    String::from_utf8_lossy(path.as_bytes())
+                    path.to_string_lossy()
                 ))
             })
         })
@@ -631,7 +630,7 @@ fn row_text(row: &Row, printer: &Printer) -> String {
         state_word(row.state),
         changed,
         printer.name(row.record.name.as_bytes()),
-        printer.name(row.record.project.as_path().as_os_str().as_bytes()),
+        printer.name(system::bytes(row.record.project.as_path().as_os_str())),
     )
 }
 

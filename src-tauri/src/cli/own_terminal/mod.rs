@@ -1,0 +1,11 @@
+//! The terminal that this program was started in.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+pub use unix::{Raw, check, resizes, size};
+#[cfg(windows)]
+pub use windows::{Raw, check, resizes, size};

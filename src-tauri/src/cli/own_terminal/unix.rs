@@ -1,0 +1,49 @@
+//! Linux and macOS: termios and SIGWINCH.
+
+use std::io::{IsTerminal, stdin, stdout};
+
+use rustix::termios::{self, OptionalActions, Termios};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::mistake::Mistake;
+
+/// Whether there is one.
+pub fn check() -> Result<(), Mistake> {
+    if stdin().is_terminal() && stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(Mistake::Use(
+        "shell needs a terminal; without one use: agent-sandbox exec SANDBOX -- CMD".to_owned(),
+    ))
+}
+
+/// Columns and rows.
+pub fn size() -> (u16, u16) {
+    termios::tcgetwinsize(stdout()).map_or((80, 24), |s| (s.ws_col.max(2), s.ws_row.max(2)))
+}
+
+/// Tells each time the size changed.
+pub fn resizes() -> Option<Signal> {
+    signal(SignalKind::window_change()).ok()
+}
+
+/// The user's terminal hands every key on; put back when dropped.
+pub struct Raw(Termios);
+
+impl Raw {
+    /// From now on.
+    pub fn begin() -> Result<Self, Mistake> {
+        let failed = |e| Mistake::failed(format!("could not set the terminal: {e}"));
+        let before = termios::tcgetattr(stdin()).map_err(failed)?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        termios::tcsetattr(stdin(), OptionalActions::Now, &raw).map_err(failed)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        let _ = termios::tcsetattr(stdin(), OptionalActions::Now, &self.0);
+    }
+}
