@@ -1,6 +1,6 @@
 //! The guest: one static binary. In a sandbox it is process 1, keeps the terminals and relays to the gateway;
 //! in a gateway it is `egress`, the only way out. `control` is what the engine runs beside either to speak
-//! with it.
+//! with it. Always for Linux, whatever the computer: containers are.
 #![forbid(unsafe_code)]
 
 mod control;

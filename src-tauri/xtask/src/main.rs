@@ -3,6 +3,7 @@
 mod cargo;
 mod ready;
 mod shell;
+mod systems;
 mod tests;
 mod tools;
 
@@ -12,7 +13,7 @@ use shell::{Failure, Shell};
 
 const USAGE: &str = "\
 cargo xtask run [--build-only] [--xvfb]  make everything ready and open the window
-cargo xtask test [--only STEP]...        make everything ready and run all tests
+cargo xtask test [--only STEP]... [--long]  make everything ready and run all tests
 cargo xtask bench                        ratios beside peers, in the same run
 cargo xtask guest                        build the static guest binary
 cargo xtask bundle                       make a .deb with both binaries

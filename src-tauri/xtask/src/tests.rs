@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::cargo::{Count, count};
 use crate::ready;
 use crate::shell::{Failure, Shell};
+use crate::systems;
 use crate::tools;
 
 type Step = (&'static str, fn(&Shell) -> Result<Count, Failure>);
@@ -70,14 +71,20 @@ const STEPS: [Step; 12] = [
     ("clean tree", clean_tree),
 ];
 
+/// With `--long` only: minutes more, and tools that not every computer has.
+const LONG: [Step; 1] = [("other systems", systems::check)];
+
 /// Runs everything, or the steps named by `--only`.
 pub fn all(shell: &Shell, options: &[&str]) -> ExitCode {
-    let only: Vec<&str> = options.iter().copied().filter(|o| *o != "--only").collect();
-    if let Some(unknown) = only
+    let long = options.contains(&"--long");
+    let only: Vec<&str> = options
         .iter()
-        .find(|o| !STEPS.iter().any(|(name, _)| name == *o))
-    {
-        let names: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
+        .copied()
+        .filter(|o| !["--only", "--long"].contains(o))
+        .collect();
+    let known = || STEPS.iter().chain(&LONG);
+    if let Some(unknown) = only.iter().find(|o| !known().any(|(name, _)| name == *o)) {
+        let names: Vec<&str> = known().map(|(name, _)| *name).collect();
         eprintln!(
             "xtask: there is no step {unknown:?}; there are: {}",
             names.join(", ")
@@ -93,10 +100,13 @@ pub fn all(shell: &Shell, options: &[&str]) -> ExitCode {
         return ExitCode::FAILURE;
     }
     times.push(("set-up", start.elapsed(), Count::default()));
-    for (name, step) in STEPS {
-        if !only.is_empty() && !only.contains(&name) {
-            continue;
-        }
+    let wanted = known()
+        .enumerate()
+        .filter(|(at, (name, _))| match only[..] {
+            [] => long || *at < STEPS.len(),
+            _ => only.contains(name),
+        });
+    for (_, &(name, step)) in wanted {
         println!("\n== {name}");
         let start = Instant::now();
         let done = step(shell).unwrap_or_else(|error| {
