@@ -10,4 +10,5 @@ mod house;
 mod housekeeping;
 mod lifecycle;
 mod local_service;
+mod preview;
 mod readings;

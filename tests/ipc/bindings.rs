@@ -6,8 +6,8 @@ use std::path::Path;
 use std::{env, fs};
 
 use agent_sandbox::ipc::{
-    activity, app, error, event, handover, network, path, review, sandbox, settings, snapshot,
-    terminal,
+    activity, app, error, event, handover, network, path, ports, review, sandbox, settings,
+    snapshot, terminal,
 };
 use ts_rs::{Config, TS};
 
@@ -34,6 +34,7 @@ fn export(to: &Path) {
         network::SiteChange,
         network::SiteRules,
         path::WirePath,
+        ports::PortRow,
         review::ConflictView,
         review::CopyOutEntry,
         review::CopyOutReport,

@@ -89,6 +89,12 @@ export const screens = [
   { name: '04m-site-prompts', query: 'screen=work&state=site-prompts' },
   { name: '04n-site-prompts-open', query: 'screen=work&state=site-prompts', act: (page) => page.click('text=2 more') },
   { name: '04o-network', query: 'screen=work&state=site-prompt', act: (page) => page.click('[data-testid="network"]') },
+  { name: '04o2-preview', query: 'screen=work&state=preview' },
+  {
+    name: '04o3-preview-ports',
+    query: 'screen=work&state=preview',
+    act: (page) => page.click('[data-testid="more-ports"]'),
+  },
   { name: '04p-paused', query: 'screen=work&state=paused' },
   { name: '04q-disk-low', query: 'screen=work&state=disk-low' },
   { name: '04r-reconnecting', query: 'screen=work&state=engine-connecting' },

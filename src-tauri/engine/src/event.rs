@@ -44,6 +44,8 @@ pub enum Event {
     Ask(SandboxId, sandbox_protocol::egress::Ask),
     /// The question of that number needs no answer any more.
     AskEnded(SandboxId, u64),
+    /// What listens in a sandbox, or a preview of it, may have changed.
+    Ports(SandboxId),
     /// The settings were saved.
     Settings,
 }

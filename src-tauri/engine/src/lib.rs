@@ -15,6 +15,7 @@ pub mod ids;
 pub mod image;
 pub mod network;
 pub mod operation;
+pub mod preview;
 pub mod sandbox;
 pub mod state;
 pub mod terminal;

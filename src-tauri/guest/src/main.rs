@@ -6,6 +6,7 @@
 mod control;
 mod egress;
 mod init;
+mod ports;
 mod probe;
 mod relay;
 mod report;

@@ -31,11 +31,29 @@ fn space(path: &Path) -> Option<Space> {
 }
 
 fn ports() -> Vec<u16> {
+    let ours = own_sockets();
     let mut ports = BTreeSet::new();
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        ports.extend(read_table(table).lines().filter_map(listening_port));
+        let text = read_table(table);
+        let found = text.lines().filter_map(listening_port);
+        let theirs = found.filter(|(_, inode)| !ours.contains(inode));
+        ports.extend(theirs.map(|(port, _)| port));
     }
     ports.into_iter().take(MAX_PORTS).collect()
+}
+
+/// What this process itself holds open: the way out, services of the user's computer, routes. They are not
+/// the agent's to show.
+fn own_sockets() -> BTreeSet<u64> {
+    let Ok(open) = std::fs::read_dir("/proc/self/fd") else {
+        return BTreeSet::new();
+    };
+    open.filter_map(|entry| {
+        let target = std::fs::read_link(entry.ok()?.path()).ok()?;
+        let inode = target.to_str()?.strip_prefix("socket:[")?;
+        inode.strip_suffix(']')?.parse().ok()
+    })
+    .collect()
 }
 
 fn read_table(path: &str) -> String {
@@ -47,29 +65,48 @@ fn read_table(path: &str) -> String {
     text
 }
 
-/// `  0: 0100007F:1F90 00000000:0000 0A …` listens on 8080.
-fn listening_port(line: &str) -> Option<u16> {
+/// `  0: 0100007F:1F90 00000000:0000 0A queues timer retries uid timeout inode …` listens on 8080; with its inode.
+fn listening_port(line: &str) -> Option<(u16, u64)> {
     let mut fields = line.split_ascii_whitespace().skip(1);
     let local = fields.next()?;
     (fields.nth(1)? == LISTENING).then_some(())?;
-    u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()
+    let port = u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()?;
+    Some((port, fields.nth(5)?.parse().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
     fn only_listening_sockets_count() {
         let head = "  sl  local_address rem_address   st tx_queue";
-        let listens = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000";
-        let connected =
-            "   1: 0100007F:1F91 0100007F:1F90 01 00000000:00000000 00:00000000 00000000";
-        let six = "   0: 00000000000000000000000001000000:0BB8 00000000000000000000000000000000:0000 0A 0:0";
-        let found: Vec<_> = [head, listens, connected, six]
-            .into_iter()
-            .filter_map(listening_port)
+        let end = "00000000:00000000 00:00000000 00000000  1000        0";
+        let listens = format!("   0: 0100007F:1F90 00000000:0000 0A {end} 4711 1 0 100 0 0 10 0");
+        let connected = format!("   1: 0100007F:1F91 0100007F:1F90 01 {end} 4712 1 0");
+        let six = format!(
+            "   0: 00000000000000000000000001000000:0BB8 00000000000000000000000000000000:0000 0A {end} 4713 1"
+        );
+        let cut = "   2: 0100007F:1F90 00000000:0000 0A 00000000:00000000".to_owned();
+        let found: Vec<_> = [head.to_owned(), listens, connected, six, cut]
+            .iter()
+            .filter_map(|line| listening_port(line))
             .collect();
-        assert_eq!(found, [8080, 3000]);
+        assert_eq!(found, [(8080, 4711), (3000, 4713)]);
+    }
+
+    #[test]
+    fn what_this_process_listens_on_is_not_reported() {
+        let ours = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = ours.local_addr().unwrap().port();
+        let text = read_table("/proc/net/tcp");
+        let listed = |port| {
+            text.lines()
+                .filter_map(listening_port)
+                .any(|(p, _)| p == port)
+        };
+        assert!(listed(port), "the probe can succeed");
+        assert!(!ports().contains(&port));
     }
 }

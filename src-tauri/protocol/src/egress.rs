@@ -173,10 +173,6 @@ pub enum ToGateway {
         /// Somebody is there to answer.
         asks: bool,
     },
-    /// From here on this stream is the connection that [`FromGateway::Dial`] asked for.
-    Serve(u64),
-    /// That connection cannot be had.
-    CannotServe(u64),
     /// What the user said.
     Answer {
         /// The question.
@@ -199,15 +195,6 @@ pub enum FromGateway {
     Ask(Ask),
     /// The question needs no answer any more.
     AskEnded(u64),
-    /// A program wants a service of the user's own computer.
-    Dial {
-        /// Names the connection.
-        id: u64,
-        /// On the computer's loopback.
-        port: u16,
-    },
-    /// Answers [`ToGateway::Serve`]: raw bytes follow, both ways.
-    Serving,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -215,8 +202,6 @@ pub enum FromGateway {
 enum Up {
     Attend { since: u64, asks: bool },
     Answer { ask: u64, answer: Answer },
-    Serve { id: u64 },
-    CannotServe { id: u64 },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -226,8 +211,6 @@ enum Down {
     Decided(Decided),
     Ask(Ask),
     AskEnded { ask: u64 },
-    Dial { id: u64, port: u16 },
-    Serving,
 }
 
 const HELLO: u8 = 1;
@@ -249,8 +232,6 @@ impl ToGateway {
                     asks: *asks,
                 },
             ),
-            Self::Serve(id) => put_json(out, UP, &Up::Serve { id: *id }),
-            Self::CannotServe(id) => put_json(out, UP, &Up::CannotServe { id: *id }),
             Self::Answer { ask, answer } => put_json(
                 out,
                 UP,
@@ -273,8 +254,6 @@ impl ToGateway {
             UP => match json(kind, payload)? {
                 Up::Attend { since, asks } => Self::Attend { since, asks },
                 Up::Answer { ask, answer } => Self::Answer { ask, answer },
-                Up::Serve { id } => Self::Serve(id),
-                Up::CannotServe { id } => Self::CannotServe(id),
             },
             other => return Err(FrameError::Kind(other)),
         }))
@@ -290,11 +269,6 @@ impl FromGateway {
             Self::Decided(decided) => Down::Decided(decided.clone()),
             Self::Ask(ask) => Down::Ask(ask.clone()),
             Self::AskEnded(ask) => Down::AskEnded { ask: *ask },
-            Self::Dial { id, port } => Down::Dial {
-                id: *id,
-                port: *port,
-            },
-            Self::Serving => Down::Serving,
         };
         put_json(out, DOWN, &down);
     }
@@ -311,8 +285,6 @@ impl FromGateway {
                 Down::Decided(decided) => Self::Decided(decided),
                 Down::Ask(ask) => Self::Ask(ask),
                 Down::AskEnded { ask } => Self::AskEnded(ask),
-                Down::Dial { id, port } => Self::Dial { id, port },
-                Down::Serving => Self::Serving,
             },
             other => return Err(FrameError::Kind(other)),
         }))
@@ -360,8 +332,6 @@ mod tests {
                 ask: 3,
                 answer: Answer::Once,
             },
-            ToGateway::Serve(1),
-            ToGateway::CannotServe(2),
         ];
         let mut bytes = Vec::new();
         up.iter().for_each(|message| message.encode(&mut bytes));
@@ -389,8 +359,6 @@ mod tests {
             FromGateway::Granted,
             FromGateway::Decided(decided),
             FromGateway::AskEnded(4),
-            FromGateway::Dial { id: 1, port: 11434 },
-            FromGateway::Serving,
         ];
         let mut bytes = Vec::new();
         down.iter().for_each(|message| message.encode(&mut bytes));

@@ -67,11 +67,6 @@ impl Decoder {
         Ok(body.split_first().map(|(kind, payload)| (*kind, payload)))
     }
 
-    /// What came behind the last frame, where the stream carries something else from there on.
-    pub fn into_rest(mut self) -> Vec<u8> {
-        self.bytes.split_off(self.start)
-    }
-
     /// Bytes held for a frame that is not whole yet.
     pub fn held(&self) -> usize {
         self.bytes.len() - self.start
@@ -104,17 +99,6 @@ mod tests {
             decoder.push(&length.to_le_bytes());
             assert_eq!(decoder.frame(), Err(FrameError::Length(length as usize)));
         }
-    }
-
-    #[test]
-    fn what_comes_behind_a_frame_is_not_lost() {
-        let mut decoder = Decoder::new();
-        let mut stream = Vec::new();
-        put(&mut stream, 7, &[b"frame"]);
-        stream.extend_from_slice(b"raw");
-        decoder.push(&stream);
-        assert_eq!(decoder.frame().unwrap(), Some((7, &b"frame"[..])));
-        assert_eq!(decoder.into_rest(), b"raw");
     }
 
     proptest! {

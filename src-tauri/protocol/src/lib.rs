@@ -9,6 +9,7 @@ pub mod egress;
 mod frame;
 mod message;
 pub mod policy;
+pub mod streams;
 mod terminal;
 
 pub use frame::{Decoder, FrameError, MAX_DATA, MAX_FRAME};

@@ -83,6 +83,8 @@ pub enum Verb {
     Recover,
     /// Show or change what a sandbox may reach
     Network(NetworkArgs),
+    /// A page that a sandbox serves, for your browser; until Ctrl-C or the sandbox stops
+    Preview(Preview),
     /// The store of all snapshots
     #[command(subcommand)]
     Store(Store),
@@ -251,6 +253,19 @@ pub struct NetworkArgs {
     /// 11434 for a local model; repeatable, replaces the present ones; 0 closes all
     #[arg(long, value_name = "PORT")]
     pub service: Vec<u16>,
+}
+
+/// `preview`
+#[derive(Debug, Args)]
+pub struct Preview {
+    /// An id, a name, or the beginning of an id
+    pub sandbox: String,
+    /// The port that a program in the sandbox listens on
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// Let a log-in come back instead, by the same port of this computer, for ten minutes
+    #[arg(long)]
+    pub log_in: bool,
 }
 
 /// `store`

@@ -8,6 +8,7 @@ pub mod args;
 mod exec;
 mod mistake;
 mod own_terminal;
+mod preview;
 mod progress;
 mod shell;
 mod verbs;

@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Printer, put_path};
 use super::args::{self, Cli, CompletionShell, Global, Network, Store, Verb};
 use super::mistake::Mistake;
-use super::{exec, progress, shell};
+use super::{exec, preview, progress, shell};
 use crate::host;
 
 type Done = Result<u8, Mistake>;
@@ -75,6 +75,10 @@ impl Call<'_> {
             Verb::Reset(wanted) => self.reset(&wanted).await,
             Verb::Recover => self.recover().await,
             Verb::Network(wanted) => self.network(&wanted).await,
+            Verb::Preview(wanted) => {
+                let id = self.find(&wanted.sandbox)?;
+                preview::preview(&self.engine, self.printer, &id, &wanted).await
+            }
             Verb::Store(store) => self.store(&store),
             Verb::Image => self.image().await,
             Verb::Purge(purge) => self.purge(purge.dry_run).await,

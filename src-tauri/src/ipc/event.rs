@@ -80,6 +80,10 @@ pub enum Event {
         #[ts(type = "number")]
         ask: u64,
     },
+    /// What listens in a sandbox, or a preview of it, may have changed: read it again.
+    Ports {
+        sandbox: String,
+    },
     Settings {
         settings: Settings,
     },

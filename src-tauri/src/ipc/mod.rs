@@ -11,6 +11,7 @@ pub mod from;
 pub mod handover;
 pub mod network;
 pub mod path;
+pub mod ports;
 pub mod review;
 pub mod sandbox;
 pub mod settings;

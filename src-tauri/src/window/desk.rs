@@ -290,6 +290,9 @@ impl Desk {
                 feed.tell(Event::AskEnded { sandbox, ask });
                 self.tell_row(&id).await;
             }
+            Told::Ports(id) => feed.tell(Event::Ports {
+                sandbox: id.to_string(),
+            }),
             Told::Settings => {
                 if let Ok(settings) = self.engine().settings() {
                     feed.tell(Event::Settings {

@@ -28,6 +28,7 @@ import type { Listing } from './generated/Listing';
 import type { LiveChanges } from './generated/LiveChanges';
 import type { Numbered } from './generated/Numbered';
 import type { OpenTerminal } from './generated/OpenTerminal';
+import type { PortRow } from './generated/PortRow';
 import type { Preflight } from './generated/Preflight';
 import type { ProcessRow } from './generated/ProcessRow';
 import type { ResetReport } from './generated/ResetReport';
@@ -103,6 +104,13 @@ export interface Backend {
   answerSite(sandbox: string, ask: number, answer: SiteAnswer): Promise<void>;
   siteRules(sandbox: string): Promise<SiteRules>;
   changeSites(sandbox: string, change: SiteChange): Promise<SiteRules>;
+  /** Ports that something in the sandbox listens on, as it says itself, or that are open. */
+  listPorts(sandbox: string): Promise<PortRow[]>;
+  /** Opens a page of the sandbox in the system's browser; closed with the sandbox. */
+  openPreview(sandbox: string, port: number): Promise<void>;
+  /** Lets a log-in come back by the same port of this computer, for ten minutes. */
+  awaitLogIn(sandbox: string, port: number): Promise<void>;
+  closePreview(sandbox: string, port: number): Promise<void>;
   listFolder(sandbox: string, folder: WirePath | null): Promise<Listing>;
   /** Files whose path has all the words of the query; at most `limit`. */
   findFiles(sandbox: string, query: string, limit: number): Promise<WirePath[]>;

@@ -42,6 +42,7 @@ export type { Numbered } from './generated/Numbered';
 export type { OnClose } from './generated/OnClose';
 export type { OpenTerminal } from './generated/OpenTerminal';
 export type { Phase } from './generated/Phase';
+export type { PortRow } from './generated/PortRow';
 export type { Preflight } from './generated/Preflight';
 export type { ProcessRow } from './generated/ProcessRow';
 export type { ProgressReport } from './generated/ProgressReport';

@@ -40,6 +40,12 @@ export function tauriBackend(): Backend {
     siteRules: (sandbox) => invoke('site_rules', { sandbox }),
     changeSites: (sandbox, change) => invoke('change_sites', { sandbox, change }),
 
+    // Ports and previews
+    listPorts: (sandbox) => invoke('list_ports', { sandbox }),
+    openPreview: (sandbox, port) => invoke('open_preview', { sandbox, port }),
+    awaitLogIn: (sandbox, port) => invoke('await_log_in', { sandbox, port }),
+    closePreview: (sandbox, port) => invoke('close_preview', { sandbox, port }),
+
     // Hand-over
     chooseFolder: (title) => invoke('choose_folder', { title }),
     recentProjects: () => invoke('recent_projects'),

@@ -212,6 +212,7 @@ class App {
       case 'activity':
       case 'snapshots':
       case 'review':
+      case 'ports':
         break;
     }
   }

@@ -5,7 +5,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 import type { Event } from '../ipc';
 
-export type Topic = 'changes' | 'files' | 'snapshots' | 'review' | 'activity' | 'terminals';
+export type Topic = 'changes' | 'files' | 'snapshots' | 'review' | 'activity' | 'terminals' | 'ports';
 
 type Rows = { [Type in Event['type']]: (event: Extract<Event, { type: Type }>) => [Topic[], string | null] };
 
@@ -24,10 +24,11 @@ const STALE: Rows = {
   review: (event) => [['review', 'changes'], event.sandbox],
   ask: () => [[], null],
   ask_ended: () => [[], null],
+  ports: (event) => [['ports'], event.sandbox],
   settings: () => [[], null],
 };
 
-export const ALL_TOPICS: Topic[] = ['changes', 'files', 'snapshots', 'review', 'activity', 'terminals'];
+export const ALL_TOPICS: Topic[] = ['changes', 'files', 'snapshots', 'review', 'activity', 'terminals', 'ports'];
 
 class Topics {
   #versions = new SvelteMap<string, number>();

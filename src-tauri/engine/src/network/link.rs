@@ -64,16 +64,6 @@ impl Link {
         }
     }
 
-    /// Makes this stream the connection that a gateway asked for; gives its two ends, and what the program has
-    /// sent already.
-    pub(crate) async fn serve(mut self, id: u64) -> Result<(Streams, Vec<u8>), DockerError> {
-        self.send(&ToGateway::Serve(id)).await?;
-        match self.next_soon().await? {
-            FromGateway::Serving => Ok((self.streams, self.decoder.into_rest())),
-            _ => Err(lost("the gateway answers something else")),
-        }
-    }
-
     async fn next_soon(&mut self) -> Result<FromGateway, DockerError> {
         match tokio::time::timeout(PATIENCE, self.next()).await {
             Ok(Some(message)) => Ok(message),

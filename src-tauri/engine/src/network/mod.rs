@@ -3,5 +3,6 @@
 pub(crate) mod link;
 pub mod presets;
 pub mod rules;
+pub(crate) mod streams;
 
 pub use sandbox_protocol::egress::{Answer, Ask};

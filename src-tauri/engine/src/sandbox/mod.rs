@@ -15,12 +15,14 @@ mod listing;
 mod live;
 mod network;
 mod pause;
+mod ports;
 mod purge;
 mod put_back;
 mod recovery;
 mod reset;
 mod review;
 mod reviewing;
+mod services;
 mod snapshot;
 mod terminals;
 mod tidy_up;
@@ -39,6 +41,7 @@ pub use files::{FileContent, FolderEntry, FolderList};
 pub use listing::{Row, State};
 pub use live::{Live, Watching};
 pub use pause::{PausedBy, is_paused_by_user, is_paused_for_space};
+pub use ports::{Opened, Port};
 pub use purge::Purged;
 pub use recovery::Recovery;
 pub use reset::Reset;
@@ -95,6 +98,7 @@ struct Inner {
     live: live::Cache,
     reviews: reviewing::Cache,
     attendants: network::Attendants,
+    ports: ports::Ports,
 }
 
 impl Engine {
@@ -116,6 +120,7 @@ impl Engine {
             live: live::Cache::default(),
             reviews: reviewing::Cache::default(),
             attendants: network::Attendants::default(),
+            ports: ports::Ports::default(),
         })))
     }
 

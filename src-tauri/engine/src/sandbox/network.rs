@@ -1,23 +1,18 @@
 //! What a sandbox may reach, and what it tried: the policy, the gateway, the user's answers.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sandbox_protocol::egress::{Answer, Ask, Decided, FromGateway, Refusal, ToGateway};
 use sandbox_protocol::policy::Reason;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{Engine, Working, up};
+use super::{Engine, Working, services, up};
 use crate::agents;
-use bollard::container::LogOutput;
-use futures_util::StreamExt;
-
 use crate::docker::Docker;
 use crate::event::Event;
 use crate::network::link::Link;
@@ -162,15 +157,6 @@ impl Engine {
         Ok(())
     }
 
-    async fn tell_gateway(&self, id: &SandboxId, message: ToGateway) {
-        let answers = lock(&self.0.attendants)
-            .get(id)
-            .map(|one| one.answers.clone());
-        if let Some(answers) = answers {
-            let _ = answers.send(message).await;
-        }
-    }
-
     fn note_decision(&self, id: &SandboxId, host: &str, decision: &str, detail: String) {
         self.note_as(id, ActivityKind::Network, host, Some(decision), detail);
     }
@@ -248,7 +234,7 @@ async fn listen(
     if !gateway.state.is_up() {
         return Ok(());
     }
-    let (dir, _) = engine.load(id)?;
+    let (dir, record) = engine.load(id)?;
     let path = dir.root().join("decisions.json");
     let mut seen: Seen = json_file::read(&path)?.unwrap_or_default();
     if seen.gateway != gateway.id {
@@ -258,6 +244,16 @@ async fn listen(
         };
     }
     let mut link = Link::open(&docker, &gateway.id).await?;
+    // Ends with this listening, and with the gateway.
+    let _services = (!record.network.services.is_empty()).then(|| {
+        let serving = services::serve(
+            engine.clone(),
+            id.clone(),
+            docker.clone(),
+            gateway.id.clone(),
+        );
+        AbortOnDropHandle::new(tokio::spawn(serving))
+    });
     let attend = ToGateway::Attend {
         since: seen.number,
         asks: true,
@@ -284,73 +280,10 @@ async fn listen(
                     lock(asks).retain(|one| one.id != ask);
                     engine.events().send(Event::AskEnded(id.clone(), ask));
                 }
-                Some(FromGateway::Dial { id: dial, port }) => {
-                    let (docker, gateway) = (docker.clone(), gateway.id.clone());
-                    let (engine, id) = (engine.clone(), id.clone());
-                    tokio::spawn(async move {
-                        let served = serve(&engine, &id, &docker, &gateway, dial, port).await;
-                        if let Err(error) = served {
-                            tracing::info!(%error, port, "a service of this computer was not reached");
-                            engine.tell_gateway(&id, ToGateway::CannotServe(dial)).await;
-                        }
-                    });
-                }
-                Some(FromGateway::Hello(_) | FromGateway::Granted | FromGateway::Serving) => {}
+                Some(FromGateway::Hello(_) | FromGateway::Granted) => {}
             },
         }
     }
-}
-
-/// Joins a service of this computer with a connection of the sandbox. Only a port that the user opened, whatever
-/// the gateway says, and only on loopback.
-async fn serve(
-    engine: &Engine,
-    id: &SandboxId,
-    docker: &Docker,
-    gateway: &str,
-    dial: u64,
-    port: u16,
-) -> Result<()> {
-    let (_, record) = engine.load(id)?;
-    if !record.network.services.contains(&port) {
-        return Err(Error::InvalidRequest {
-            message: format!("port {port} is not opened to this sandbox"),
-        });
-    }
-    let service = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
-        .await
-        .map_err(|e| Error::io("reach the service at", port.to_string(), e))?;
-    let link = Link::open(docker, gateway).await?;
-    let ((mut output, input), early) = link.serve(dial).await?;
-    let Some(mut input) = input else {
-        return Ok(());
-    };
-    let (mut from_service, mut to_service) = service.into_split();
-    let up = async {
-        let mut took = to_service.write_all(&early).await.is_ok();
-        while took && let Some(Ok(piece)) = output.next().await {
-            let LogOutput::StdOut { message } = piece else {
-                continue;
-            };
-            took = to_service.write_all(&message).await.is_ok();
-        }
-        let _ = to_service.shutdown().await;
-    };
-    let down = async {
-        let mut piece = vec![0; 64 * 1024];
-        while let Ok(count @ 1..) = from_service.read(&mut piece).await {
-            let written = async {
-                input.write_all(&piece[..count]).await?;
-                input.flush().await
-            };
-            if written.await.is_err() {
-                break;
-            }
-        }
-        let _ = input.shutdown().await;
-    };
-    tokio::join!(up, down);
-    Ok(())
 }
 
 fn note_decided(engine: &Engine, id: &SandboxId, decided: &Decided) {

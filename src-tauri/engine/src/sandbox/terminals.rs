@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, broadcast};
 
-use super::{Engine, up};
+use super::{Engine, ports, up};
 use crate::docker::container::GUEST;
 use crate::event::{Event, Events};
 use crate::terminal::{CONTROL_VERB, TerminalEvent, TerminalHub, TerminalState};
@@ -40,6 +40,8 @@ impl Engine {
         let hub = Arc::new(TerminalHub::over_exec(output, input).await?);
         hubs.insert(id.clone(), hub.clone());
         tokio::spawn(pass_on(id.clone(), hub.events(), self.events().clone()));
+        let (engine, guest) = (Arc::downgrade(&self.0), Arc::downgrade(&hub));
+        tokio::spawn(ports::watch(engine, id.clone(), guest));
         Ok(hub)
     }
 

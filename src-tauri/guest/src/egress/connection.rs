@@ -120,7 +120,7 @@ async fn local(
     } else {
         None
     };
-    let Some((from_service, mut to_service)) = raw else {
+    let Some(mut service) = raw else {
         let (refusal, why) = if is_open {
             let why = "nothing answers there, or the Agent Sandbox window is not open";
             (Refusal::Unreachable, why)
@@ -135,11 +135,12 @@ async fn local(
         return Err(refusal);
     };
     let opened = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
-    if opened.await.is_err() || to_service.write_all(&rest).await.is_err() {
+    if opened.await.is_err() || service.write_all(&rest).await.is_err() {
         return Ok(());
     }
     counts.sent.fetch_add(rest.len() as u64, Ordering::Relaxed);
     let (from_client, to_client) = client.split();
+    let (from_service, to_service) = tokio::io::split(service);
     let both = async {
         tokio::join!(
             one_way(

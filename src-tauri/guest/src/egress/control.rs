@@ -65,12 +65,6 @@ pub async fn speak(
                     send(&mut to, &[FromGateway::Granted]).await?;
                 }
                 ToGateway::Answer { ask, answer } => gateway.answer(ask, answer),
-                ToGateway::CannotServe(id) => gateway.dialled(id, None),
-                ToGateway::Serve(id) => {
-                    send(&mut to, &[FromGateway::Serving]).await?;
-                    gateway.dialled(id, Some((from, to)));
-                    return Ok(());
-                }
                 ToGateway::Attend { since, asks } => {
                     if let Some(before) = attended.take() {
                         gateway.leave(before);

@@ -9,7 +9,10 @@ mod greeting;
 mod outside;
 mod pump;
 mod request;
+mod services;
 mod state;
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -45,8 +48,10 @@ pub fn run() -> io::Result<()> {
 async fn serve() -> io::Result<()> {
     let gateway = Gateway::new(Arc::new(System));
     let control = control_listener()?;
+    let services = services::listener()?;
     let relay = relay_listener(Path::new(RELAY_SOCKET))?;
     tokio::spawn(control::listen(gateway.clone(), control));
+    tokio::spawn(services::listen(gateway.clone(), services));
     tokio::spawn(decisions::tell_regularly(gateway.clone()));
     // Process 1 without a handler would not hear that it is to stop.
     let mut stop = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;

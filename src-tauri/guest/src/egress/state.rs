@@ -1,13 +1,13 @@
 //! What a gateway knows: its grant, what was allowed once, who waits and who listens.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sandbox_protocol::egress::{Answer, FromGateway, Grant, PATIENCE, Refusal};
 use sandbox_protocol::policy::{Authority, Reach, Verdict, Via};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{mpsc, oneshot, watch};
+use sandbox_protocol::streams::{Stream, Streams};
+use tokio::sync::{mpsc, watch};
 
 use super::asks::Asks;
 use super::decisions::Decisions;
@@ -15,9 +15,6 @@ use super::outside::Outside;
 
 /// Messages that wait for one listener; one that takes none any more is let go, and connects again.
 const BACKLOG: usize = 4096;
-
-/// How long the engine may take to reach a service of the user's own computer.
-const DIALLING: Duration = Duration::from_secs(10);
 
 /// See the module.
 pub struct Gateway {
@@ -36,12 +33,9 @@ struct Inner {
     decisions: Decisions,
     listeners: Vec<Listener>,
     next_listener: u64,
-    dials: HashMap<u64, oneshot::Sender<Raw>>,
-    next_dial: u64,
+    /// The engine that connected last, to reach services of the user's own computer.
+    services: Option<Streams>,
 }
-
-/// A stream to the engine that carries bytes of one connection and nothing else.
-pub type Raw = (OwnedReadHalf, OwnedWriteHalf);
 
 struct Listener {
     id: u64,
@@ -161,33 +155,16 @@ impl Gateway {
         inner.tell(&FromGateway::AskEnded(ask), true);
     }
 
-    /// A connection to a service of the user's own computer, by the engine. `None`: nobody is there, or
-    /// nothing answers.
-    pub async fn dial(&self, port: u16) -> Option<Raw> {
-        let (id, arrives) = {
-            let mut inner = self.inner();
-            if !inner.somebody_answers() {
-                return None;
-            }
-            inner.next_dial += 1;
-            let id = inner.next_dial;
-            let (to, arrives) = oneshot::channel();
-            inner.dials.insert(id, to);
-            inner.tell(&FromGateway::Dial { id, port }, true);
-            (id, arrives)
-        };
-        let arrived = tokio::time::timeout(DIALLING, arrives).await;
-        self.inner().dials.remove(&id);
-        arrived.ok()?.ok()
+    /// From now on this engine is asked for services of the user's own computer.
+    pub fn served_by(&self, streams: Streams) {
+        self.inner().services = Some(streams);
     }
 
-    /// The engine reached it, or could not.
-    pub fn dialled(&self, id: u64, raw: Option<Raw>) {
-        let waiting = self.inner().dials.remove(&id);
-        if let (Some(waiting), Some(raw)) = (waiting, raw) {
-            // Who waited may have left.
-            let _ = waiting.send(raw);
-        }
+    /// A connection to a service of the user's own computer, by the engine. `None`: nobody is there, or
+    /// nothing answers.
+    pub async fn dial(&self, port: u16) -> Option<Stream> {
+        let streams = self.inner().services.clone()?;
+        streams.open(port).await.ok()
     }
 
     /// Comes back when the user closed a service again.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use sandbox_protocol::egress::{Answer, Decided, FromGateway, Grant, Refusal, Subnet};
 use sandbox_protocol::policy::{Policy, Reach, Reason};
+use sandbox_protocol::streams::{End, Inbound, join};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
@@ -18,17 +19,27 @@ use super::outside::{Outside, Soon};
 use super::state::Gateway;
 
 /// Names lead where the test says; every address leads to one listener.
-struct World {
+pub(super) struct World {
     names: HashMap<&'static str, Vec<IpAddr>>,
     listener: SocketAddr,
-    lookups: Mutex<Vec<String>>,
-    dialled: Mutex<Vec<SocketAddr>>,
+    pub(super) lookups: Mutex<Vec<String>>,
+    pub(super) dialled: Mutex<Vec<SocketAddr>>,
+    moved: AtomicUsize,
 }
 
 impl Outside for World {
     fn resolve(&self, name: String) -> Soon<'_, Vec<IpAddr>> {
         self.lookups.lock().unwrap().push(name.clone());
-        let found = self.names.get(name.as_str()).cloned();
+        let found = match name.as_str() {
+            // Public when first asked for.
+            "moves.test" => {
+                let first = self.moved.fetch_add(1, Ordering::SeqCst) == 0;
+                let address = if first { "203.0.113.5" } else { "10.0.0.1" };
+                Some(vec![address.parse().unwrap()])
+            }
+            name if name.ends_with(".wide.test") => self.names.get("good.test").cloned(),
+            name => self.names.get(name).cloned(),
+        };
         Box::pin(async move { found.ok_or_else(|| io::Error::other("no such name")) })
     }
 
@@ -38,15 +49,15 @@ impl Outside for World {
     }
 }
 
-struct Stage {
-    gateway: Arc<Gateway>,
-    world: Arc<World>,
+pub(super) struct Stage {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) world: Arc<World>,
     /// Bytes that the site behind has seen.
-    seen: Arc<AtomicUsize>,
+    pub(super) seen: Arc<AtomicUsize>,
 }
 
 /// The site behind answers every piece with `pong`, and counts.
-async fn stage(reach: Reach, allow: &[&str], deny: &[&str]) -> Stage {
+pub(super) async fn stage(reach: Reach, allow: &[&str], deny: &[&str]) -> Stage {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let seen = Arc::new(AtomicUsize::new(0));
@@ -76,6 +87,7 @@ async fn stage(reach: Reach, allow: &[&str], deny: &[&str]) -> Stage {
     let names = HashMap::from([
         ("good.test", vec![ip("203.0.113.5")]),
         ("other.test", vec![ip("203.0.113.6")]),
+        ("port.test", vec![ip("203.0.113.7")]),
         ("inside.test", vec![ip("10.0.0.1")]),
         ("mixed.test", vec![ip("203.0.113.5"), ip("169.254.169.254")]),
         ("mapped.test", vec![ip("::ffff:10.0.0.1")]),
@@ -86,6 +98,7 @@ async fn stage(reach: Reach, allow: &[&str], deny: &[&str]) -> Stage {
         listener: address,
         lookups: Mutex::default(),
         dialled: Mutex::default(),
+        moved: AtomicUsize::new(0),
     });
     let gateway = Gateway::new(world.clone());
     gateway.set_grant(grant(reach, allow, deny));
@@ -119,14 +132,14 @@ impl Stage {
     }
 
     /// Sends a request and reads the answer's first piece.
-    async fn ask(&self, request: &str) -> (UnixStream, String) {
+    pub(super) async fn ask(&self, request: &str) -> (UnixStream, String) {
         let mut client = self.open();
         client.write_all(request.as_bytes()).await.unwrap();
         let answer = piece(&mut client).await;
         (client, answer)
     }
 
-    async fn connect(&self, target: &str) -> (UnixStream, String) {
+    pub(super) async fn connect(&self, target: &str) -> (UnixStream, String) {
         self.ask(&format!(
             "CONNECT {target} HTTP/1.1\r\nUser-Agent: pip\r\n\r\n"
         ))
@@ -161,7 +174,7 @@ impl Stage {
 }
 
 /// Empty: closed without a word.
-async fn piece(from: &mut UnixStream) -> String {
+pub(super) async fn piece(from: &mut UnixStream) -> String {
     let mut bytes = [0; 8192];
     let read = tokio::time::timeout(Duration::from_secs(20), from.read(&mut bytes));
     let count = read.await.unwrap().unwrap_or(0);
@@ -169,7 +182,7 @@ async fn piece(from: &mut UnixStream) -> String {
 }
 
 /// A TLS 1.2 greeting, as short as readers take it.
-fn greeting(name: Option<&str>) -> Vec<u8> {
+pub(super) fn greeting(name: Option<&str>) -> Vec<u8> {
     let mut extensions = Vec::new();
     let mut extension = |kind: u16, body: &[u8]| {
         extensions.extend_from_slice(&kind.to_be_bytes());
@@ -447,7 +460,12 @@ async fn only_an_opened_port_leads_to_the_users_computer_and_only_through_the_en
         answer.starts_with("HTTP/1.1 403"),
         "nobody is there: {answer}"
     );
-    let (_, mut told, _) = stage.gateway.attend(0, true);
+    let (engine, theirs) = UnixStream::pair().unwrap();
+    let (_engine, mut arrive, driver) = join(engine, End::Engine, Inbound::Taken);
+    tokio::spawn(driver);
+    let (streams, _, driver) = join(theirs, End::Guest, Inbound::Refused);
+    tokio::spawn(driver);
+    stage.gateway.served_by(streams);
     let (_, answer) = stage.connect("host.sandbox:22").await;
     assert!(answer.contains("has not opened it"), "{answer}");
 
@@ -456,18 +474,16 @@ async fn only_an_opened_port_leads_to_the_users_computer_and_only_through_the_en
         .write_all(b"CONNECT host.sandbox:11434 HTTP/1.1\r\n\r\n")
         .await
         .unwrap();
-    let Some(FromGateway::Dial { id, port: 11434 }) = told.recv().await else {
-        panic!("not asked for");
-    };
-    let (engine, gateways_end) = UnixStream::pair().unwrap();
-    stage.gateway.dialled(id, Some(gateways_end.into_split()));
+    let mut service = arrive.recv().await.unwrap();
+    assert_eq!(service.wanted_port().await.unwrap(), 11434);
+    service.answer(true).await.unwrap();
     assert!(piece(&mut client).await.starts_with("HTTP/1.1 200"));
-    let (mut from, mut to) = engine.into_split();
     client.write_all(b"ping").await.unwrap();
     let mut bytes = [0; 4];
-    from.read_exact(&mut bytes).await.unwrap();
+    service.read_exact(&mut bytes).await.unwrap();
     assert_eq!(&bytes, b"ping");
-    to.write_all(b"pong").await.unwrap();
+    service.write_all(b"pong").await.unwrap();
+    service.flush().await.unwrap();
     assert_eq!(piece(&mut client).await, "pong");
     // Closing the port cuts what is open.
     stage.gateway.set_grant(Grant {

@@ -125,7 +125,7 @@ fn passing(error: &io::Error) -> bool {
 
 /// Whether the other end came from outside of the sandbox: a process that the engine put in has no parent
 /// inside, the agent's all have. Not asked where this is not process 1 (tests).
-pub fn from_outside(socket: &UnixStream) -> bool {
+pub fn from_outside(socket: &impl AsFd) -> bool {
     if !super::processes::is_first() {
         return true;
     }

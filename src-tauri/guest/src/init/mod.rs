@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use sandbox_protocol::{Event, ToEngine};
 
+pub use client::from_outside;
+
 use client::Client;
 use processes::{Ending, Signals};
 use terminal::Terminal;
@@ -37,6 +39,9 @@ pub fn run(name: &str) -> io::Result<()> {
     if let Err(error) = crate::relay::start() {
         // Without it nothing goes out: closed, not open.
         eprintln!("sandbox-guest: no relay: {error}");
+    }
+    if let Err(error) = crate::ports::start(name) {
+        eprintln!("sandbox-guest: ports are not reached from outside: {error}");
     }
     let mut init = Init {
         signals,
@@ -186,7 +191,7 @@ impl Init {
 
     fn accept(&mut self) {
         while let Ok((socket, _)) = self.listener.accept() {
-            if self.clients.len() < MAX_CLIENTS && client::from_outside(&socket) {
+            if self.clients.len() < MAX_CLIENTS && from_outside(&socket) {
                 self.clients.extend(Client::new(socket));
             }
         }

@@ -10,6 +10,7 @@ mod app;
 mod files;
 mod handover;
 mod network;
+mod ports;
 mod review;
 mod sandboxes;
 mod snapshots;
@@ -55,6 +56,10 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         network::change_sites,
         network::site_asks,
         network::site_rules,
+        ports::await_log_in,
+        ports::close_preview,
+        ports::list_ports,
+        ports::open_preview,
         review::conflict,
         review::copy_out,
         review::copy_outs,

@@ -4,6 +4,7 @@ import { fakeActivity } from './activity';
 import { fakeApp } from './app';
 import { fakeHandOver } from './handover';
 import { fakeNetwork } from './network';
+import { fakePorts } from './ports';
 import { fakeReview } from './review';
 import { fakeSandboxes } from './sandboxes';
 import { fakeSettings } from './settings';
@@ -26,6 +27,7 @@ export function fakeBackend(options: Partial<FakeOptions> = {}): { backend: Back
     ...fakeSnapshots(world),
     ...fakeActivity(world),
     ...fakeNetwork(world),
+    ...fakePorts(world),
   };
   return { backend, world };
 }

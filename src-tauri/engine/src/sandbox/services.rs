@@ -1,0 +1,64 @@
+//! Services of this computer that the user opened to a sandbox: its gateway opens streams, and each is joined
+//! with a port on this computer's loopback.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use sandbox_protocol::streams::{Inbound, MAX_STREAMS, SERVICES_SOCKET, Stream};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+use super::Engine;
+use crate::docker::Docker;
+use crate::docker::gateway::GUEST_ONLY;
+use crate::network::streams;
+use crate::{Result, SandboxId};
+
+const PIECE: usize = 64 * 1024;
+
+/// Serves a gateway until it ends.
+pub(super) async fn serve(engine: Engine, id: SandboxId, docker: Docker, gateway: String) {
+    let command = [GUEST_ONLY, "control", "--socket", SERVICES_SOCKET];
+    let joined = streams::connect(&docker, &gateway, "/", &command, Inbound::Taken).await;
+    let mut joined = match joined {
+        Ok(joined) => joined,
+        Err(error) => {
+            tracing::warn!(%error, sandbox = %id, "services of this computer are not reached");
+            return;
+        }
+    };
+    let room = Arc::new(Semaphore::new(MAX_STREAMS));
+    while let Some(stream) = joined.arrive.recv().await {
+        let Ok(permit) = room.clone().acquire_owned().await else {
+            return;
+        };
+        let (engine, id) = (engine.clone(), id.clone());
+        tokio::spawn(async move {
+            if let Err(error) = pass(&engine, &id, stream).await {
+                tracing::debug!(%error, sandbox = %id, "a service's connection ended");
+            }
+            drop(permit);
+        });
+    }
+}
+
+/// Only a port that the user opened, whatever the gateway says, and only on loopback.
+async fn pass(engine: &Engine, id: &SandboxId, mut stream: Stream) -> Result<()> {
+    let broken = |error| crate::Error::io("serve", "a service of this computer", error);
+    let port = stream.wanted_port().await.map_err(broken)?;
+    let (_, record) = engine.load(id)?;
+    let service = if record.network.services.contains(&port) {
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()
+    } else {
+        None
+    };
+    let Some(mut service) = service else {
+        return stream.answer(false).await.map_err(broken);
+    };
+    let _ = service.set_nodelay(true);
+    stream.answer(true).await.map_err(broken)?;
+    tokio::io::copy_bidirectional_with_sizes(&mut stream, &mut service, PIECE, PIECE)
+        .await
+        .map(drop)
+        .map_err(broken)
+}
