@@ -3,7 +3,6 @@
 use sandbox_engine::preview::Kind;
 use sandbox_engine::{Engine, SandboxId};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::answer::Printer;
 use super::args;
@@ -21,9 +20,6 @@ pub async fn preview(
     } else {
         Kind::Page
     };
-    let failed = |error| Mistake::failed(format!("could not wait for a signal: {error}"));
-    let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut ended = signal(SignalKind::terminate()).map_err(failed)?;
     let opened = engine.open_preview(id, wanted.port, kind).await?;
     let document = json!({
         "url": opened.address,
@@ -42,8 +38,7 @@ pub async fn preview(
         ),
     })?;
     tokio::select! {
-        _ = interrupted.recv() => {}
-        _ = ended.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
         () = engine.preview_ended(id, wanted.port, kind) => {}
     }
     engine.close_preview(id, wanted.port);
