@@ -7,4 +7,5 @@ mod bad_input;
 mod bench_of_one;
 mod main_job;
 mod network;
+mod store;
 mod without_engine;

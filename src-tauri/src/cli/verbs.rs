@@ -1,5 +1,6 @@
 //! The verbs: parse, call the engine, print.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -16,6 +17,7 @@ use sandbox_review::copyout::Report;
 use sandbox_review::unified::{self, Form};
 use sandbox_review::{Change, Changes};
 use sandbox_workspace::snapshots::Snapshot;
+use sandbox_workspace::store::Damage;
 use sandbox_workspace::{Rules, WorkspacePath, system};
 use serde_json::{Map, Value, json};
 
@@ -399,20 +401,25 @@ impl Call<'_> {
         match store {
             Store::Verify => {
                 let found = self.engine.verify(self.op.cancel())?;
-                let damaged: Vec<Value> = found
-                    .damaged
-                    .iter()
-                    .map(|d| json!({ "reason": d.reason }))
-                    .collect();
+                let damaged: Vec<Value> = found.damaged.iter().map(damage).collect();
                 let count = damaged.len();
                 let document = json!({
                     "blobs": found.blobs, "trees": found.trees, "damaged": damaged,
                 });
                 self.answer(&document, |_| {
-                    format!(
+                    let mut text = format!(
                         "{} contents and {} trees read, {count} damaged",
                         found.blobs, found.trees
-                    )
+                    );
+                    for row in &found.damaged {
+                        text += &format!("\n{}", row.reason);
+                        let files = row.files.iter().filter_map(|(_, path)| path.as_ref());
+                        let names: BTreeSet<String> = files.map(ToString::to_string).collect();
+                        for name in names {
+                            text += &format!("\n  {name}");
+                        }
+                    }
+                    text
                 })?;
                 Ok(u8::from(count > 0))
             }
@@ -764,6 +771,19 @@ fn snapshot_json(snapshot: &Snapshot) -> Value {
         "changed": snapshot.changed,
         "bytes": snapshot.bytes,
     })
+}
+
+/// What is damaged, and the files of which trees need it.
+fn damage(found: &Damage) -> Value {
+    let files = found.files.iter().map(|(tree, path)| {
+        let mut file = Map::new();
+        file.insert("tree".to_owned(), json!(tree.to_string()));
+        if let Some(path) = path {
+            put_path(&mut file, "path", path);
+        }
+        Value::Object(file)
+    });
+    json!({ "reason": found.reason, "files": files.collect::<Vec<_>>() })
 }
 
 fn rfc3339(time_ms: u64) -> String {

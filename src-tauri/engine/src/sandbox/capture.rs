@@ -103,6 +103,7 @@ impl Working {
         if let Err(error) = found.index.save(&self.dir.index()) {
             tracing::warn!(%error, "the next look at the workspace will be slower");
         }
+        self.engine.compare_with_live(self.id(), &found.tree);
         Ok(found)
     }
 
@@ -124,13 +125,23 @@ impl Engine {
     /// The workspace as it is, only hashed: for rows and for what only looks. Takes no lock and writes
     /// nothing.
     pub(super) fn glance(&self, dir: &SandboxDir, record: &Record, base: &Tree) -> Result<Scan> {
+        self.glance_with(dir, record, base, &Index::load(&dir.index()))
+    }
+
+    /// Likewise, with what is known of its files.
+    pub(super) fn glance_with(
+        &self,
+        dir: &SandboxDir,
+        record: &Record,
+        base: &Tree,
+        index: &Index,
+    ) -> Result<Scan> {
         let workspace = sandbox_workspace::Dir::open_root(&dir.workspace())?;
-        let index = Index::load(&dir.index());
         let matcher = record.rules.matcher()?;
         let skip = matcher.skip(&workspace, Some(base));
         let op = Operation::silent();
         let options = ScanOptions {
-            index: Some(&index),
+            index: Some(index),
             skip: Some(&skip),
             ..ScanOptions::new(op.cancel())
         };

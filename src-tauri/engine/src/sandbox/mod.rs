@@ -28,6 +28,7 @@ mod terminals;
 mod tidy_up;
 mod up;
 mod upkeep;
+mod watching;
 mod working;
 
 use std::path::PathBuf;
@@ -39,7 +40,7 @@ pub use create::{LimitsWanted, NewSandbox};
 pub use doctor::Check;
 pub use files::{FileContent, FolderEntry, FolderList};
 pub use listing::{Row, State};
-pub use live::{Live, Watching};
+pub use live::Live;
 pub use pause::{PausedBy, is_paused_by_user, is_paused_for_space};
 pub use ports::{Opened, Port};
 pub use purge::Purged;
@@ -49,6 +50,7 @@ pub use review::{Compared, Side};
 pub use reviewing::{Accepted, ConflictSides, Review};
 use sandbox_workspace::Store;
 pub use upkeep::Pruning;
+pub use watching::Watching;
 pub(crate) use working::Working;
 
 use crate::docker::exec::Running;

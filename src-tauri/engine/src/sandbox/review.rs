@@ -1,7 +1,7 @@
 //! What an agent changed: the base beside a capture, or two snapshots.
 
 use sandbox_review::changes::Options;
-use sandbox_review::{Changes, compare};
+use sandbox_review::{Change, Changes, compare};
 use sandbox_workspace::{BlobSource, EntryKind, Reason, Tree, TreeId, WorkspacePath};
 use tokio::task::block_in_place;
 
@@ -108,16 +108,17 @@ impl Engine {
         op: &Operation,
     ) -> Result<Changes> {
         let blobs: Option<&dyn BlobSource> = contents.then_some(self.store());
-        self.differences_in(record, from, to, blobs, op)
+        self.differences_in(record, from, to, blobs, &[], op)
     }
 
-    /// Likewise, with the contents from `blobs`.
+    /// Likewise, with the contents from `blobs`; what `known` has already is not counted again.
     pub(super) fn differences_in(
         &self,
         record: &Record,
         from: &Tree,
         to: &Tree,
         blobs: Option<&dyn BlobSource>,
+        known: &[Change],
         op: &Operation,
     ) -> Result<Changes> {
         let matcher = record.rules.matcher()?;
@@ -145,6 +146,7 @@ impl Engine {
             ours: &record.rewritten,
             renames: blobs.is_some(),
             contents: blobs.is_some(),
+            known,
             cancel: op.cancel().clone(),
         };
         Ok(compare(from, to, blobs.unwrap_or(self.store()), &options)?)
