@@ -55,6 +55,7 @@ impl Watched {
             agent: "shell".to_owned(),
             command: None,
             image: None,
+            image_from: None,
             network: NetworkPolicy::default(),
             limits: LimitsWanted::default(),
             rules: sandbox_workspace::Rules::default(),

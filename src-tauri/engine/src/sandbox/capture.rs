@@ -1,6 +1,8 @@
 //! Captures: the workspace as a stored tree that a review is made of.
 
-use sandbox_workspace::{BlobSink, HashOnly, Index, Scan, ScanOptions, Tree, TreeId, scan};
+use sandbox_workspace::{
+    BlobSink, HashOnly, Index, Scan, ScanOptions, Tree, TreeId, WorkspacePath, scan,
+};
 use serde::{Deserialize, Serialize};
 use tokio::task::block_in_place;
 
@@ -12,6 +14,8 @@ use crate::state::json_file;
 use crate::state::record::Record;
 use crate::{Error, Result};
 
+/// Most passed-over folders that are written down with a capture.
+const PASSED_OVER_MOST: usize = 10_000;
 /// Hexadecimal digits of a capture's name.
 const DIGITS: usize = 16;
 
@@ -24,6 +28,9 @@ pub struct Capture {
     pub tree: TreeId,
     /// Folders that were passed over: what the hand-over rules leave out and the agent made again.
     pub passed_over: u64,
+    /// Where they lie, as far as they are named one by one.
+    #[serde(default)]
+    pub passed_over_paths: Vec<WorkspacePath>,
     /// Milliseconds since 1970.
     pub time: i64,
 }
@@ -55,6 +62,7 @@ impl Working {
             id: tree.to_string()[..DIGITS].to_owned(),
             tree,
             passed_over: scan.skipped.len() as u64,
+            passed_over_paths: scan.skipped.into_iter().take(PASSED_OVER_MOST).collect(),
             time: self.engine.now(),
         };
         json_file::write(&file(&self.dir, &capture.id), &capture)?;
@@ -136,7 +144,7 @@ impl Engine {
         base: &Tree,
         index: &Index,
     ) -> Result<Scan> {
-        let workspace = sandbox_workspace::Dir::open_root(&dir.workspace())?;
+        let workspace = dir.open_workspace()?;
         let matcher = record.rules.matcher()?;
         let skip = matcher.skip(&workspace, Some(base));
         let op = Operation::silent();

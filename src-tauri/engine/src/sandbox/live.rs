@@ -198,7 +198,7 @@ impl Look<'_> {
         if stale || !seen.as_ref().is_some_and(fresh) {
             return Ok(None);
         }
-        let workspace = Dir::open_root(&self.dir.workspace())?;
+        let workspace = self.dir.open_workspace()?;
         let widened = seen
             .as_ref()
             .and_then(|seen| widened(&workspace, &seen.scan.tree, hints));
@@ -232,7 +232,7 @@ impl Look<'_> {
         let op = Operation::silent();
         let contents = Contents {
             store: self.engine.store(),
-            workspace: Dir::open_root(&self.dir.workspace())?,
+            workspace: self.dir.open_workspace()?,
             tree: &found.tree,
             places: OnceLock::new(),
         };

@@ -10,6 +10,7 @@ mod copy_out;
 mod create;
 mod discard;
 mod doctor;
+mod environment;
 mod files;
 mod listing;
 mod live;
@@ -36,7 +37,7 @@ use std::sync::Arc;
 
 pub use capture::Capture;
 pub use copy_out::{CopyOut, Wanted};
-pub use create::{LimitsWanted, NewSandbox};
+pub use create::{HAND_OVER_NOTE, LimitsWanted, NewSandbox};
 pub use doctor::Check;
 pub use files::{FileContent, FolderEntry, FolderList};
 pub use listing::{Row, State};

@@ -1,5 +1,8 @@
 //! What an agent changed: the base beside a capture, or two snapshots.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use sandbox_review::changes::Options;
 use sandbox_review::{Change, Changes, compare};
 use sandbox_workspace::{BlobSource, EntryKind, Reason, Tree, TreeId, WorkspacePath};
@@ -35,7 +38,13 @@ pub struct Compared {
     pub to: TreeId,
     /// The differences.
     pub changes: Changes,
+    /// What of them the hand-over rules leave out: the topmost folders and files of it, at most
+    /// [`LEFT_OUT_MOST`], sorted.
+    pub left_out: Vec<WorkspacePath>,
 }
+
+/// Most left-out paths that are named one by one.
+pub const LEFT_OUT_MOST: usize = 200;
 
 impl Engine {
     /// Compares the base, or a snapshot, with the workspace or another one.
@@ -79,20 +88,36 @@ impl Working {
         };
         op.enter(Phase::Comparing)?;
         let store = self.engine.store();
+        let passed_over = capture.as_ref().map_or(&[][..], |c| &c.passed_over_paths);
+        let noted = Noted {
+            passed_over,
+            left_out: Mutex::default(),
+        };
         let changes = block_in_place(|| -> Result<Changes> {
             let old = store.tree(&from)?;
             let new = store.tree(&to)?;
-            let mut changes = self
-                .engine
-                .differences(&self.record, &old, &new, true, op)?;
+            let mut changes = self.engine.differences_noting(
+                &self.record,
+                &old,
+                &new,
+                Some(store),
+                &noted,
+                op,
+            )?;
             changes.left_out += capture.as_ref().map_or(0, |c| c.passed_over);
             Ok(changes)
         })?;
+        let mut left_out = noted
+            .left_out
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        left_out.extend(passed_over.iter().take(LEFT_OUT_MOST).cloned());
         Ok(Compared {
             capture,
             from,
             to,
             changes,
+            left_out: left_out.into_iter().take(LEFT_OUT_MOST).collect(),
         })
     }
 }
@@ -121,10 +146,23 @@ impl Engine {
         known: &[Change],
         op: &Operation,
     ) -> Result<Changes> {
+        self.differences_noting(record, from, to, blobs, &Noted::default(), op)
+    }
+
+    /// Likewise; the topmost left-out paths go to `noted`, a few more than [`LEFT_OUT_MOST`] at most.
+    fn differences_noting(
+        &self,
+        record: &Record,
+        from: &Tree,
+        to: &Tree,
+        blobs: Option<&dyn BlobSource>,
+        noted: &Noted<'_>,
+        op: &Operation,
+    ) -> Result<Changes> {
         let matcher = record.rules.matcher()?;
         // What the project itself has stays under review whatever the rules say of its name.
-        let left_out = |path: &WorkspacePath| {
-            if is_git_bookkeeping(path) {
+        let is_left_out = |path: &WorkspacePath| {
+            if is_git_bookkeeping(path) || noted.is_passed_over(path) && to.get(path).is_none() {
                 return true;
             }
             if from.get(path).is_some() {
@@ -141,6 +179,19 @@ impl Engine {
                 Some(Reason::Excluded | Reason::Rebuildable | Reason::Ignored)
             )
         };
+        let left_out = |path: &WorkspacePath| {
+            let is = is_left_out(path);
+            if is {
+                let mut named = noted
+                    .left_out
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                if named.len() <= LEFT_OUT_MOST {
+                    named.insert(topmost(path, &is_left_out));
+                }
+            }
+            is
+        };
         let options = Options {
             left_out: &left_out,
             ours: &record.rewritten,
@@ -151,6 +202,30 @@ impl Engine {
         };
         Ok(compare(from, to, blobs.unwrap_or(self.store()), &options)?)
     }
+}
+
+/// What a comparison is told of left-out paths, and tells.
+#[derive(Default)]
+struct Noted<'a> {
+    /// Folders that the capture did not read: nothing in them counts as deleted.
+    passed_over: &'a [WorkspacePath],
+    /// The topmost left-out paths that differ.
+    left_out: Mutex<BTreeSet<WorkspacePath>>,
+}
+
+impl Noted<'_> {
+    fn is_passed_over(&self, path: &WorkspacePath) -> bool {
+        let within = |folder: &WorkspacePath| path == folder || path.starts_with(folder);
+        self.passed_over.iter().any(within)
+    }
+}
+
+/// The highest folder on the way to `path` that is left out as well; else `path` itself.
+fn topmost(path: &WorkspacePath, is_left_out: &dyn Fn(&WorkspacePath) -> bool) -> WorkspacePath {
+    std::iter::successors(path.parent(), WorkspacePath::parent)
+        .filter(|folder| is_left_out(folder))
+        .last()
+        .unwrap_or_else(|| path.clone())
 }
 
 /// What git keeps about itself and every command of it moves: never copied out, and counted, not listed.
