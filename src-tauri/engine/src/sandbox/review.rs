@@ -91,7 +91,7 @@ impl Working {
         let passed_over = capture.as_ref().map_or(&[][..], |c| &c.passed_over_paths);
         let noted = Noted {
             passed_over,
-            left_out: Mutex::default(),
+            ..Noted::default()
         };
         let changes = block_in_place(|| -> Result<Changes> {
             let old = store.tree(&from)?;
@@ -146,7 +146,11 @@ impl Engine {
         known: &[Change],
         op: &Operation,
     ) -> Result<Changes> {
-        self.differences_noting(record, from, to, blobs, &Noted::default(), op)
+        let noted = Noted {
+            known,
+            ..Noted::default()
+        };
+        self.differences_noting(record, from, to, blobs, &noted, op)
     }
 
     /// Likewise; the topmost left-out paths go to `noted`, a few more than [`LEFT_OUT_MOST`] at most.
@@ -197,7 +201,7 @@ impl Engine {
             ours: &record.rewritten,
             renames: blobs.is_some(),
             contents: blobs.is_some(),
-            known,
+            known: noted.known,
             cancel: op.cancel().clone(),
         };
         Ok(compare(from, to, blobs.unwrap_or(self.store()), &options)?)
@@ -209,6 +213,8 @@ impl Engine {
 struct Noted<'a> {
     /// Folders that the capture did not read: nothing in them counts as deleted.
     passed_over: &'a [WorkspacePath],
+    /// Changes that are counted already.
+    known: &'a [Change],
     /// The topmost left-out paths that differ.
     left_out: Mutex<BTreeSet<WorkspacePath>>,
 }
