@@ -5,8 +5,6 @@
 mod agents;
 mod bad_input;
 mod bench_of_one;
-mod images;
 mod main_job;
 mod network;
-mod store;
 mod without_engine;

@@ -10,9 +10,8 @@ const image = (how) => async (page) => {
 /** Chooses three lines of `js/hours.js` and writes about them, as the mockup shows it. */
 const comment = async (page) => {
   await page.click('[aria-label="Next change (n)"]');
-  await page.focus('[data-testid="diff"]').catch(() => undefined);
-  await page.keyboard.press('Shift+ArrowDown');
-  await page.keyboard.press('Shift+ArrowDown');
+  await page.focus('[aria-label^="Changes of"]');
+  for (const key of ['ArrowDown', 'Shift+ArrowDown', 'Shift+ArrowDown']) await page.keyboard.press(key);
   await page.keyboard.press('c');
   await page.keyboard.type(
     'toISOString gives the date in UTC. The shop is in Vienna, so around midnight this reads the wrong day. Use the local date.',
@@ -27,7 +26,7 @@ export const screens = [
   { name: '01d-no-permission', query: 'state=first-start-no-permission' },
   { name: '01e-not-running', query: 'state=first-start-not-running' },
   { name: '01f-fence-open', query: 'state=first-start-fence', act: (page) => page.click('text=What was tried') },
-  { name: '01g-checking', query: 'state=first-start-ok&latency=60000', loading: true },
+  { name: '01g-checking', query: 'state=first-start-slow', loading: true },
   { name: '02-empty', query: 'state=empty' },
   {
     name: '02b-empty-over',
@@ -50,15 +49,9 @@ export const screens = [
     query: 'state=hand-over&overlay=hand-over',
     act: (page) => page.click('[data-testid="start"]'),
   },
-  {
-    name: '03e-hand-over-environment',
-    query: 'state=empty&overlay=hand-over',
-    act: async (page) => {
-      await page.click('button:has-text("Environment")');
-      await page.selectOption('select[aria-label="Environment"]', 'folder:dockerfile');
-      await page.locator('text=before the fence').scrollIntoViewIfNeeded();
-    },
-  },
+  { name: '03e-looking', query: 'state=empty-slow&overlay=hand-over', loading: true },
+  { name: '03f-twin', query: 'screen=work&overlay=hand-over&project=/home/mira/Sites/rye-and-salt' },
+  { name: '03g-text-200', query: 'state=empty&overlay=hand-over&text=200' },
   { name: '03d-hand-over-unusable', query: 'state=empty&overlay=hand-over&project=/home/mira/missing' },
   {
     name: '04-work',
@@ -66,6 +59,7 @@ export const screens = [
     act: async (page) => {
       await page.click(tree('menu.html'));
       await page.click('[role="tab"]:has-text("Claude Code")');
+      await page.mouse.move(500, 300);
     },
   },
   { name: '04b-file', query: 'screen=work', act: (page) => page.click(tree('menu.html')), settle: 900 },
@@ -96,7 +90,11 @@ export const screens = [
   { name: '04k-remove', query: 'screen=work', act: (page) => more(page, 'remove-sandbox') },
   { name: '04l-toast', query: 'screen=work', act: (page) => page.click('[data-testid="reset-button"]') },
   { name: '04m-site-prompts', query: 'screen=work&state=site-prompts' },
-  { name: '04n-site-prompts-open', query: 'screen=work&state=site-prompts', act: (page) => page.click('text=2 more') },
+  {
+    name: '04n-site-prompts-open',
+    query: 'screen=work&state=site-prompts',
+    act: (page) => page.click('button:has-text("2 more")'),
+  },
   { name: '04o-network', query: 'screen=work&state=site-prompt', act: (page) => page.click('[data-testid="network"]') },
   { name: '04o2-preview', query: 'screen=work&state=preview' },
   {
@@ -113,8 +111,8 @@ export const screens = [
     act: (page) => page.click('button:has-text("Details")'),
   },
   { name: '04t-watching', query: 'screen=work&state=watching' },
-  { name: '04u-loading', query: 'screen=work&latency=60000', loading: true },
-  { name: '04v-text-200', query: 'screen=work&state=site-prompt&text=200', width: 700 },
+  { name: '04u-loading', query: 'screen=work&state=slow', loading: true },
+  { name: '04v-text-200', query: 'screen=work&state=site-prompt&text=200' },
   { name: '05-review', query: 'screen=review&path=js/hours.js', act: comment, settle: 600 },
   {
     name: '05b-review-side-by-side',
@@ -131,7 +129,7 @@ export const screens = [
   { name: '05i-large', query: 'screen=review&state=large' },
   { name: '05j-huge', query: 'screen=review&state=huge' },
   { name: '05k-nothing', query: 'screen=review&state=unchanged' },
-  { name: '05l-capturing', query: 'screen=review&latency=60000', loading: true },
+  { name: '05l-capturing', query: 'screen=review&state=slow', loading: true },
   { name: '05m-hostile', query: 'screen=review&state=hostile' },
   { name: '05n-twins', query: 'screen=review&state=twins' },
   {
@@ -139,28 +137,18 @@ export const screens = [
     query: 'screen=review',
     act: (page) => page.fill('[aria-label="Filter files"]', 'nothing like it'),
   },
-  { name: '05p-text-200', query: 'screen=review&path=js/hours.js&text=200', width: 700 },
+  { name: '05p-text-200', query: 'screen=review&path=js/hours.js&text=200' },
   { name: '06-conflict', query: 'screen=conflict&path=data/opening-hours.json', settle: 600 },
   { name: '07-snapshots', query: 'screen=snapshots' },
   {
     name: '07b-two',
     query: 'screen=snapshots',
-    act: (page) => page.click('text=Order page works', { modifiers: ['Control'] }),
+    act: (page) => page.click('[data-testid="snapshot"] >> nth=2', { modifiers: ['Control'] }),
   },
   { name: '07c-only-baseline', query: 'screen=snapshots&state=no-snapshots' },
   { name: '08-activity', query: 'screen=activity&state=site-prompt' },
   { name: '08b-empty', query: 'screen=activity&state=no-activity' },
   { name: '08c-large', query: 'screen=activity&state=large' },
-  { name: '09h-settings-network', query: 'screen=settings&page=network' },
-  {
-    name: '09i-settings-packages',
-    query: 'screen=settings&page=engine',
-    act: async (page) => {
-      await page.fill('input[aria-label="Names of packages"]', 'ffmpeg graphviz');
-      await page.click('button:has-text("Add")');
-      await page.locator('text=Add packages').scrollIntoViewIfNeeded();
-    },
-  },
   { name: '09-settings', query: 'screen=settings' },
   { name: '09b-agents', query: 'screen=settings&page=agents' },
   { name: '09c-network', query: 'screen=settings&page=network' },
@@ -174,7 +162,7 @@ export const screens = [
   },
   { name: '09h-engine', query: 'screen=settings&page=engine' },
   { name: '09i-keyboard', query: 'screen=settings&page=keyboard' },
-  { name: '09j-text-200', query: 'screen=settings&text=200', width: 700 },
+  { name: '09j-text-200', query: 'screen=settings&text=200' },
   {
     name: '10-palette',
     query: 'screen=work&overlay=palette',

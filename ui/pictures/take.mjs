@@ -22,8 +22,7 @@ for (const [width, height] of [
         failed += 1;
         console.error(`${name}: ${message}`);
       };
-      const size = screen.width && width < 1280 ? { width: screen.width, height } : { width, height };
-      const page = await open(screen.query, { ...size, theme, onerror });
+      const page = await open(screen.query, { width, height, theme, onerror });
       try {
         if (screen.act) await settled(page, { ...screen, settle: 50 });
         await screen.act?.(page);

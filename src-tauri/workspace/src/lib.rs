@@ -10,8 +10,6 @@ pub mod blobs;
 pub mod confined;
 mod durable;
 pub mod escape;
-#[cfg(feature = "fuzzing")]
-pub mod fuzzing;
 pub mod path;
 pub mod progress;
 pub mod project;

@@ -8,6 +8,16 @@ class Look {
 
 export const look = new Look();
 
+/** In percent. Chromium does not look at widths in rem again by itself when the root's font grows. */
+function setTextSize(percent: number): void {
+  const { body, documentElement: root } = document;
+  if (root.style.fontSize === `${percent}%`) return;
+  root.style.fontSize = `${percent}%`;
+  body.style.containerType = 'normal';
+  void body.offsetWidth;
+  body.style.removeProperty('container-type');
+}
+
 /** Call in an effect; returns how to stop following the system. */
 export function followLook(): () => void {
   const settings = app.settings;
@@ -19,7 +29,7 @@ export function followLook(): () => void {
     root.dataset.theme = look.theme;
   };
   apply();
-  root.style.fontSize = `${settings?.text_size ?? 100}%`;
+  setTextSize(settings?.text_size ?? 100);
   root.dataset.reduceMotion = String(settings?.reduce_motion ?? false);
   dark.addEventListener('change', apply);
   return () => dark.removeEventListener('change', apply);

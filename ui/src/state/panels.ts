@@ -7,7 +7,8 @@ export function cyclePanels(step: 1 | -1): void {
     (panel) => panel.offsetParent !== null,
   );
   if (panels.length === 0) return;
-  const at = panels.findIndex((panel) => panel.contains(document.activeElement));
+  // The innermost one: a panel may lie in another.
+  const at = panels.findLastIndex((panel) => panel.contains(document.activeElement));
   for (let tried = 1; tried <= panels.length; tried += 1) {
     const next = panels[(at + step * tried + panels.length * tried) % panels.length];
     const inside =

@@ -5,7 +5,7 @@ import type { EngineState } from '../ipc';
 export function engineWords(engine: EngineState, product: string | null = null): string {
   switch (engine.state) {
     case 'connecting':
-      return 'Looking for the container engine';
+      return product ? `Connecting to ${product}` : 'Looking for the engine';
     case 'running':
       return `${engine.product} ${short(engine.version)} running`;
     case 'unavailable':

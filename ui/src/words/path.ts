@@ -27,9 +27,11 @@ export function folderPart(path: string): string {
   return path.slice(0, path.lastIndexOf('/') + 1);
 }
 
-/** The sandbox's letters in the folded list: rye-and-salt → RA, invoice-tools → IT. */
+/** The sandbox's letters in the folded list: rye-and-salt → RA, invoice-tools → IT, and R2 for a second one of it. */
 export function initials(name: string): string {
   const words = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+  const last = words.at(-1) ?? '';
+  if (words.length > 1 && /^\d$/.test(last)) return `${[...(words[0] ?? '')][0] ?? ''}${last}`.toUpperCase();
   const letters = words.length > 1 ? words.slice(0, 2).map((word) => [...word][0]) : [...(words[0] ?? '?')].slice(0, 2);
   return letters.join('').toUpperCase();
 }

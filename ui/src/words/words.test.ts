@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { count } from './count';
+import { count, short } from './count';
 import { asWireError, detailsText } from './errors';
 import { hasHidden, pieces, shown } from './hidden';
 import { initials, pathKey, shortened, withHome } from './path';
@@ -59,6 +59,7 @@ describe('paths', () => {
   it('initials', () => {
     expect(initials('rye-and-salt')).toBe('RA');
     expect(initials('notes')).toBe('NO');
+    expect(initials('rye-and-salt-2')).toBe('R2');
     expect(initials('---')).toBe('?');
   });
 
@@ -92,6 +93,17 @@ describe('errors', () => {
   it('details have the code', () => {
     expect(detailsText({ code: 'io', message: 'm', details: 'd' })).toContain('Code: io\nd');
   });
+});
+
+it('says large numbers short', () => {
+  expect([999, 5000, 12_345, 999_499, 999_500, 1_250_000].map(short)).toEqual([
+    '999',
+    '5k',
+    '12k',
+    '999k',
+    '1M',
+    '1.3M',
+  ]);
 });
 
 it('counts with the noun', () => {

@@ -10,7 +10,6 @@ mod copy_out;
 mod create;
 mod discard;
 mod doctor;
-mod environment;
 mod files;
 mod listing;
 mod live;
@@ -29,7 +28,6 @@ mod terminals;
 mod tidy_up;
 mod up;
 mod upkeep;
-mod watching;
 mod working;
 
 use std::path::PathBuf;
@@ -37,11 +35,11 @@ use std::sync::Arc;
 
 pub use capture::Capture;
 pub use copy_out::{CopyOut, Wanted};
-pub use create::{HAND_OVER_NOTE, LimitsWanted, NewSandbox};
+pub use create::{LimitsWanted, NewSandbox};
 pub use doctor::Check;
 pub use files::{FileContent, FolderEntry, FolderList};
 pub use listing::{Row, State};
-pub use live::Live;
+pub use live::{Live, Watching};
 pub use pause::{PausedBy, is_paused_by_user, is_paused_for_space};
 pub use ports::{Opened, Port};
 pub use purge::Purged;
@@ -51,7 +49,6 @@ pub use review::{Compared, Side};
 pub use reviewing::{Accepted, ConflictSides, Review};
 use sandbox_workspace::Store;
 pub use upkeep::Pruning;
-pub use watching::Watching;
 pub(crate) use working::Working;
 
 use crate::docker::exec::Running;

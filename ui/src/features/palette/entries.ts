@@ -60,7 +60,7 @@ export function commandEntries(): Entry[] {
 export function placeEntries(): Entry[] {
   const group = 'Go to';
   const sandboxes = app.sandboxes
-    .filter((row) => row.id !== app.current?.id)
+    .filter((row) => router.route.screen !== 'sandbox' || row.id !== app.current?.id)
     .map((row): Entry => ({
       id: `sandbox ${row.id}`,
       group,

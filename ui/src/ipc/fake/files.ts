@@ -1,5 +1,6 @@
 /** The files of the fake workspaces, small as in the mockups or with 100,000 entries. */
 import type { FileView, Listing, LiveChange, LiveChanges, TreeEntry, WirePath } from '../index';
+import { picture } from './picture';
 import { KB, MB, RYE } from './rows';
 import type { World } from './world';
 
@@ -174,14 +175,18 @@ export function isOpen(hours, now = new Date()) {
 }
 `;
 
-/** A one-pixel picture is enough where no other is at hand. */
-const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkaGj4DwADhAGBxk3W6QAAAABJRU5ErkJggg==';
-
 export function fileOf(path: WirePath): FileView {
   const name = path.text;
   if (name.endsWith('.js')) return text(HOURS_JS);
   if (/\.(png|jpg|webp)$/.test(name))
-    return { kind: 'image', mime: 'image/png', base64: PIXEL, size: 312 * KB, width: 1200, height: 800 };
+    return {
+      kind: 'image',
+      mime: 'image/svg+xml',
+      base64: picture(name, 'new'),
+      size: 312 * KB,
+      width: 640,
+      height: 420,
+    };
   if (name.endsWith('.woff2')) return { kind: 'binary', size: 48 * KB, description: 'Web Open Font Format 2' };
   if (name.endsWith('.json')) return text('{\n  "timezone": "Europe/Vienna",\n  "mon": null,\n  "holidays": {}\n}\n');
   return text(MENU_HTML);

@@ -15,12 +15,11 @@ const PRESETS = [
 ];
 
 export function fakeNetwork(world: World): Part<'siteAsks' | 'answerSite' | 'siteRules' | 'changeSites'> {
-  const rules: SiteRules = {
-    mode: 'approved',
-    presets: PRESETS.map((preset, at) => ({ ...preset, on: at < 2 })),
-    allow: ['html-validate.org'],
-    block: ['fonts.gstatic.com'],
-    services: [],
+  const bySandbox = new Map<string, SiteRules>();
+  const rulesOf = (sandbox: string): SiteRules => {
+    let rules = bySandbox.get(sandbox);
+    if (!rules) bySandbox.set(sandbox, (rules = startingRules(world, sandbox)));
+    return rules;
   };
   const row = world.rows.find((other) => other.network === 'approved');
   let asks: SiteAsk[] =
@@ -36,14 +35,16 @@ export function fakeNetwork(world: World): Part<'siteAsks' | 'answerSite' | 'sit
     answerSite: async (sandbox, ask, answer) => {
       const found = asks.find((one) => one.id === ask);
       if (!found) return world.fail('not_found', `there is no question ${ask}`);
+      const rules = rulesOf(sandbox);
       if (answer === 'always') rules.allow.push(found.host);
       if (answer === 'block') rules.block.push(found.host);
       asks = asks.filter((one) => one.id !== ask);
       world.emit({ type: 'ask_ended', sandbox, ask });
       return world.answer(undefined);
     },
-    siteRules: () => world.answer(rules),
+    siteRules: (sandbox) => world.answer(rulesOf(sandbox)),
     changeSites: async (sandbox, change) => {
+      const rules = rulesOf(sandbox);
       const bad = [...change.allow, ...change.block].find((rule) => !/^(\*\.)?[a-z0-9.-]+\.[a-z]+(:\d+)?$/i.test(rule));
       if (bad) return world.fail('invalid_request', `“${bad}” is no site: write a host, for instance example.com`);
       if (change.mode) {
@@ -58,5 +59,17 @@ export function fakeNetwork(world: World): Part<'siteAsks' | 'answerSite' | 'sit
       rules.block = [...rules.block.filter((rule) => !gone.includes(rule)), ...change.block];
       return world.answer(rules);
     },
+  };
+}
+
+function startingRules(world: World, sandbox: string): SiteRules {
+  const row = world.rows.find((other) => other.id === sandbox);
+  const first = row === world.rows[0];
+  return {
+    mode: row?.network ?? 'approved',
+    presets: PRESETS.map((preset, at) => ({ ...preset, on: at < 2 })),
+    allow: first ? ['html-validate.org'] : [],
+    block: first ? ['fonts.gstatic.com'] : [],
+    services: [],
   };
 }

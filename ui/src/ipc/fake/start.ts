@@ -21,6 +21,25 @@ async function asAsked(backend: Backend, asked: URLSearchParams): Promise<void> 
   });
 }
 
+/** What a sandbox shows is never answered: for pictures of the waiting. */
+function waiting(backend: Backend): Backend {
+  const never = (): Promise<never> => new Promise(() => undefined);
+  const names: (keyof Backend)[] = [
+    'runCheck',
+    'liveChanges',
+    'listFolder',
+    'listTerminals',
+    'readFile',
+    'review',
+    'snapshots',
+    'compare',
+    'activity',
+    'diskUse',
+    'preflight',
+  ];
+  return { ...backend, ...Object.fromEntries(names.map((name) => [name, never])) };
+}
+
 /** False inside the real window, which has its own backend. */
 export function startFake(): boolean {
   if ('__TAURI_INTERNALS__' in window) return false;
@@ -28,7 +47,7 @@ export function startFake(): boolean {
   const state = asked.get('state') ?? '';
   const { backend, world } = fakeBackend({ state, latency: Number(asked.get('latency') ?? 60) });
   void asAsked(backend, asked);
-  setBackend(backend);
+  setBackend(state.endsWith('slow') ? waiting(backend) : backend);
   // For a look from the browser's console.
   Object.assign(window, { fake: world });
   const screen = asked.get('screen');

@@ -18,7 +18,7 @@ export class World {
 
   constructor(options: Partial<FakeOptions> = {}) {
     this.options = { latency: 0, state: '', ...options };
-    if (!this.is('empty', 'first-start', 'hand-over')) this.rows = sampleRows(this.options.state);
+    if (!this.is('empty', 'empty-slow', 'first-start', 'hand-over')) this.rows = sampleRows(this.options.state);
   }
 
   is(...states: string[]): boolean {
