@@ -5,6 +5,9 @@
 mod agents;
 mod bad_input;
 mod bench_of_one;
+mod bring_in;
+mod copy_out;
 mod main_job;
 mod network;
+mod saving;
 mod without_engine;

@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+pub mod branch;
 pub mod changes;
 pub mod copyout;
 pub mod decisions;

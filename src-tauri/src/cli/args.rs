@@ -65,7 +65,7 @@ pub enum Verb {
     Stop(One),
     /// Remove a sandbox; your project is not touched
     Remove(One),
-    /// What differs from the base, or between two snapshots
+    /// What differs from the base, or between any two states
     Changes(Changes),
     /// The changes as a unified diff
     Diff(Diff),
@@ -73,6 +73,14 @@ pub enum Verb {
     Apply(Apply),
     /// Undo the newest copy-out that is not undone yet
     Undo(One),
+    /// Copy out again what the newest undo took back
+    Redo(One),
+    /// Save changes elsewhere: as a patch, to a folder, as a branch
+    Save(Save),
+    /// Bring what you changed in the project since into the workspace
+    BringIn(BringIn),
+    /// Make the workspace what the project is now: a new baseline, the old one kept
+    StartAgain(One),
     /// Take a snapshot
     Snapshot(Snapshot),
     /// List the snapshots, oldest first
@@ -167,11 +175,11 @@ pub struct Exec {
 pub struct Changes {
     /// An id, a name, or the beginning of an id
     pub sandbox: String,
-    /// Compare from this snapshot instead of the base
-    #[arg(long, value_name = "SNAPSHOT")]
+    /// Compare from this snapshot or capture, `project` or `now` instead of the base
+    #[arg(long, value_name = "STATE")]
     pub from: Option<String>,
-    /// Compare to this snapshot instead of now
-    #[arg(long, value_name = "SNAPSHOT")]
+    /// Compare to this snapshot or capture, `baseline` or `project` instead of now
+    #[arg(long, value_name = "STATE")]
     pub to: Option<String>,
 }
 
@@ -182,11 +190,11 @@ pub struct Diff {
     pub sandbox: String,
     /// Only these; a folder stands for what is below it
     pub paths: Vec<OsString>,
-    /// Compare from this snapshot instead of the base
-    #[arg(long, value_name = "SNAPSHOT")]
+    /// Compare from this snapshot or capture, `project` or `now` instead of the base
+    #[arg(long, value_name = "STATE")]
     pub from: Option<String>,
-    /// Compare to this snapshot instead of now
-    #[arg(long, value_name = "SNAPSHOT")]
+    /// Compare to this snapshot or capture, `baseline` or `project` instead of now
+    #[arg(long, value_name = "STATE")]
     pub to: Option<String>,
 }
 
@@ -207,6 +215,48 @@ pub struct Apply {
     /// Exactly this capture instead of a new one
     #[arg(long, value_name = "ID")]
     pub capture: Option<String>,
+}
+
+/// `save`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("to").required(true))]
+pub struct Save {
+    /// An id, a name, or the beginning of an id
+    pub sandbox: String,
+    /// These changes; either end of a rename takes both
+    #[arg(required_unless_present_any = ["all", "commits"])]
+    pub paths: Vec<OsString>,
+    /// All changes but the risky and refused ones
+    #[arg(long, conflicts_with = "paths")]
+    pub all: bool,
+    /// With --all, also files that run on your machine
+    #[arg(long)]
+    pub include_risky: bool,
+    /// Exactly this capture instead of a new one
+    #[arg(long, value_name = "ID")]
+    pub capture: Option<String>,
+    /// A patch for `git apply`, into FILE, which must not exist
+    #[arg(long, value_name = "FILE", group = "to")]
+    pub patch: Option<PathBuf>,
+    /// The files, into a new folder below DIR
+    #[arg(long, value_name = "DIR", group = "to")]
+    pub folder: Option<PathBuf>,
+    /// One commit on a new branch of the project's repository; its files and HEAD stay as they are
+    #[arg(long, value_name = "NAME", group = "to")]
+    pub branch: Option<String>,
+    /// The agent's own commits as mail patches, made inside the sandbox, into FILE, which must not exist
+    #[arg(long, value_name = "FILE", group = "to", conflicts_with_all = ["paths", "all", "capture"])]
+    pub commits: Option<PathBuf>,
+}
+
+/// `bring-in`
+#[derive(Debug, Args)]
+pub struct BringIn {
+    /// An id, a name, or the beginning of an id
+    pub sandbox: String,
+    /// Take the newest one back instead
+    #[arg(long)]
+    pub undo: bool,
 }
 
 /// `snapshot`

@@ -5,11 +5,13 @@
 
 mod answer;
 pub mod args;
+mod bring_in;
 mod exec;
 mod mistake;
 mod own_terminal;
 mod preview;
 mod progress;
+mod save;
 mod shell;
 mod verbs;
 

@@ -25,13 +25,13 @@ use super::mistake::Mistake;
 use super::{exec, preview, progress, shell};
 use crate::host;
 
-type Done = Result<u8, Mistake>;
+pub(super) type Done = Result<u8, Mistake>;
 
 /// What one verb needs.
-struct Call<'a> {
-    engine: Engine,
-    printer: &'a Printer,
-    op: Operation,
+pub(super) struct Call<'a> {
+    pub(super) engine: Engine,
+    pub(super) printer: &'a Printer,
+    pub(super) op: Operation,
 }
 
 /// Runs one verb; gives the exit status.
@@ -70,6 +70,10 @@ impl Call<'_> {
             Verb::Diff(wanted) => self.diff(&wanted).await,
             Verb::Apply(wanted) => self.apply(wanted).await,
             Verb::Undo(one) => self.undo(&one.sandbox).await,
+            Verb::Redo(one) => self.redo(&one.sandbox).await,
+            Verb::Save(wanted) => self.save(wanted).await,
+            Verb::BringIn(wanted) => self.bring_in(&wanted).await,
+            Verb::StartAgain(one) => self.start_again(&one.sandbox).await,
             Verb::Snapshot(wanted) => self.snapshot(&wanted).await,
             Verb::Snapshots(one) => self.snapshots(&one.sandbox),
             Verb::Reset(wanted) => self.reset(&wanted).await,
@@ -86,11 +90,11 @@ impl Call<'_> {
         }
     }
 
-    fn find(&self, wanted: &str) -> Result<SandboxId, Mistake> {
+    pub(super) fn find(&self, wanted: &str) -> Result<SandboxId, Mistake> {
         Ok(self.engine.resolve(wanted)?)
     }
 
-    fn answer(&self, document: &Value, text: impl FnOnce(&Printer) -> String) -> Done {
+    pub(super) fn answer(&self, document: &Value, text: impl FnOnce(&Printer) -> String) -> Done {
         progress::clear(self.printer);
         self.printer.answer(document, text)?;
         Ok(0)
@@ -213,7 +217,10 @@ impl Call<'_> {
         from: Option<&str>,
         to: Option<&str>,
     ) -> Result<Compared, Mistake> {
-        let to = to.map_or(Side::Live, |name| Side::Snapshot(name.to_owned()));
+        let side = |name: Option<&str>, usual| {
+            name.map_or(usual, |name: &str| Side::Named(name.to_owned()))
+        };
+        let (from, to) = (side(from, Side::Base), side(to, Side::Live));
         Ok(self.engine.changes(id, from, to, &self.op).await?)
     }
 
@@ -262,7 +269,7 @@ impl Call<'_> {
         self.report(&report, "Put back")
     }
 
-    fn report(&self, report: &Report, verb: &str) -> Done {
+    pub(super) fn report(&self, report: &Report, verb: &str) -> Done {
         let document = report_json(report);
         self.answer(&document, |printer| report_text(report, verb, printer))?;
         if report.conflicts.is_empty() {
@@ -555,7 +562,7 @@ fn network_word(mode: NetworkMode) -> &'static str {
     }
 }
 
-fn paths(given: &[OsString]) -> Result<Vec<WorkspacePath>, Mistake> {
+pub(super) fn paths(given: &[OsString]) -> Result<Vec<WorkspacePath>, Mistake> {
     given
         .iter()
         .map(|path| {
@@ -706,11 +713,11 @@ fn changes_text(changes: &Changes, printer: &Printer) -> String {
     text
 }
 
-fn path_list(paths: &[WorkspacePath]) -> Vec<Value> {
+pub(super) fn path_list(paths: &[WorkspacePath]) -> Vec<Value> {
     paths.iter().map(|path| path.to_lossy().into()).collect()
 }
 
-fn report_json(report: &Report) -> Value {
+pub(super) fn report_json(report: &Report) -> Value {
     let conflicts: Vec<Value> = report
         .conflicts
         .iter()
@@ -729,7 +736,7 @@ fn report_json(report: &Report) -> Value {
     })
 }
 
-fn report_text(report: &Report, verb: &str, printer: &Printer) -> String {
+pub(super) fn report_text(report: &Report, verb: &str, printer: &Printer) -> String {
     let mut text = String::new();
     for path in &report.applied {
         text += &format!("{verb} {}\n", printer.name(path.as_bytes()));

@@ -253,11 +253,38 @@ pub struct Skipped {
 /// What a copy-out or an undo of one did. With conflicts nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct CopyOutReport {
+    /// Its name, to undo exactly this one; absent where nothing was written.
+    pub id: Option<String>,
     pub capture: Option<String>,
     pub applied: Vec<WirePath>,
     pub merged: Vec<WirePath>,
     pub conflicts: Vec<WirePath>,
     pub skipped: Vec<Skipped>,
+}
+
+/// A new branch of the project's repository with one commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SavedBranch {
+    pub name: String,
+    /// In hexadecimal.
+    pub commit: String,
+    pub files: u32,
+    /// Those of them that were merged with the last commit's version.
+    pub merged: Vec<WirePath>,
+}
+
+/// What came from the user's folder into the workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct BroughtIn {
+    pub brought: Vec<WirePath>,
+    /// Those of them that were merged with the agent's changes.
+    pub merged: Vec<WirePath>,
+    /// Changed on both sides: the workspace keeps the agent's, and the review asks.
+    pub conflicts: Vec<WirePath>,
+    /// Changed files of git's own, which stay as they are in the workspace.
+    pub of_git: u32,
+    /// The workspace as it was; absent where nothing was written.
+    pub safety: Option<String>,
 }
 
 /// Both sides of a conflict and what they had in common. Texts are whole; absent where the side has no file.

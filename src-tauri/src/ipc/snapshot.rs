@@ -35,8 +35,13 @@ pub struct SnapshotRow {
     rename_all_fields = "snake_case"
 )]
 pub enum CompareSide {
+    /// The workspace as it is.
     Now,
-    Snapshot { id: String },
+    /// The user's folder as it is, without what stays out.
+    Project,
+    Snapshot {
+        id: String,
+    },
 }
 
 /// What a reset did; `undo` is the snapshot that a reset goes to in order to undo it.

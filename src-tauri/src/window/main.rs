@@ -15,7 +15,6 @@ mod notices;
 mod open;
 mod operations;
 mod sample;
-mod save;
 mod state;
 mod subscriptions;
 mod tray;

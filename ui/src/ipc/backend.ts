@@ -9,6 +9,7 @@ import type { ActivityKind } from './generated/ActivityKind';
 import type { ActivityPage } from './generated/ActivityPage';
 import type { AgentCard } from './generated/AgentCard';
 import type { AppInfo } from './generated/AppInfo';
+import type { BroughtIn } from './generated/BroughtIn';
 import type { Check } from './generated/Check';
 import type { CheckId } from './generated/CheckId';
 import type { CompareSide } from './generated/CompareSide';
@@ -35,6 +36,7 @@ import type { ResetReport } from './generated/ResetReport';
 import type { Resolution } from './generated/Resolution';
 import type { Review } from './generated/Review';
 import type { SandboxRow } from './generated/SandboxRow';
+import type { SavedBranch } from './generated/SavedBranch';
 import type { Settings } from './generated/Settings';
 import type { SiteAnswer } from './generated/SiteAnswer';
 import type { SiteAsk } from './generated/SiteAsk';
@@ -157,11 +159,23 @@ export interface Backend {
   conflict(sandbox: string, capture: string, path: WirePath): Promise<ConflictView>;
   resolveConflict(sandbox: string, capture: string, path: WirePath, resolution: Resolution): Promise<Review>;
   copyOut(sandbox: string, capture: string, operation: string): Promise<CopyOutReport>;
-  undoCopyOut(sandbox: string, operation: string): Promise<CopyOutReport>;
+  /** Takes one back, or the newest that is not taken back. */
+  undoCopyOut(sandbox: string, copyOut: string | null, operation: string): Promise<CopyOutReport>;
+  /** Takes the newest undo back, while nothing was copied out since. */
+  redoCopyOut(sandbox: string, operation: string): Promise<CopyOutReport>;
   copyOuts(sandbox: string): Promise<CopyOutEntry[]>;
   /** Asks where to and saves the accepted changes; null when dismissed, else the path. */
   savePatch(sandbox: string, capture: string): Promise<string | null>;
   saveToFolder(sandbox: string, capture: string, operation: string): Promise<string | null>;
+  /** A new branch with one commit in the folder's own repository; nothing else of it changes. */
+  saveBranch(sandbox: string, capture: string, operation: string): Promise<SavedBranch>;
+  /** The agent's own commits as patches, made by git in the sandbox; null when dismissed. */
+  saveCommits(sandbox: string): Promise<string | null>;
+  /** The user's newer changes into the workspace; where both changed a file, the workspace keeps the agent's. */
+  bringIn(sandbox: string, operation: string): Promise<BroughtIn>;
+  undoBringIn(sandbox: string, operation: string): Promise<CopyOutReport>;
+  /** The workspace becomes what the folder is now: a new baseline, the old one kept. */
+  startAgain(sandbox: string, operation: string): Promise<ResetReport>;
 
   // Snapshots
   snapshots(sandbox: string): Promise<SnapshotRow[]>;

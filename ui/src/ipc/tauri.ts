@@ -96,10 +96,16 @@ export function tauriBackend(): Backend {
     resolveConflict: (sandbox, capture, path, resolution) =>
       invoke('resolve_conflict', { sandbox, capture, path, resolution }),
     copyOut: (sandbox, capture, operation) => invoke('copy_out', { sandbox, capture, operation }),
-    undoCopyOut: (sandbox, operation) => invoke('undo_copy_out', { sandbox, operation }),
+    undoCopyOut: (sandbox, copyOut, operation) => invoke('undo_copy_out', { sandbox, copyOut, operation }),
+    redoCopyOut: (sandbox, operation) => invoke('redo_copy_out', { sandbox, operation }),
     copyOuts: (sandbox) => invoke('copy_outs', { sandbox }),
     savePatch: (sandbox, capture) => invoke('save_patch', { sandbox, capture }),
     saveToFolder: (sandbox, capture, operation) => invoke('save_to_folder', { sandbox, capture, operation }),
+    saveBranch: (sandbox, capture, operation) => invoke('save_branch', { sandbox, capture, operation }),
+    saveCommits: (sandbox) => invoke('save_commits', { sandbox }),
+    bringIn: (sandbox, operation) => invoke('bring_in', { sandbox, operation }),
+    undoBringIn: (sandbox, operation) => invoke('undo_bring_in', { sandbox, operation }),
+    startAgain: (sandbox, operation) => invoke('start_again', { sandbox, operation }),
 
     // Snapshots
     snapshots: (sandbox) => invoke('snapshots', { sandbox }),

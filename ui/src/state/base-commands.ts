@@ -2,6 +2,8 @@
 import Activity from '@lucide/svelte/icons/activity';
 import Camera from '@lucide/svelte/icons/camera';
 import Columns2 from '@lucide/svelte/icons/columns-2';
+import FolderInput from '@lucide/svelte/icons/folder-input';
+import FolderSync from '@lucide/svelte/icons/folder-sync';
 import FolderPlus from '@lucide/svelte/icons/folder-plus';
 import Globe from '@lucide/svelte/icons/globe';
 import History from '@lucide/svelte/icons/history';
@@ -24,7 +26,7 @@ import { chooseAndHandOver } from './drops.svelte';
 import { layout } from './layout.svelte';
 import { cyclePanels } from './panels';
 import { router, type Overlay } from './router.svelte';
-import { attempt, resetWorkspace, takeSnapshot } from './sandbox-actions';
+import { attempt, bringIn, resetWorkspace, startAgain, takeSnapshot } from './sandbox-actions';
 
 const there = (): boolean => app.current !== null && router.route.screen === 'sandbox';
 const status = (...any: SandboxRow['status'][]): boolean => there() && any.includes(app.current?.status ?? 'idle');
@@ -229,6 +231,22 @@ function sandboxCommands(): Command[] {
       icon: Globe,
       enabled: there,
       run: () => (router.overlay = 'network'),
+    },
+    {
+      id: 'bring-in',
+      label: 'Bring in my latest edits',
+      group,
+      icon: FolderInput,
+      enabled: there,
+      run: here((row) => bringIn(row.id)),
+    },
+    {
+      id: 'start-again',
+      label: 'Start again from my folder as it is now',
+      group,
+      icon: FolderSync,
+      enabled: there,
+      run: here((row) => startAgain(row)),
     },
     {
       id: 'start',

@@ -44,6 +44,87 @@ export function takeSnapshot(sandbox: SandboxRow): Promise<boolean> {
   });
 }
 
+/** Takes a copy-out back, or the newest; the engine refuses where the user has edited since. *Redo* copies it out again. */
+export function undoCopyOut(sandbox: string, copyOut: string | null): Promise<boolean> {
+  return attempt(async () => {
+    const { conflicts } = await backend().undoCopyOut(sandbox, copyOut, newOperation());
+    if (conflicts.length > 0) {
+      const files = count(conflicts.length, 'file');
+      toasts.show(`Not undone: you changed ${files} after the copy-out. Nothing was touched.`, { tone: 'notice' });
+    } else toasts.show('The copy-out was undone', { action: { label: 'Redo', run: () => void redoCopyOut(sandbox) } });
+  });
+}
+
+export function redoCopyOut(sandbox: string): Promise<boolean> {
+  return attempt(async () => {
+    const { conflicts, applied } = await backend().redoCopyOut(sandbox, newOperation());
+    if (conflicts.length > 0) {
+      const files = count(conflicts.length, 'file');
+      toasts.show(`Not copied again: you changed ${files} after the undo. Nothing was touched.`, { tone: 'notice' });
+    } else
+      toasts.show(`Copied ${count(applied.length, 'file')} again`, {
+        action: { label: 'Undo', run: () => void undoCopyOut(sandbox, null) },
+      });
+  });
+}
+
+/** The user's newer changes into the workspace; *Undo* takes exactly that back. */
+export function bringIn(sandbox: string): Promise<boolean> {
+  return attempt(async () => {
+    const { brought, merged, conflicts, of_git, safety } = await backend().bringIn(sandbox, newOperation());
+    const kept =
+      conflicts.length > 0
+        ? ` ${count(conflicts.length, 'file')} you both changed ${conflicts.length === 1 ? 'stays' : 'stay'} as the agent has ${conflicts.length === 1 ? 'it' : 'them'}.`
+        : of_git > 0
+          ? ' git’s own records stay as they are in the workspace.'
+          : '';
+    if (safety === null) {
+      const text = conflicts.length > 0 ? 'Nothing was brought in.' : 'The workspace has your latest edits already.';
+      toasts.show(text + kept, { tone: 'notice' });
+      return;
+    }
+    const together = merged.length > 0 ? `, ${merged.length} merged with the agent’s` : '';
+    toasts.show(`Brought in ${count(brought.length, 'file')}${together}.${kept}`, {
+      action: { label: 'Undo', run: () => void undoBringIn(sandbox) },
+    });
+  });
+}
+
+function undoBringIn(sandbox: string): Promise<boolean> {
+  return attempt(async () => {
+    const { conflicts } = await backend().undoBringIn(sandbox, newOperation());
+    const text =
+      conflicts.length > 0
+        ? `Not undone: ${count(conflicts.length, 'file')} changed since. A snapshot from before is in the list.`
+        : 'Your edits were taken out of the workspace again';
+    toasts.show(text, conflicts.length > 0 ? { tone: 'notice' } : {});
+  });
+}
+
+/** A new baseline from the folder as it is now; *Undo* goes back to the safety snapshot. */
+export function startAgain(sandbox: SandboxRow): Promise<boolean> {
+  return attempt(async () => {
+    goingBack.add(sandbox.id);
+    try {
+      const report = await backend().startAgain(sandbox.id, newOperation());
+      toasts.show('The workspace is as your folder is now', { action: undoOf(sandbox, report) });
+    } finally {
+      goingBack.delete(sandbox.id);
+    }
+  });
+}
+
+function undoOf(sandbox: SandboxRow, report: ResetReport): { label: string; run: () => void } {
+  return {
+    label: 'Undo',
+    run: () =>
+      void attempt(async () => {
+        await goBack(sandbox.id, report.safety, newOperation());
+        toasts.show('The workspace is as it was before');
+      }),
+  };
+}
+
 /** At once, to the baseline or a snapshot; *Undo* goes back to the safety snapshot. */
 export function resetWorkspace(sandbox: SandboxRow, snapshot: string | null = null): Promise<boolean> {
   return attempt(async () => {

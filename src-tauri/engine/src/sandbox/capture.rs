@@ -26,6 +26,9 @@ pub struct Capture {
     pub passed_over: u64,
     /// Milliseconds since 1970.
     pub time: i64,
+    /// The record's epoch when it was taken.
+    #[serde(default)]
+    pub epoch: u64,
 }
 
 /// How a workspace is looked at.
@@ -56,6 +59,7 @@ impl Working {
             tree,
             passed_over: scan.skipped.len() as u64,
             time: self.engine.now(),
+            epoch: self.record.epoch,
         };
         json_file::write(&file(&self.dir, &capture.id), &capture)?;
         Ok(capture)
@@ -116,7 +120,22 @@ impl Working {
         if id.len() != DIGITS || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(missing());
         }
-        json_file::read(&file(&self.dir, id))?.ok_or_else(missing)
+        let found: Capture = json_file::read(&file(&self.dir, id))?.ok_or_else(missing)?;
+        if found.epoch == self.record.epoch {
+            Ok(found)
+        } else {
+            Err(Error::InvalidRequest {
+                message: format!(
+                    "the capture {id} is from before the workspace was put back or your edits were brought in; \
+                     take a new one"
+                ),
+            })
+        }
+    }
+
+    /// Whether a capture is there and good for the base as it is.
+    pub fn is_good(&self, id: &str) -> bool {
+        self.find_capture(id).is_ok()
     }
 }
 

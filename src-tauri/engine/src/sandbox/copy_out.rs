@@ -5,7 +5,7 @@ use sandbox_review::copyout::{
 };
 use sandbox_review::decisions::Outcome;
 use sandbox_review::{Change, Changes};
-use sandbox_workspace::{BlobSink, Dir, WorkspacePath};
+use sandbox_workspace::{BlobSink, Dir, Entry, EntryKind, WorkspacePath};
 use tokio::task::block_in_place;
 
 use super::review::{Compared, Side};
@@ -60,7 +60,7 @@ impl Engine {
         let mut working = self.work_on(id).await?;
         let project = working.project()?;
         let side = request.capture.clone().map_or(Side::Frozen, Side::Capture);
-        let compared = working.compare(None, side, op).await?;
+        let compared = working.compare(Side::Base, side, op).await?;
         let (picks, skipped) = picks(&compared.changes, &request)?;
         if !picks.is_empty() {
             block_in_place(|| working.keep_automatically(compared.to))?;
@@ -87,7 +87,7 @@ impl Engine {
         let working = self.work_on(id).await?;
         let project = working.project()?;
         let side = request.capture.clone().map_or(Side::Live, Side::Capture);
-        let compared = working.compare(None, side, op).await?;
+        let compared = working.compare(Side::Base, side, op).await?;
         let (picks, skipped) = picks(&compared.changes, request)?;
         let mut plan = block_in_place(|| working.plan(&project, &compared, &picks, request))?;
         plan.skipped.extend(skipped);
@@ -110,9 +110,26 @@ impl Engine {
         let report = block_in_place(|| {
             copyout::undo(&copy_outs, copy_out, &project, &progress, op.cancel())
         })?;
-        working.keep_base(&report)?;
+        working.keep_base_of_before(report.clone(), &project)?;
         if report.id.is_some() {
             working.tell(ActivityKind::CopyOutUndone, "Copy-out undone", &report);
+        }
+        Ok(report)
+    }
+
+    /// Takes the newest undo back, while nothing else was copied out since. By the same rules: files that the
+    /// user changed since are conflicts, and then nothing is written.
+    pub async fn redo(&self, id: &SandboxId, op: &Operation) -> Result<Report> {
+        let mut working = self.work_on(id).await?;
+        let project = working.project()?;
+        let copy_outs = working.copy_outs()?;
+        op.enter(Phase::Writing)?;
+        let progress = op.phase(Phase::Writing);
+        let report =
+            block_in_place(|| copyout::redo(&copy_outs, &project, &progress, op.cancel()))?;
+        working.keep_base_of_before(report.clone(), &project)?;
+        if report.id.is_some() {
+            working.tell(ActivityKind::CopiedOut, "Copied out again", &report);
         }
         Ok(report)
     }
@@ -214,6 +231,30 @@ impl Working {
         Ok(())
     }
 
+    /// Likewise for an undo or redo, whose base is one of before: its contents may be gone from the store by
+    /// now, and then the project has them.
+    fn keep_base_of_before(&mut self, mut report: Report, project: &Dir) -> Result<()> {
+        block_in_place(|| -> Result<()> {
+            let writer = self.engine.store().writer()?;
+            report.base_moves.retain(|change| match &change.after {
+                Some(Entry {
+                    kind: EntryKind::File { blob, size },
+                    ..
+                }) => {
+                    writer.has(blob, *size)
+                        || project.open_file(&change.path).is_ok_and(|(file, _)| {
+                            writer
+                                .put_file(&file)
+                                .is_ok_and(|(found, _)| found == *blob)
+                        })
+                }
+                _ => true,
+            });
+            Ok(writer.commit()?)
+        })?;
+        self.keep_base(&report)
+    }
+
     pub(super) fn move_base(&mut self, moves: &[BaseMove]) -> Result<()> {
         if moves.is_empty() {
             return Ok(());
@@ -243,7 +284,7 @@ impl Working {
     }
 }
 
-fn picks(changes: &Changes, request: &CopyOut) -> Result<(Vec<Pick>, Vec<Skipped>)> {
+pub(super) fn picks(changes: &Changes, request: &CopyOut) -> Result<(Vec<Pick>, Vec<Skipped>)> {
     match &request.wanted {
         Wanted::All => Ok(choose(&changes.list, request.include_risky)),
         Wanted::Paths(paths) => named(changes, paths, request.include_risky),

@@ -273,6 +273,7 @@ impl Engine {
             rewritten: handed.rewritten,
             baseline,
             base: handed.id,
+            epoch: 0,
             container_made: false,
         };
         record.save(dir)?;

@@ -4,6 +4,7 @@
 //! brought to an end whatever a crash interrupted. `list` and `status` take no lock.
 
 mod automatic;
+mod bring_in;
 mod capture;
 mod change;
 mod copy_out;
@@ -22,8 +23,10 @@ mod recovery;
 mod reset;
 mod review;
 mod reviewing;
+mod saving;
 mod services;
 mod snapshot;
+mod start_again;
 mod terminals;
 mod tidy_up;
 mod up;
@@ -33,6 +36,7 @@ mod working;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use bring_in::BroughtIn;
 pub use capture::Capture;
 pub use copy_out::{CopyOut, Wanted};
 pub use create::{LimitsWanted, NewSandbox};
@@ -48,6 +52,7 @@ pub use reset::Reset;
 pub use review::{Compared, Side};
 pub use reviewing::{Accepted, ConflictSides, Review};
 use sandbox_workspace::Store;
+pub use saving::Chosen;
 pub use upkeep::Pruning;
 pub(crate) use working::Working;
 

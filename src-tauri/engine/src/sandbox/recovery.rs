@@ -1,7 +1,7 @@
 //! What a crash interrupted is brought to an end before anything else is done with a sandbox.
 
 use sandbox_review::copyout::{self, RecoveryOutcome};
-use sandbox_workspace::Dir;
+use sandbox_workspace::{Dir, WorkspacePath};
 use tokio::task::block_in_place;
 
 use super::{Engine, Working, discard, pause};
@@ -14,7 +14,7 @@ use crate::{Result, SandboxId};
 pub struct Recovery {
     /// Where.
     pub sandbox: SandboxId,
-    /// `copy-out`, `reset`, `pause`, `create` or `remove`.
+    /// `copy-out`, `bring-in`, `reset`, `pause`, `create` or `remove`.
     pub what: &'static str,
     /// `rolled back`, `finished`, `undone`, `removed`, or what stands in the way.
     pub outcome: String,
@@ -82,6 +82,7 @@ impl Engine {
 /// Finishes or rolls back whatever was interrupted in a sandbox.
 pub(super) async fn recover(working: &mut Working) -> Result<Vec<Recovery>> {
     let mut done = copy_outs(working)?;
+    done.extend(bring_ins(working)?);
     if working.finish_reset().await? {
         done.push(recovery(working, "reset", "finished", true));
     }
@@ -117,29 +118,63 @@ fn copy_outs(working: &mut Working) -> Result<Vec<Recovery>> {
         return Ok(Vec::new());
     };
     let folder = working.copy_outs()?;
+    transactions(working, "copy-out", &project, &folder)
+}
+
+/// The same transactions into the workspace.
+fn bring_ins(working: &mut Working) -> Result<Vec<Recovery>> {
+    if !working.dir.bring_ins().exists() {
+        return Ok(Vec::new());
+    }
+    let (workspace, folder) = (working.workspace()?, working.bring_ins()?);
+    transactions(working, BRING_IN, &workspace, &folder)
+}
+
+const BRING_IN: &str = "bring-in";
+
+fn transactions(
+    working: &mut Working,
+    what: &'static str,
+    target: &Dir,
+    folder: &Dir,
+) -> Result<Vec<Recovery>> {
     let mut done = Vec::new();
-    for one in block_in_place(|| copyout::recover(&folder, &project))? {
+    for one in block_in_place(|| copyout::recover(folder, target))? {
         let (words, resolved) = match &one.outcome {
             RecoveryOutcome::RolledBack => ("rolled back".to_owned(), true),
             RecoveryOutcome::Finished(moves) => {
-                working.move_base(moves)?;
-                copyout::settle(&folder, &one.id)?;
+                if what == BRING_IN {
+                    working.advance_base(moves)?;
+                } else {
+                    working.move_base(moves)?;
+                }
+                copyout::settle(folder, &one.id)?;
                 ("finished".to_owned(), true)
             }
-            RecoveryOutcome::Unresolved(paths) => (
-                format!(
-                    "stopped: {} changed meanwhile and was left alone; the earlier versions are kept in {}",
-                    paths
-                        .iter()
-                        .map(ToString::to_string)
-                        .collect::<Vec<_>>()
-                        .join(", "),
-                    working.dir.copy_outs().join(&one.id.0).display()
-                ),
-                false,
-            ),
+            RecoveryOutcome::Unresolved(paths) => {
+                (unresolved(working, what, paths, &one.id), false)
+            }
         };
-        done.push(recovery(working, "copy-out", &words, resolved));
+        done.push(recovery(working, what, &words, resolved));
     }
     Ok(done)
+}
+
+fn unresolved(
+    working: &Working,
+    what: &str,
+    paths: &[WorkspacePath],
+    id: &copyout::CopyOutId,
+) -> String {
+    let names: Vec<String> = paths.iter().map(ToString::to_string).collect();
+    let folder = if what == BRING_IN {
+        working.dir.bring_ins()
+    } else {
+        working.dir.copy_outs()
+    };
+    format!(
+        "stopped: {} changed meanwhile and was left alone; the earlier versions are kept in {}",
+        names.join(", "),
+        folder.join(&id.0).display()
+    )
 }

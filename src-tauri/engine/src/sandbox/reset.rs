@@ -35,6 +35,9 @@ struct Intent {
     safety: SnapshotId,
     /// How the container was found.
     was: Was,
+    /// Whether the snapshot becomes the baseline.
+    #[serde(default)]
+    baseline: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,31 +58,43 @@ impl Engine {
         let mut working = self.work_on(id).await?;
         let baseline = working.record.baseline.clone();
         let to = working.find_snapshot(to.unwrap_or(&baseline))?;
-        let was = working.halt().await?;
-        op.enter(Phase::Capturing)?;
-        let prepared = block_in_place(|| working.prepare(&to, was, op));
-        let done = match prepared {
-            Ok(safety) => working.put_back(&to, &safety, op),
-            Err(error) => Err(error),
-        };
-        let started = working.resume(was).await;
-        let reset = done?;
-        started?;
+        let reset = working.go_to(&to, false, op).await?;
         let words = to.name.clone().unwrap_or_default();
         let subject = Some(reset.safety.as_str().to_owned());
         self.note(id, ActivityKind::Reset, "Workspace reset", words, subject);
-        for event in [
-            Event::Snapshots(id.clone()),
-            Event::Workspace(id.clone()),
-            Event::Sandbox(id.clone()),
-        ] {
-            self.events().send(event);
-        }
         Ok(reset)
     }
 }
 
 impl Working {
+    /// Puts workspace, base and container to a snapshot, which may become the baseline by it.
+    pub(super) async fn go_to(
+        &mut self,
+        to: &Snapshot,
+        baseline: bool,
+        op: &Operation,
+    ) -> Result<Reset> {
+        let was = self.halt().await?;
+        let done = match op.enter(Phase::Capturing) {
+            Ok(()) => match block_in_place(|| self.prepare(to, was, baseline, op)) {
+                Ok(safety) => self.put_back(to, &safety, baseline, op),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        let started = self.resume(was).await;
+        let reset = done?;
+        started?;
+        for event in [
+            Event::Snapshots(self.id().clone()),
+            Event::Workspace(self.id().clone()),
+            Event::Sandbox(self.id().clone()),
+        ] {
+            self.engine.events().send(event);
+        }
+        Ok(reset)
+    }
+
     /// Ends everything in the container at once, and says how it was found.
     pub(super) async fn halt(&self) -> Result<Was> {
         if !self.record.container_made {
@@ -104,7 +119,7 @@ impl Working {
     }
 
     /// The safety snapshot and the intent.
-    fn prepare(&self, to: &Snapshot, was: Was, op: &Operation) -> Result<Snapshot> {
+    fn prepare(&self, to: &Snapshot, was: Was, baseline: bool, op: &Operation) -> Result<Snapshot> {
         let wanted = self.engine.store().tree(&to.tree)?;
         let (tree, scan) = self.read_into_store(true, &[&wanted], op)?;
         if let Some(unread) = scan.tree.unreadable.first() {
@@ -119,6 +134,7 @@ impl Working {
                 to: to.id.clone(),
                 safety: safety.id.clone(),
                 was,
+                baseline,
             },
         )?;
         Ok(safety)
@@ -126,8 +142,20 @@ impl Working {
 
     /// Restores tree and base together. Also what the recovery does: reading again first is what makes it
     /// right from any state in between.
-    fn put_back(&mut self, to: &Snapshot, safety: &Snapshot, op: &Operation) -> Result<Reset> {
+    fn put_back(
+        &mut self,
+        to: &Snapshot,
+        safety: &Snapshot,
+        baseline: bool,
+        op: &Operation,
+    ) -> Result<Reset> {
         let failed = block_in_place(|| self.restore(to, safety, op))?;
+        if self.record.base != to.base {
+            self.record.epoch += 1;
+        }
+        if baseline {
+            to.id.as_str().clone_into(&mut self.record.baseline);
+        }
         self.set_base(to.base)?;
         let intent = self.dir.reset_intent();
         std::fs::remove_file(&intent).map_err(|e| Error::io("remove", &intent, e))?;
@@ -202,7 +230,7 @@ impl Working {
         let snapshots = Snapshots::new(self.dir.snapshots());
         let to = snapshots.get(&intent.to)?;
         let safety = snapshots.get(&intent.safety)?;
-        self.put_back(&to, &safety, &Operation::silent())?;
+        self.put_back(&to, &safety, intent.baseline, &Operation::silent())?;
         self.resume(intent.was).await?;
         Ok(true)
     }

@@ -1,8 +1,8 @@
-//! What an agent changed: the base beside a capture, or two snapshots.
+//! What an agent changed: the base beside a capture, or any two states.
 
 use sandbox_review::changes::Options;
 use sandbox_review::{Changes, compare};
-use sandbox_workspace::{BlobSource, EntryKind, Reason, Tree, TreeId, WorkspacePath};
+use sandbox_workspace::{BlobSource, EntryKind, Reason, Tree, TreeId, Unreadable, WorkspacePath};
 use tokio::task::block_in_place;
 
 use super::capture::{Capture, Stillness};
@@ -14,10 +14,16 @@ use crate::{Result, SandboxId};
 /// One end of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Side {
+    /// What workspace and project last had in common.
+    Base,
     /// A snapshot, by id or name.
     Snapshot(String),
     /// A capture that was taken before, by its name.
     Capture(String),
+    /// What a person calls it: a snapshot, a capture, or else `baseline`, `base`, `project` or `now`.
+    Named(String),
+    /// The project as it is, as a hand-over would take it in.
+    Project,
     /// The workspace as it is, read without a pause.
     Live,
     /// The workspace as it is, read while the container stands still.
@@ -38,14 +44,14 @@ pub struct Compared {
 }
 
 impl Engine {
-    /// Compares the base, or a snapshot, with the workspace or another one.
+    /// Compares any two: base, snapshots, captures, the workspace, the project.
     ///
     /// # Errors
     /// [`crate::Error::NotFound`] for a snapshot or capture that is not there.
     pub async fn changes(
         &self,
         id: &SandboxId,
-        from: Option<&str>,
+        from: Side,
         to: Side,
         op: &Operation,
     ) -> Result<Compared> {
@@ -54,46 +60,104 @@ impl Engine {
     }
 }
 
+/// One end, stored.
+struct End {
+    id: TreeId,
+    capture: Option<Capture>,
+    /// Of the project: what its tree cannot say because it stays out.
+    project: Option<Tree>,
+}
+
+impl End {
+    fn of(id: TreeId) -> Self {
+        Self {
+            id,
+            capture: None,
+            project: None,
+        }
+    }
+}
+
 impl Working {
-    pub(super) async fn compare(
-        &self,
-        from: Option<&str>,
-        to: Side,
-        op: &Operation,
-    ) -> Result<Compared> {
-        let from = match from {
-            Some(name) => self.find_snapshot(name)?.tree,
-            None => self.record.base,
-        };
-        let (to, capture) = match to {
-            Side::Snapshot(name) => (self.find_snapshot(&name)?.tree, None),
-            Side::Capture(name) => self.find_capture(&name).map(|c| (c.tree, Some(c)))?,
-            Side::Live => self
-                .capture(Stillness::Live, op)
-                .await
-                .map(|c| (c.tree, Some(c)))?,
-            Side::Frozen => self
-                .capture(Stillness::Frozen, op)
-                .await
-                .map(|c| (c.tree, Some(c)))?,
-        };
+    pub(super) async fn compare(&self, from: Side, to: Side, op: &Operation) -> Result<Compared> {
+        let from = self.end(from, op).await?;
+        let to = self.end(to, op).await?;
         op.enter(Phase::Comparing)?;
-        let store = self.engine.store();
-        let changes = block_in_place(|| -> Result<Changes> {
-            let old = store.tree(&from)?;
-            let new = store.tree(&to)?;
-            let mut changes = self
-                .engine
-                .differences(&self.record, &old, &new, true, op)?;
-            changes.left_out += capture.as_ref().map_or(0, |c| c.passed_over);
-            Ok(changes)
-        })?;
+        let changes = block_in_place(|| self.between(&from, &to, op))?;
         Ok(Compared {
-            capture,
-            from,
-            to,
+            capture: to.capture,
+            from: from.id,
+            to: to.id,
             changes,
         })
+    }
+
+    async fn end(&self, side: Side, op: &Operation) -> Result<End> {
+        let side = match side {
+            Side::Named(name) => self.meant(name)?,
+            other => other,
+        };
+        let captured = |capture: Capture| End {
+            capture: Some(capture.clone()),
+            ..End::of(capture.tree)
+        };
+        match side {
+            Side::Base => Ok(End::of(self.record.base)),
+            Side::Snapshot(name) | Side::Named(name) => {
+                Ok(End::of(self.find_snapshot(&name)?.tree))
+            }
+            Side::Capture(name) => self.find_capture(&name).map(captured),
+            Side::Live => self.capture(Stillness::Live, op).await.map(captured),
+            Side::Frozen => self.capture(Stillness::Frozen, op).await.map(captured),
+            Side::Project => {
+                op.enter(Phase::Counting)?;
+                let (now, id) = block_in_place(|| self.read_project(op))?;
+                let mut tree = now.tree;
+                tree.unreadable
+                    .extend(now.left_out.into_iter().map(|row| Unreadable {
+                        path: Some(row.path),
+                        reason: String::new(),
+                    }));
+                Ok(End {
+                    project: Some(tree),
+                    ..End::of(id)
+                })
+            }
+        }
+    }
+
+    /// A snapshot of that name wins over the words.
+    fn meant(&self, name: String) -> Result<Side> {
+        let missing = match self.find_snapshot(&name) {
+            Ok(found) => return Ok(Side::Snapshot(found.id.as_str().to_owned())),
+            Err(error) => error,
+        };
+        match name.as_str() {
+            "baseline" => Ok(Side::Snapshot(self.record.baseline.clone())),
+            "base" => Ok(Side::Base),
+            "project" => Ok(Side::Project),
+            "now" => Ok(Side::Live),
+            _ if self.is_good(&name) => Ok(Side::Capture(name)),
+            _ => Err(missing),
+        }
+    }
+
+    fn between(&self, from: &End, to: &End, op: &Operation) -> Result<Changes> {
+        let store = self.engine.store();
+        let tree = |end: &End| -> Result<Tree> {
+            Ok(match &end.project {
+                Some(tree) => tree.clone(),
+                None => store.tree(&end.id)?,
+            })
+        };
+        let (old, new) = (tree(from)?, tree(to)?);
+        let mut changes = self
+            .engine
+            .differences(&self.record, &old, &new, true, op)?;
+        changes.left_out += to.capture.as_ref().map_or(0, |c| c.passed_over);
+        let unread = |tree: &Tree| tree.unreadable.iter().any(|u| !u.reason.is_empty());
+        changes.unknown = unread(&old) || unread(&new);
+        Ok(changes)
     }
 }
 

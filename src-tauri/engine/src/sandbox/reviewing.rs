@@ -72,7 +72,8 @@ pub struct ConflictSides {
 pub type Accepted = (Change, Outcome);
 
 impl Engine {
-    /// The review of the newest capture; `fresh` takes a new one. `None` where nothing was ever captured.
+    /// The review of the newest capture; `fresh` takes a new one, and so does a base that moved since for
+    /// another reason than a copy-out. `None` where nothing was ever captured.
     pub async fn review(
         &self,
         id: &SandboxId,
@@ -81,8 +82,9 @@ impl Engine {
     ) -> Result<Option<Review>> {
         let working = self.work_on(id).await?;
         let mut kept = Kept::load(&working.dir)?;
-        if fresh {
-            let compared = working.compare(None, Side::Frozen, op).await?;
+        let outdated = !kept.capture.is_empty() && !working.is_good(&kept.capture);
+        if fresh || outdated {
+            let compared = working.compare(Side::Base, Side::Frozen, op).await?;
             let capture = compared.capture.clone().map(|c| c.id).unwrap_or_default();
             if capture != kept.capture {
                 let store = self.store();
@@ -273,7 +275,7 @@ impl Working {
             return Ok(known);
         }
         let side = Side::Capture(capture.to_owned());
-        let compared = Arc::new(self.compare(None, side, op).await?);
+        let compared = Arc::new(self.compare(Side::Base, side, op).await?);
         self.engine
             .reviews()
             .insert(self.id().clone(), compared.clone());

@@ -117,6 +117,18 @@ impl SandboxDir {
     pub fn copy_outs(&self) -> PathBuf {
         self.0.join("copyouts")
     }
+    /// What was brought in from the project: transactions like copy-outs, into the workspace.
+    pub fn bring_ins(&self) -> PathBuf {
+        self.0.join("bringins")
+    }
+    /// Names the newest of them, for its undo.
+    pub fn brought_in(&self) -> PathBuf {
+        self.0.join("bringin.json")
+    }
+    /// What the last reading of the project knew.
+    pub fn project_index(&self) -> PathBuf {
+        self.0.join("project-index")
+    }
     pub fn trash(&self) -> PathBuf {
         self.0.join("trash")
     }

@@ -101,6 +101,10 @@ pub struct Record {
     pub baseline: String,
     /// The base tree: per path, what workspace and project last had in common.
     pub base: sandbox_workspace::store::TreeId,
+    /// Counts the times that the base moved for another reason than a copy-out: a capture of before is no
+    /// longer good, for it would propose to take that back.
+    #[serde(default)]
+    pub epoch: u64,
     /// Whether a container was ever made for it.
     #[serde(default)]
     pub container_made: bool,

@@ -1,16 +1,17 @@
 //! Copy-outs and their undo.
 
+use sandbox_engine::sandbox::BroughtIn as Brought;
 use sandbox_review::copyout::{Conflict, Past, Report, Skip, Skipped as Left};
 use sandbox_workspace::WorkspacePath;
 
 use super::count;
 use crate::ipc::path::WirePath;
-use crate::ipc::review::{CopyOutEntry, CopyOutReport, SkipReason, Skipped};
+use crate::ipc::review::{BroughtIn, CopyOutEntry, CopyOutReport, SkipReason, Skipped};
 
 impl From<&Report> for CopyOutReport {
     fn from(report: &Report) -> Self {
         let Report {
-            id: _,
+            id,
             capture,
             applied,
             merged,
@@ -20,6 +21,7 @@ impl From<&Report> for CopyOutReport {
         } = report;
         let paths = |paths: &[WorkspacePath]| paths.iter().map(WirePath::from).collect();
         Self {
+            id: id.as_ref().map(|id| id.0.clone()),
             capture: capture.clone(),
             applied: paths(applied),
             merged: paths(merged),
@@ -28,6 +30,24 @@ impl From<&Report> for CopyOutReport {
                 .map(|Conflict { path, reason: _ }| path.into())
                 .collect(),
             skipped: skipped.iter().map(Skipped::from).collect(),
+        }
+    }
+}
+
+impl From<&Brought> for BroughtIn {
+    fn from(brought: &Brought) -> Self {
+        let Brought {
+            report,
+            safety,
+            of_git,
+        } = brought;
+        let paths = |paths: &[WorkspacePath]| paths.iter().map(WirePath::from).collect();
+        Self {
+            brought: paths(&report.applied),
+            merged: paths(&report.merged),
+            conflicts: report.conflicts.iter().map(|c| (&c.path).into()).collect(),
+            of_git: u32::try_from(*of_git).unwrap_or(u32::MAX),
+            safety: safety.as_ref().map(|id| id.as_str().to_owned()),
         }
     }
 }

@@ -276,7 +276,7 @@ pub async fn disk_use(desk: State<'_, Desk>) -> Answer<DiskUse> {
                     workspace: bytes_below(&dir.workspace()),
                     home: homes.get(&record.id.home_volume()).copied(),
                     trash: bytes_below(&dir.trash()),
-                    backups: bytes_below(&dir.copy_outs()),
+                    backups: bytes_below(&dir.copy_outs()) + bytes_below(&dir.bring_ins()),
                     sandbox: record.id.to_string(),
                     name: record.name,
                 }

@@ -7,12 +7,14 @@
 
 mod activity;
 mod app;
+mod bring_in;
 mod files;
 mod handover;
 mod network;
 mod ports;
 mod review;
 mod sandboxes;
+mod saving;
 mod snapshots;
 mod terminals;
 mod view;
@@ -42,6 +44,9 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         app::subscribe,
         app::unwatch,
         app::watch_drops,
+        bring_in::bring_in,
+        bring_in::start_again,
+        bring_in::undo_bring_in,
         files::find_files,
         files::list_folder,
         files::live_changes,
@@ -65,11 +70,10 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         review::copy_outs,
         review::decide,
         review::file_diff,
+        review::redo_copy_out,
         review::resolve_conflict,
         review::review,
         review::review_image,
-        review::save_patch,
-        review::save_to_folder,
         review::unchanged_lines,
         review::undo_copy_out,
         sandboxes::list_sandboxes,
@@ -83,6 +87,10 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         sandboxes::start_sandbox,
         sandboxes::stop_sandbox,
         sandboxes::watch_stats,
+        saving::save_branch,
+        saving::save_commits,
+        saving::save_patch,
+        saving::save_to_folder,
         snapshots::compare,
         snapshots::compare_diff,
         snapshots::delete_snapshot,

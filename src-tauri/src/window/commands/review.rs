@@ -1,6 +1,5 @@
 //! Review and copy-out.
 
-use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::from;
 use agent_sandbox::ipc::path::WirePath;
 use agent_sandbox::ipc::review::{
@@ -8,21 +7,19 @@ use agent_sandbox::ipc::review::{
     ReviewFile, UnchangedLines,
 };
 use agent_sandbox::ipc::sandbox::FileView;
+use sandbox_engine::Error;
 use sandbox_engine::sandbox::Review as Reviewed;
-use sandbox_engine::{Error, Operation};
-use sandbox_review::copyout::Take;
+use sandbox_review::copyout::{CopyOutId, Take};
 use sandbox_review::diff::{FileDiff as Body, LARGEST, Side as Content};
 use sandbox_review::text::Encoding;
 use sandbox_review::{Change, Decisions, HunkId};
 use sandbox_workspace::{BlobSource, WorkspacePath};
 use serde::Deserialize;
-use tauri::{AppHandle, Runtime, State};
-use tokio::task::block_in_place;
+use tauri::State;
 
 use super::view;
 use crate::desk::{Answer, Desk, id};
 use crate::operations::Operations;
-use crate::{ask, save};
 
 /// The review as the page draws it.
 fn drawn(review: &Reviewed) -> Review {
@@ -268,6 +265,7 @@ pub async fn copy_out(
 #[tauri::command]
 pub async fn undo_copy_out(
     sandbox: &str,
+    copy_out: Option<String>,
     operation: &str,
     desk: State<'_, Desk>,
     operations: State<'_, Operations>,
@@ -275,7 +273,22 @@ pub async fn undo_copy_out(
     let id = id(sandbox)?;
     let at_work = operations.begin(operation);
     let op = desk.operation(operation, at_work.cancel());
-    let report = desk.engine().undo(&id, None, &op).await?;
+    let one = copy_out.map(CopyOutId);
+    let report = desk.engine().undo(&id, one.as_ref(), &op).await?;
+    Ok((&report).into())
+}
+
+#[tauri::command]
+pub async fn redo_copy_out(
+    sandbox: &str,
+    operation: &str,
+    desk: State<'_, Desk>,
+    operations: State<'_, Operations>,
+) -> Answer<CopyOutReport> {
+    let id = id(sandbox)?;
+    let at_work = operations.begin(operation);
+    let op = desk.operation(operation, at_work.cancel());
+    let report = desk.engine().redo(&id, &op).await?;
     Ok((&report).into())
 }
 
@@ -287,53 +300,4 @@ pub async fn copy_outs(sandbox: &str, desk: State<'_, Desk>) -> Answer<Vec<CopyO
         .filter(|past| past.undoes.is_none())
         .map(CopyOutEntry::from)
         .collect())
-}
-
-#[tauri::command]
-pub async fn save_patch<R: Runtime>(
-    sandbox: &str,
-    capture: &str,
-    app: AppHandle<R>,
-    desk: State<'_, Desk>,
-) -> Answer<Option<String>> {
-    let id = id(sandbox)?;
-    let accepted = desk.engine().accepted(&id, capture).await?;
-    let patch =
-        block_in_place(|| save::patch(&accepted, desk.engine().store())).map_err(Error::from)?;
-    let (_, record) = desk.engine().load(&id)?;
-    let name = format!("{}.patch", record.name);
-    let Some(place) = ask::save_as(&app, "Save changes as a patch", &name).await else {
-        return Ok(None);
-    };
-    std::fs::write(&place, patch).map_err(|error| WireError::new(ErrorCode::Io, &error))?;
-    Ok(Some(place.to_string_lossy().into_owned()))
-}
-
-#[tauri::command]
-pub async fn save_to_folder<R: Runtime>(
-    sandbox: &str,
-    capture: &str,
-    operation: &str,
-    app: AppHandle<R>,
-    desk: State<'_, Desk>,
-    operations: State<'_, Operations>,
-) -> Answer<Option<String>> {
-    let id = id(sandbox)?;
-    let accepted = desk.engine().accepted(&id, capture).await?;
-    let (_, record) = desk.engine().load(&id)?;
-    let Some(place) = ask::folder(&app, "Save the accepted files to a folder").await else {
-        return Ok(None);
-    };
-    let at_work = operations.begin(operation);
-    let op: Operation = desk.operation(operation, at_work.cancel());
-    let saved = block_in_place(|| {
-        save::to_folder(
-            &place,
-            &record.name,
-            &accepted,
-            desk.engine().store(),
-            op.cancel(),
-        )
-    })?;
-    Ok(Some(saved.to_string_lossy().into_owned()))
 }

@@ -110,18 +110,14 @@ async fn compared(
     from: CompareSide,
     to: CompareSide,
 ) -> Answer<Compared> {
-    let CompareSide::Snapshot { id: from } = from else {
-        return Err(WireError::said(
-            ErrorCode::InvalidRequest,
-            "A comparison begins at a snapshot.",
-        ));
-    };
-    let to = match to {
+    let side = |side| match side {
         CompareSide::Now => Side::Live,
+        CompareSide::Project => Side::Project,
         CompareSide::Snapshot { id } => Side::Snapshot(id),
     };
     let op = Operation::silent();
-    Ok(desk.engine().changes(id, Some(&from), to, &op).await?)
+    let (from, to) = (side(from), side(to));
+    Ok(desk.engine().changes(id, from, to, &op).await?)
 }
 
 #[tauri::command]
@@ -167,7 +163,7 @@ pub async fn reset(
 }
 
 /// Files that could not be put back are a failure that the page shows; the rest was put back.
-fn told(done: &Reset, files: usize, began: Instant) -> Answer<ResetReport> {
+pub(super) fn told(done: &Reset, files: usize, began: Instant) -> Answer<ResetReport> {
     if let Some(first) = done.failed.first() {
         let mut error = WireError::said(
             ErrorCode::Io,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use super::copy::{Copied, Copy, CopyError};
+use super::copy::{Copied, Copy, CopyError, Rewrite};
 use super::walk::{Notes, Visitor, walk};
 use super::{HandOverError, LeftOut, Warning};
 use crate::confined::{Dir, FsError, Kind, Stat};
@@ -129,8 +129,26 @@ fn torn(warning: &Warning) -> Option<WorkspacePath> {
     }
 }
 
+/// How the content of a file is changed on the way in.
+pub(super) type Rewriting = fn(&[u8]) -> Option<Vec<u8>>;
+
+/// What is done to a file's content: credentials go from git's configuration, and where the user wants
+/// stand-ins, values from files of variables.
+pub(super) fn rewriting(path: &WorkspacePath, rules: &Rules) -> Option<Rewriting> {
+    if rules::is_git_config(path) {
+        Some(|content| {
+            let scrubbed = rules::scrub_git_config(content);
+            (scrubbed != content).then_some(scrubbed)
+        })
+    } else if rules::is_env_file(path.file_name()) && rules.secrets == Secrets::Placeholders {
+        Some(|content| Some(rules::placeholders(content)))
+    } else {
+        None
+    }
+}
+
 /// Keeps what the path alone does not tell.
-fn with_decisions(rules: &Rules, matcher: &Matcher, left_out: &[LeftOut]) -> Rules {
+pub(super) fn with_decisions(rules: &Rules, matcher: &Matcher, left_out: &[LeftOut]) -> Rules {
     let mut rules = rules.clone();
     for row in left_out {
         let by_looking = matches!(
@@ -299,25 +317,15 @@ impl Copier<'_> {
         path: &WorkspacePath,
         notes: &Notes,
     ) -> Result<Option<Copied>, HandOverError> {
-        let scrub = |content: &[u8]| {
-            let scrubbed = rules::scrub_git_config(content);
-            (scrubbed != content).then_some(scrubbed)
-        };
-        let replace = |content: &[u8]| Some(rules::placeholders(content));
         let is_env = rules::is_env_file(path.file_name());
+        let rewrite = rewriting(path, self.options.rules);
         let copy = Copy {
             from,
             to,
             name: path.file_name(),
             sink: &self.writer,
             owner: self.options.owner,
-            rewrite: if rules::is_git_config(path) {
-                Some(&scrub)
-            } else if is_env && self.options.rules.secrets == Secrets::Placeholders {
-                Some(&replace)
-            } else {
-                None
-            },
+            rewrite: rewrite.as_ref().map(|rewrite| rewrite as &Rewrite<'_>),
         };
         let copied = match copy.run() {
             Ok(copied) => copied,

@@ -5,6 +5,7 @@ mod copy;
 mod gitignore;
 mod hand_over;
 mod preflight;
+mod read;
 mod walk;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ use crate::store::StoreError;
 pub use check::{ProjectError, check_project};
 pub use hand_over::{HandOver, HandOverOptions, hand_over};
 pub use preflight::{Preflight, TopLevel, preflight};
+pub use read::{ProjectNow, ReadOptions, read_project};
 
 /// One thing that stays out, or a folder with all that is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]

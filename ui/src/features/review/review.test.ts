@@ -6,9 +6,12 @@ import { setBackend } from '../../ipc/current';
 import { fakeBackend } from '../../ipc/fake';
 import { app } from '../../state/app.svelte';
 import { commands } from '../../state/commands.svelte';
+import { bringIn } from '../../state/sandbox-actions';
 import { router } from '../../state/router.svelte';
 import { toasts } from '../../state/toasts.svelte';
+import { saveElsewhere } from './copy-out';
 import Index from './Index.svelte';
+import { ReviewState } from './review.svelte';
 
 // A slow computer is not a failure; what is waited for is an event either way.
 vi.setConfig({ testTimeout: 30_000 });
@@ -109,6 +112,27 @@ describe('the review', () => {
     await waitFor(() => expect(toasts.list.at(-1)?.text).toBe('Copied 12 files'));
     toasts.list.at(-1)?.action?.run();
     await waitFor(() => expect(toasts.list.at(-1)?.text).toBe('The copy-out was undone'));
+    expect(toasts.list.at(-1)?.action?.label).toBe('Redo');
+    toasts.list.at(-1)?.action?.run();
+    await waitFor(() => expect(toasts.list.at(-1)?.text).toBe('Copied 12 files again'));
+  });
+
+  it('brings in the user’s edits, says what stays the agent’s, and takes it back', async () => {
+    await open('README.md');
+    await bringIn('rye-and-salt');
+    expect(toasts.list.at(-1)?.text).toBe(
+      'Brought in 2 files, 1 merged with the agent’s. 1 file you both changed stays as the agent has it.',
+    );
+    toasts.list.at(-1)?.action?.run();
+    await waitFor(() => expect(toasts.list.at(-1)?.text).toMatch(/taken out of the workspace again/));
+  });
+
+  it('saves as a branch and says that nothing else moved', async () => {
+    await open('README.md');
+    const state = new ReviewState('rye-and-salt');
+    await state.load(false);
+    await saveElsewhere(state, 'branch');
+    expect(toasts.list.at(-1)?.text).toMatch(/^Saved \d+ files as the branch agent-sandbox\/rye-and-salt\. Your files/);
   });
 
   it('draws names and lines with markup as text', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SnapshotRow } from '../../ipc';
-import { NOW, optionOf, pairOf, pick, timelineRows, titleOf } from './timeline';
+import { NOW, optionOf, pairOf, PROJECT, pick, timelineRows, titleOf } from './timeline';
 
 const at = new Date(2026, 10, 24, 15, 0).getTime();
 function row(id: string, hoursAgo: number, more: Partial<SnapshotRow> = {}): SnapshotRow {
@@ -28,6 +28,12 @@ describe('the points that are compared', () => {
   });
 
   it('are gone with their snapshot', () => {
+    expect(pairOf([PROJECT, 'b'], rows)).toEqual({ from: 'b', to: PROJECT, target: 'b' });
+    expect(pairOf([NOW, PROJECT], rows), 'what the agent made of the folder').toEqual({
+      from: PROJECT,
+      to: NOW,
+      target: null,
+    });
     expect(pairOf(['x'], rows)).toBeNull();
     expect(pairOf([], rows)).toBeNull();
   });

@@ -4,6 +4,8 @@ import { count } from '../../words/count';
 import { clock, day } from '../../words/time';
 
 export const NOW = 'now';
+/** The user's own folder as it is now. */
+export const PROJECT = 'project';
 
 /** Up to two points, the one clicked last at the end. */
 export type Picked = readonly string[];
@@ -48,17 +50,21 @@ export type Pair = { from: string; to: string; target: string | null };
 
 /** The older point first. `target` is what *Put back* takes files from: the snapshot clicked last, never now. */
 export function pairOf(picked: Picked, rows: readonly SnapshotRow[]): Pair | null {
-  const known = picked.filter((id) => id === NOW || rows.some((row) => row.id === id));
+  const isLive = (id: string): boolean => id === NOW || id === PROJECT;
+  const known = picked.filter((id) => isLive(id) || rows.some((row) => row.id === id));
   const [one, other = NOW] = known;
   if (one === undefined) return null;
-  const place = (id: string): number => (id === NOW ? -1 : rows.findIndex((row) => row.id === id));
+  // The workspace is what the agent made of the folder, so the folder stands before it.
+  const place = (id: string): number =>
+    id === NOW ? -2 : id === PROJECT ? -1 : rows.findIndex((row) => row.id === id);
   const [from, to] = place(one) > place(other) ? [one, other] : [other, one];
-  const target = [...known].reverse().find((id) => id !== NOW) ?? null;
+  const target = [...known].reverse().find((id) => !isLive(id)) ?? null;
   return { from, to, target };
 }
 
 export function sideOf(id: string): CompareSide {
-  return id === NOW ? { side: 'now' } : { side: 'snapshot', id };
+  if (id === NOW) return { side: 'now' };
+  return id === PROJECT ? { side: 'project' } : { side: 'snapshot', id };
 }
 
 export type TimelineRow = { kind: 'day'; label: string } | { kind: 'snapshot'; row: SnapshotRow };

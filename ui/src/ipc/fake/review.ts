@@ -30,9 +30,14 @@ type Names =
   | 'resolveConflict'
   | 'copyOut'
   | 'undoCopyOut'
+  | 'redoCopyOut'
+  | 'bringIn'
+  | 'undoBringIn'
   | 'copyOuts'
   | 'savePatch'
-  | 'saveToFolder';
+  | 'saveToFolder'
+  | 'saveBranch'
+  | 'saveCommits';
 
 const captured = new Date();
 captured.setHours(14, 45, 0, 0);
@@ -109,6 +114,10 @@ function decideOnHunk(hunk: DiffHunk, decide: Decide): DiffHunk {
   return { ...hunk, lines, decision };
 }
 
+function reportOf(id: string, files: ReviewFile[], capture: string | null): CopyOutReport {
+  return { id, capture, applied: files.map((file) => file.path), merged: [], conflicts: [], skipped: [] };
+}
+
 /** The parts of `Backend` for the review. */
 export function fakeReview(world: World): Part<Names> {
   const emit = (event: Event): void => world.emit(event);
@@ -141,6 +150,8 @@ export function fakeReview(world: World): Part<Names> {
     incomplete: false,
     changed_since: 0,
   };
+  let undone: ReviewFile[] = [];
+  let copied: ReviewFile[] = [];
   const done: { id: string; time: number; files: number; undone: boolean }[] = [];
 
   const hunksFor = (path: string): DiffHunk[] => {
@@ -299,17 +310,44 @@ export function fakeReview(world: World): Part<Names> {
       );
       await report(operation, ['staging', 'writing'], chosen.length);
       state = { ...state, files: state.files.filter((file) => !chosen.includes(file) || file.decision === 'partly') };
+      copied = chosen;
       done.unshift({ id: operation, time: Date.now(), files: chosen.length, undone: false });
       emit({ type: 'review', sandbox });
-      return { capture, applied: chosen.map((file) => file.path), merged: [], conflicts: [], skipped: [] };
+      return reportOf(operation, chosen, capture);
     },
-    async undoCopyOut(sandbox, operation) {
+    async undoCopyOut(sandbox, copyOut) {
       await wait();
-      const entry = done.find((one) => one.id === operation) ?? done[0];
+      const entry = done.find((one) => one.id === copyOut) ?? done.find((one) => !one.undone);
       if (entry) entry.undone = true;
+      undone = state.files;
       state = { ...state, files };
       emit({ type: 'review', sandbox });
-      return { capture: null, applied: files.map((file) => file.path), merged: [], conflicts: [], skipped: [] };
+      return reportOf('undo', files, null);
+    },
+    async redoCopyOut(sandbox) {
+      await wait();
+      const entry = done.find((one) => one.undone);
+      if (entry) entry.undone = false;
+      state = { ...state, files: undone };
+      emit({ type: 'review', sandbox });
+      return reportOf('redo', copied, null);
+    },
+    async bringIn(sandbox) {
+      await wait();
+      const conflicts = state.files.filter((file) => file.conflict).map((file) => file.path);
+      emit({ type: 'review', sandbox });
+      return {
+        brought: [{ text: 'about.html' }, { text: 'js/hours.js' }],
+        merged: [{ text: 'js/hours.js' }],
+        conflicts,
+        of_git: 0,
+        safety: 's8',
+      };
+    },
+    async undoBringIn(sandbox) {
+      await wait();
+      emit({ type: 'review', sandbox });
+      return reportOf('undo', [], null);
     },
     async copyOuts() {
       await wait();
@@ -322,6 +360,15 @@ export function fakeReview(world: World): Part<Names> {
     async saveToFolder() {
       await wait();
       return `${HOME}/rye-and-salt-out`;
+    },
+    async saveBranch() {
+      await wait();
+      const chosen = state.files.filter((file) => file.decision === 'accepted' || file.decision === 'partly');
+      return { name: 'agent-sandbox/rye-and-salt', commit: 'c0ffee'.padEnd(40, '0'), files: chosen.length, merged: [] };
+    },
+    async saveCommits() {
+      await wait();
+      return `${HOME}/rye-and-salt commits.patch`;
     },
   };
 }

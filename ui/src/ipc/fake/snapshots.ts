@@ -7,7 +7,15 @@ import { KB, MB } from './rows';
 import type { World } from './world';
 
 type Names =
-  'snapshots' | 'takeSnapshot' | 'nameSnapshot' | 'deleteSnapshot' | 'compare' | 'compareDiff' | 'putBack' | 'reset';
+  | 'snapshots'
+  | 'takeSnapshot'
+  | 'nameSnapshot'
+  | 'deleteSnapshot'
+  | 'compare'
+  | 'compareDiff'
+  | 'putBack'
+  | 'reset'
+  | 'startAgain';
 
 function today(hour: number, minute: number): number {
   return new Date().setHours(hour, minute, 0, 0);
@@ -71,7 +79,7 @@ export function fakeSnapshots(world: World): Part<Names> {
     },
     compare: (_sandbox, from, to) =>
       world.answer({
-        changes: same(from, to) || (from.side === 'now' && to.side === 'now') ? [] : SIX,
+        changes: same(from, to) || (from.side === 'now' && to.side === 'now') || from.side === 'project' ? [] : SIX,
         left_out: 0,
         incomplete: false,
       }),
@@ -93,6 +101,12 @@ export function fakeSnapshots(world: World): Part<Names> {
     putBack: async (sandbox, snapshot, paths) => {
       const safety = add(sandbox, { kind: 'safety', name: 'Before putting back', changed: 11 });
       return world.answer({ snapshot, safety: safety.id, files: paths.length, millis: 120 });
+    },
+    startAgain: async (sandbox) => {
+      const safety = add(sandbox, { kind: 'safety', name: 'Before starting again', changed: 15 });
+      const made = add(sandbox, { kind: 'baseline', name: null, changed: 64 });
+      world.emit({ type: 'workspace', sandbox });
+      return world.answer({ snapshot: made.id, safety: safety.id, files: 64, millis: 410 });
     },
     reset: async (sandbox, snapshot) => {
       const safety = add(sandbox, { kind: 'safety', name: 'Before the reset', changed: 15 });

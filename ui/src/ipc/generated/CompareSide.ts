@@ -3,4 +3,4 @@
 /**
  * One side of a comparison.
  */
-export type CompareSide = { "side": "now" } | { "side": "snapshot", id: string, };
+export type CompareSide = { "side": "now" } | { "side": "project" } | { "side": "snapshot", id: string, };

@@ -5,4 +5,8 @@ import type { WirePath } from "./WirePath";
 /**
  * What a copy-out or an undo of one did. With conflicts nothing was written.
  */
-export type CopyOutReport = { capture: string | null, applied: Array<WirePath>, merged: Array<WirePath>, conflicts: Array<WirePath>, skipped: Array<Skipped>, };
+export type CopyOutReport = { 
+/**
+ * Its name, to undo exactly this one; absent where nothing was written.
+ */
+id: string | null, capture: string | null, applied: Array<WirePath>, merged: Array<WirePath>, conflicts: Array<WirePath>, skipped: Array<Skipped>, };
