@@ -121,6 +121,12 @@ fn a_command_keeps_its_streams_and_its_status() {
         &id,
         "for i in $(seq 50); do [ -e late ] && exit 0; sleep 0.1; done; exit 1",
     );
+    // What cannot be started is our error, not the command's output.
+    let said = bench.run(["exec", &id, "--", "no-such-command"]).ended(127);
+    assert_eq!(said.out, "", "an error came on standard output");
+    assert!(said.err.contains("not found"), "{}", said.err);
+    bench.run(["exec", &id, "--", "/etc/passwd"]).ended(126);
+    interrupted(&bench, &id);
     bench.run(["stop", &id]).ended(0);
     bench.run(["stop", &id]).ended(0);
     let said = bench.run(["exec", &id, "--", "true"]).ended(125);
@@ -128,6 +134,27 @@ fn a_command_keeps_its_streams_and_its_status() {
     bench.run(["start", &id]).ended(0);
     bench.run(["start", &id]).ended(0);
     bench.run(["exec", &id, "--", "true"]).ended(0);
+}
+
+/// Ctrl-C reaches the command, and not the program alone.
+fn interrupted(bench: &Bench, id: &str) {
+    let script = "echo ready; exec sleep 600";
+    let mut child = bench
+        .command(["exec", id, "--", "sh", "-c", script])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = [0; 6];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut line).unwrap();
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    assert_eq!(
+        child.wait().unwrap().code(),
+        Some(130),
+        "the command's own end"
+    );
+    bench.run(["exec", id, "--", "pgrep", "sleep"]).ended(1);
 }
 
 #[test]

@@ -125,3 +125,110 @@ fn a_killed_create_is_cleaned_up_by_the_next_one() {
         "the remains of the killed create are still there"
     );
 }
+
+#[test]
+fn what_the_rules_leave_out_is_counted_and_skipped_by_name() {
+    let bench = Bench::new();
+    let (id, workspace) = handed_over(&bench);
+    fs::write(workspace.join("package.json"), "{}").unwrap();
+    fs::create_dir_all(workspace.join("node_modules/m")).unwrap();
+    fs::write(workspace.join("node_modules/m/index.js"), "x").unwrap();
+    fs::create_dir_all(workspace.join(".git/objects/ab")).unwrap();
+    fs::write(workspace.join(".git/objects/ab/cd"), "x").unwrap();
+    let changes = bench.run_alone(["changes", &id, "--json"]).ended(0).json();
+    assert_eq!(changes["changes"].as_array().unwrap().len(), 1, "{changes}");
+    assert_eq!(changes["left_out"], 2, "{changes}");
+    let applied = bench
+        .run_alone(["apply", &id, "--all", "--json"])
+        .ended(0)
+        .json();
+    let left_out: Vec<&str> = applied["skipped"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|skipped| skipped["reason"] == "left-out")
+        .map(|skipped| skipped["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(left_out, [".git/objects", "node_modules"], "{applied}");
+    // A snapshot that was asked for has all of it; what a capture passes over is not deleted for that.
+    bench.run_alone(["snapshot", &id, "--name", "all"]).ended(0);
+    let since = bench
+        .run_alone(["changes", &id, "--from", "all", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(since["changes"].as_array().unwrap().len(), 0, "{since}");
+    assert!(!bench.project().join("node_modules").exists());
+}
+
+#[test]
+fn names_that_are_not_utf8_keep_their_bytes() {
+    use std::os::unix::ffi::OsStrExt;
+    let bench = Bench::new();
+    let name = std::ffi::OsStr::from_bytes(b"a\xffb");
+    fs::write(bench.project().join(name), "one\n").unwrap();
+    let (id, workspace) = handed_over(&bench);
+    fs::write(workspace.join(name), "two\n").unwrap();
+    fs::write(bench.project().join(name), "mine\n").unwrap();
+    let arguments = [
+        std::ffi::OsStr::new("apply"),
+        id.as_ref(),
+        name,
+        "--json".as_ref(),
+    ];
+    let said = bench.run_alone(arguments).ended(3).json();
+    assert_eq!(said["conflicts"][0]["path"], "a\u{fffd}b");
+    assert_eq!(said["conflicts"][0]["path_b64"], "Yf9i");
+    fs::write(bench.project().join(name), "one\n").unwrap();
+    let said = bench.run_alone(arguments).ended(0).json();
+    assert_eq!(said["applied"][0], "a\u{fffd}b");
+    assert_eq!(
+        fs::read_to_string(bench.project().join(name)).unwrap(),
+        "two\n"
+    );
+}
+
+#[test]
+fn a_create_that_is_told_to_end_leaves_nothing() {
+    let bench = Bench::new();
+    for at in 0..2_000 {
+        let folder = bench.project().join(format!("d{}", at % 20));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("f{at}")), format!("{at}")).unwrap();
+    }
+    let project = bench.project();
+    for signal in ["INT", "TERM", "HUP"] {
+        let mut child = bench
+            .command(["create", "--no-start", project.to_str().unwrap()])
+            .env("DOCKER_HOST", "unix:///nonexistent")
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // It listens for signals by the time that it has made the sandbox's folder.
+        let sandboxes = bench.data().join("sandboxes");
+        let begun = || fs::read_dir(&sandboxes).is_ok_and(|mut list| list.next().is_some());
+        while !begun() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let process = rustix::process::Pid::from_child(&child);
+        let number = match signal {
+            "INT" => rustix::process::Signal::INT,
+            "TERM" => rustix::process::Signal::TERM,
+            _ => rustix::process::Signal::HUP,
+        };
+        let _ = rustix::process::kill_process(process, number);
+        let ended = child.wait().unwrap();
+        if ended.success() {
+            // It had finished already, on a fast machine.
+            let rows = bench.run_alone(["list", "--json"]).json();
+            bench
+                .run_alone(["remove", rows[0]["id"].as_str().unwrap()])
+                .ended(0);
+        }
+        assert_eq!(
+            fs::read_dir(&sandboxes).unwrap().count(),
+            0,
+            "SIG{signal} left something"
+        );
+    }
+}

@@ -54,6 +54,7 @@ impl House {
             agent: "shell".to_owned(),
             command: None,
             image: Some(image::BASE.to_owned()),
+            image_from: None,
             network,
             limits: LimitsWanted::default(),
             rules: sandbox_workspace::Rules::default(),

@@ -253,7 +253,8 @@ fn tar_file(tar: &mut Vec<u8>, name: &str, content: &[u8]) {
     tar.resize(tar.len().next_multiple_of(512), 0);
 }
 
-fn guest() -> Vec<u8> {
+/// The guest program as it was built.
+pub fn guest() -> Vec<u8> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     let arch = std::env::consts::ARCH;
     [

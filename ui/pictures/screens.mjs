@@ -49,7 +49,16 @@ export const screens = [
     query: 'state=hand-over&overlay=hand-over',
     act: (page) => page.click('[data-testid="start"]'),
   },
-  { name: '03e-looking', query: 'state=empty-slow&overlay=hand-over', loading: true },
+  {
+    name: '03e-hand-over-environment',
+    query: 'state=empty&overlay=hand-over',
+    act: async (page) => {
+      await page.click('button:has-text("Environment")');
+      await page.selectOption('select[aria-label="Environment"]', 'folder:dockerfile');
+      await page.locator('text=before the fence').scrollIntoViewIfNeeded();
+    },
+  },
+  { name: '03h-looking', query: 'state=empty-slow&overlay=hand-over', loading: true },
   { name: '03f-twin', query: 'screen=work&overlay=hand-over&project=/home/mira/Sites/rye-and-salt' },
   { name: '03g-text-200', query: 'state=empty&overlay=hand-over&text=200' },
   { name: '03d-hand-over-unusable', query: 'state=empty&overlay=hand-over&project=/home/mira/missing' },
@@ -149,6 +158,16 @@ export const screens = [
   { name: '08-activity', query: 'screen=activity&state=site-prompt' },
   { name: '08b-empty', query: 'screen=activity&state=no-activity' },
   { name: '08c-large', query: 'screen=activity&state=large' },
+  { name: '09h-settings-network', query: 'screen=settings&page=network' },
+  {
+    name: '09i-settings-packages',
+    query: 'screen=settings&page=engine',
+    act: async (page) => {
+      await page.fill('input[aria-label="Names of packages"]', 'ffmpeg graphviz');
+      await page.click('button:has-text("Add")');
+      await page.locator('text=Add packages').scrollIntoViewIfNeeded();
+    },
+  },
   { name: '09-settings', query: 'screen=settings' },
   { name: '09b-agents', query: 'screen=settings&page=agents' },
   { name: '09c-network', query: 'screen=settings&page=network' },

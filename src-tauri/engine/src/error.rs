@@ -175,15 +175,15 @@ pub enum Error {
 impl Error {
     pub(crate) fn io(operation: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
         let path = path.as_ref().to_owned();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull {
+        if is_full(&source) {
+            return Self::DiskFull {
                 message: format!("could not {operation} {}", path.display()),
-            },
-            _ => Self::Io {
-                operation,
-                path,
-                source,
-            },
+            };
+        }
+        Self::Io {
+            operation,
+            path,
+            source,
         }
     }
 
@@ -213,7 +213,7 @@ impl Error {
                 Problem::TooOld | Problem::Unsupported => Code::EngineUnsupported,
                 Problem::TimedOut => Code::EngineTimeout,
                 Problem::Missing => Code::ImageUnavailable,
-                Problem::Conflict | Problem::Failed => Code::EngineFailed,
+                Problem::Conflict | Problem::BuildFailed | Problem::Failed => Code::EngineFailed,
             },
             Self::CopyOut(CopyOutError::Cancelled) => Code::Cancelled,
             Self::CopyOut(CopyOutError::NoSpace { .. }) => Code::DiskFull,
@@ -248,6 +248,13 @@ impl Error {
             _ => None,
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 impl From<FsError> for Error {
@@ -315,6 +322,9 @@ impl From<ScanError> for Error {
     fn from(error: ScanError) -> Self {
         match error {
             ScanError::Cancelled => Self::Cancelled,
+            ScanError::Sink { path, source } if is_full(&source) => Self::DiskFull {
+                message: format!("the content of \u{201c}{path}\u{201d} cannot be kept"),
+            },
             other => Self::Incomplete {
                 message: other.to_string(),
             },

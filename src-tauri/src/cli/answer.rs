@@ -92,12 +92,15 @@ impl Printer {
     pub fn error(&self, mistake: &Mistake) {
         let mut out = io::stderr().lock();
         if self.json {
-            let document = json!({ "error": {
+            let mut document = json!({ "error": {
                 "code": mistake.name(),
                 "message": mistake.message(),
-                "safe": mistake.safe(),
-                "fix": mistake.fix(),
             }});
+            for (key, words) in [("safe", mistake.safe()), ("fix", mistake.fix())] {
+                if let Some(words) = words {
+                    document["error"][key] = words.into();
+                }
+            }
             let _ = writeln!(out, "{document}");
             return;
         }

@@ -44,6 +44,27 @@ pub enum Network {
     Open,
 }
 
+/// A file of the folder that says what its image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImageFrom {
+    /// Dockerfile or Containerfile at the top
+    Dockerfile,
+    /// devcontainer.json: its image or build, nothing else of it
+    Devcontainer,
+}
+
+/// What happens to files of secrets such as .env.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum SecretFiles {
+    /// They stay out
+    #[default]
+    LeaveOut,
+    /// .env files go in with every value replaced; others stay out
+    Placeholders,
+    /// They go in as they are
+    AsIs,
+}
+
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -98,6 +119,8 @@ pub enum Verb {
     Store(Store),
     /// Prepare the environment image
     Image,
+    /// Show or change which Debian packages the environment has besides its own
+    Packages(Packages),
     /// Remove everything that this app ever made; projects are not touched
     Purge(Purge),
     /// Print shell completions
@@ -137,6 +160,10 @@ pub struct Create {
     /// A local image instead of the environment image
     #[arg(long, value_name = "REF")]
     pub image: Option<String>,
+    /// The image that the folder's own file asks for; a Dockerfile is built before any fence, with the
+    /// engine's network
+    #[arg(long, value_enum, value_name = "FILE", conflicts_with = "image")]
+    pub image_from: Option<ImageFrom>,
     /// What it may reach [default: offline]
     #[arg(long, value_enum)]
     pub network: Option<Network>,
@@ -155,6 +182,9 @@ pub struct Create {
     /// Put in what is left out by itself; repeatable
     #[arg(long, value_name = "GLOB")]
     pub include: Vec<String>,
+    /// What happens to files of secrets such as .env
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub secrets: SecretFiles,
     /// Make the copy only; needs no container engine
     #[arg(long)]
     pub no_start: bool,
@@ -329,10 +359,33 @@ pub enum Store {
     Stats,
 }
 
+/// `packages`
+#[derive(Debug, Args)]
+pub struct Packages {
+    /// Add a package; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub add: Vec<String>,
+    /// Take one away again; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub remove: Vec<String>,
+}
+
 /// `purge`
 #[derive(Debug, Args)]
 pub struct Purge {
     /// List it only
     #[arg(long)]
     pub dry_run: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_holds_together() {
+        Cli::command().debug_assert();
+    }
 }

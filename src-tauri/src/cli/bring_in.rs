@@ -4,7 +4,8 @@ use sandbox_engine::sandbox::BroughtIn;
 use serde_json::json;
 
 use super::args;
-use super::verbs::{Call, Done, path_list, report_json, report_text};
+use super::verbs::{Call, Done};
+use super::words::{path_list, report_json, report_text};
 
 impl Call<'_> {
     pub(super) async fn redo(&self, sandbox: &str) -> Done {

@@ -2,14 +2,27 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use sandbox_engine::docker::exec::Output;
 use sandbox_engine::{Engine, Error, SandboxId};
+use sandbox_workspace::escape::escaped;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::mistake::Mistake;
+use super::own_terminal::asked_to_end;
 
-/// Runs it to its end. Standard input is forwarded and never waited for.
+/// Marks the processes of one `exec`, so that Ctrl-C finds them: the engine passes no signals on.
+const MARK: &str = "AGENT_SANDBOX_EXEC";
+/// Interrupts what carries the mark. What a shell put into the background ignores it, as in a terminal.
+const INTERRUPT: &str = r#"for p in /proc/[0-9]*; do
+    tr '\0' '\n' <"$p/environ" 2>/dev/null | grep -qx "AGENT_SANDBOX_EXEC=$1" && kill -INT "${p#/proc/}"
+done; :"#;
+/// How the engine's runtime begins when it cannot start a command; it says so on the command's own output.
+const NOT_STARTED: &[u8] = b"OCI runtime exec failed: ";
+
+/// Runs it to its end. Standard input is forwarded and never waited for. The first Ctrl-C goes to the
+/// command; a second one ends this program and leaves the command alone.
 pub async fn exec(engine: &Engine, id: &SandboxId, command: &[OsString]) -> Result<u8, Mistake> {
     let command = command
         .iter()
@@ -19,7 +32,11 @@ pub async fn exec(engine: &Engine, id: &SandboxId, command: &[OsString]) -> Resu
             })
         })
         .collect::<Result<Vec<String>, _>>()?;
-    let mut running = engine.exec(id, command, Vec::new()).await?;
+    let mark = mark();
+    let mut running = engine
+        .exec(id, command, vec![format!("{MARK}={mark}")])
+        .await?;
+    tokio::spawn(pass_interrupt(engine.clone(), id.clone(), mark));
     if let Some(mut input) = running.input.take() {
         tokio::spawn(async move {
             let mut stdin = tokio::io::stdin();
@@ -33,19 +50,63 @@ pub async fn exec(engine: &Engine, id: &SandboxId, command: &[OsString]) -> Resu
             let _ = input.shutdown().await;
         });
     }
+    let mut first = true;
+    let mut held = None;
     while let Some(output) = running.next().await.map_err(Error::from)? {
-        let written = match output {
-            Output::Out(bytes) => {
-                let mut out = std::io::stdout().lock();
-                out.write_all(&bytes).and_then(|()| out.flush())
-            }
-            Output::Err(bytes) => std::io::stderr().lock().write_all(&bytes),
-        };
-        if written.is_err() {
+        match (&output, first) {
+            (Output::Out(bytes), true) if bytes.starts_with(NOT_STARTED) => held = Some(output),
             // Whoever read our output has gone; the command's end is still its own.
-            break;
+            _ if !written(held.take().as_ref()) || !written(Some(&output)) => break,
+            _ => {}
         }
+        first = false;
     }
     let status = running.status().await.map_err(Error::from)?;
+    if let Some(Output::Out(bytes)) = &held
+        && matches!(status, 126 | 127)
+    {
+        return Ok(not_started(bytes));
+    }
+    written(held.as_ref());
     Ok(u8::try_from(status).unwrap_or(125))
+}
+
+fn mark() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |since| since.as_nanos());
+    format!("{}-{now}", std::process::id())
+}
+
+async fn pass_interrupt(engine: Engine, id: SandboxId, mark: String) {
+    asked_to_end().await;
+    let script = ["/bin/sh", "-c", INTERRUPT, "sh", &mark].map(str::to_owned);
+    if let Ok(running) = engine.exec(&id, script.to_vec(), Vec::new()).await {
+        let _ = running.collect(0).await;
+    }
+}
+
+/// False where nobody reads any more.
+fn written(output: Option<&Output>) -> bool {
+    match output {
+        None => true,
+        Some(Output::Out(bytes)) => {
+            let mut out = std::io::stdout().lock();
+            out.write_all(bytes).and_then(|()| out.flush()).is_ok()
+        }
+        Some(Output::Err(bytes)) => std::io::stderr().lock().write_all(bytes).is_ok(),
+    }
+}
+
+/// Says why the command did not start, where errors belong; gives the status that a shell gives.
+fn not_started(said: &[u8]) -> u8 {
+    let said = String::from_utf8_lossy(said);
+    let why = said.trim().trim_end_matches(": unknown");
+    let why = why.rsplit(": ").next().unwrap_or(why);
+    let why = escaped(why.as_bytes());
+    eprintln!("agent-sandbox: the command could not be started: {why}");
+    if said.contains("not found") || said.contains("no such file") {
+        127
+    } else {
+        126
+    }
 }

@@ -9,6 +9,8 @@ pub enum Mistake {
     Engine(Error),
     /// Wrong use: exit 2.
     Use(String),
+    /// The user's own files changed meanwhile: exit 3.
+    Conflict(String),
     /// Anything else, with what is safe and what to do.
     Failed(String, Option<String>, Option<String>),
 }
@@ -29,6 +31,7 @@ impl Mistake {
     pub fn code(&self) -> u8 {
         match self {
             Self::Use(_) => 2,
+            Self::Conflict(_) => 3,
             Self::Engine(error) if error.code() == Code::Ambiguous => 2,
             _ => 1,
         }
@@ -39,6 +42,7 @@ impl Mistake {
         let code = match self {
             Self::Engine(error) => error.code(),
             Self::Use(_) => Code::InvalidRequest,
+            Self::Conflict(_) => Code::Conflict,
             Self::Failed(..) => Code::Io,
         };
         // `NameTaken` to `name_taken`.
@@ -56,7 +60,9 @@ impl Mistake {
     pub fn message(&self) -> String {
         match self {
             Self::Engine(error) => error.to_string(),
-            Self::Use(message) | Self::Failed(message, ..) => message.clone(),
+            Self::Use(message) | Self::Conflict(message) | Self::Failed(message, ..) => {
+                message.clone()
+            }
         }
     }
 
@@ -65,6 +71,7 @@ impl Mistake {
         match self {
             Self::Engine(error) => error.safe().map(str::to_owned),
             Self::Failed(_, safe, _) => safe.clone(),
+            Self::Conflict(_) => Some("Your own files are as they were.".to_owned()),
             Self::Use(_) => None,
         }
     }
@@ -74,6 +81,9 @@ impl Mistake {
         match self {
             Self::Engine(error) => error.fix(),
             Self::Failed(_, _, fix) => fix.clone(),
+            Self::Conflict(_) => {
+                Some("Look at the listed files, then name the others to copy them out.".to_owned())
+            }
             Self::Use(_) => None,
         }
     }

@@ -13,7 +13,10 @@ mod preview;
 mod progress;
 mod save;
 mod shell;
+mod usage;
 mod verbs;
+mod wanted;
+mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -31,16 +34,10 @@ const OURS: u8 = 125;
 
 /// Runs one command. `None` is "no verb": the caller opens the window.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            let code = match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
-                _ => 2,
-            };
-            let _ = error.print();
-            return Some(ExitCode::from(code));
-        }
+        Err(error) => return Some(not_understood(&error, &arguments)),
     };
     let verb = cli.verb?;
     tracing_subscriber::fmt()
@@ -74,4 +71,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
             ExitCode::from(if is_exec { OURS } else { mistake.code() })
         }
     })
+}
+
+/// Help and version are answers; anything else is wrong use, said as every failure is.
+fn not_understood(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let mistake = Mistake::Use(usage::in_one_line(&error.render().to_string()));
+    Printer::new(&usage::global(arguments)).error(&mistake);
+    ExitCode::from(mistake.code())
 }

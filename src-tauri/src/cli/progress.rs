@@ -8,18 +8,18 @@ use sandbox_engine::operation::{Listener, Operation};
 use sandbox_workspace::{Cancel, Step};
 
 use super::Printer;
+use super::own_terminal::asked_to_end;
 
-/// An operation that tells a terminal and stops at Ctrl-C; a second Ctrl-C ends the process at once.
+/// An operation that tells a terminal and stops at Ctrl-C or when it is told to end; the second time the
+/// process ends at once.
 pub fn operation(printer: &Printer) -> Operation {
     let cancel = Cancel::default();
     let stop = cancel.clone();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            stop.cancel();
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::exit(130);
-            }
-        }
+        asked_to_end().await;
+        stop.cancel();
+        asked_to_end().await;
+        std::process::exit(130);
     });
     let listener: Option<Listener> = printer.progress.then(|| Arc::new(show) as Listener);
     Operation::new(cancel, listener)

@@ -9,7 +9,9 @@ use serde_json::json;
 
 use super::args;
 use super::mistake::Mistake;
-use super::verbs::{Call, Done, path_list, paths};
+use super::verbs::{Call, Done};
+use super::wanted::paths;
+use super::words::path_list;
 
 impl Call<'_> {
     pub(super) async fn save(&self, wanted: args::Save) -> Done {

@@ -1,27 +1,27 @@
 //! The verbs: parse, call the engine, print.
 
-use std::ffi::OsString;
-use std::path::Path;
+use std::collections::BTreeSet;
 
 use clap::CommandFactory;
-use sandbox_engine::agents;
 use sandbox_engine::network::rules::NetworkChange;
 use sandbox_engine::sandbox::{
-    Check, Compared, CopyOut, LimitsWanted, NewSandbox, Row, Side, State, Wanted, is_paused_by_user,
+    Check, Compared, CopyOut, HAND_OVER_NOTE, Side, State, Wanted, is_paused_by_user,
 };
-use sandbox_engine::state::record::{NetworkMode, NetworkPolicy};
 use sandbox_engine::{Engine, Error, Operation, SandboxId};
-use sandbox_review::changes::{ChangeKind, Status};
 use sandbox_review::copyout::Report;
 use sandbox_review::unified::{self, Form};
-use sandbox_review::{Change, Changes};
-use sandbox_workspace::snapshots::Snapshot;
-use sandbox_workspace::{Rules, WorkspacePath, system};
-use serde_json::{Map, Value, json};
+use sandbox_workspace::WorkspacePath;
+use sandbox_workspace::escape::escaped;
+use serde_json::{Value, json};
 
-use super::answer::{Printer, put_path};
-use super::args::{self, Cli, CompletionShell, Global, Network, Store, Verb};
+use super::answer::Printer;
+use super::args::{self, Cli, CompletionShell, Global, Store, Verb};
 use super::mistake::Mistake;
+use super::wanted::{mode, new_sandbox, package_names, paths};
+use super::words::{
+    change_json, changes_text, check_json, check_text, damage, network_word, report_json,
+    report_text, row_json, row_text, snapshot_json, snapshot_text,
+};
 use super::{exec, preview, progress, shell};
 use crate::host;
 
@@ -41,14 +41,35 @@ pub async fn run(verb: Verb, global: &Global, printer: &Printer) -> Done {
     }
     let config =
         host::config(global.data_dir.clone()).map_err(|e| Mistake::failed(e.to_string()))?;
+    let engine = match Engine::open(config) {
+        Ok(engine) => engine,
+        Err(error) if matches!(verb, Verb::Doctor) => return no_data(&error, printer),
+        Err(error) => return Err(error.into()),
+    };
     let call = Call {
-        engine: Engine::open(config)?,
+        engine,
         printer,
         op: progress::operation(printer),
     };
     let done = call.run(verb).await;
     progress::clear(printer);
     done
+}
+
+/// The doctor's answer where there is no place to keep anything: the other checks need one.
+fn no_data(error: &Error, printer: &Printer) -> Done {
+    let row = Check {
+        check: "data",
+        ok: false,
+        detail: error.to_string(),
+        fix: Some(error.fix().unwrap_or_else(|| {
+            "Make the data folder writable, or name another one with --data-dir.".to_owned()
+        })),
+    };
+    printer.answer(&json!([check_json(&row)]), |printer| {
+        check_text(&row, printer)
+    })?;
+    Ok(1)
 }
 
 impl Call<'_> {
@@ -85,6 +106,7 @@ impl Call<'_> {
             }
             Verb::Store(store) => self.store(&store),
             Verb::Image => self.image().await,
+            Verb::Packages(wanted) => self.packages(&wanted),
             Verb::Purge(purge) => self.purge(purge.dry_run).await,
             Verb::Completions { shell } => completions(shell),
         }
@@ -118,6 +140,13 @@ impl Call<'_> {
             .create(new_sandbox(wanted, start)?, &self.op)
             .await?;
         let (dir, record) = self.engine.load(&id)?;
+        if self.printer.progress {
+            progress::clear(self.printer);
+            let notes = self.engine.activity(&id)?.into_iter();
+            for note in notes.filter(|entry| entry.what == HAND_OVER_NOTE) {
+                eprintln!("{}", escaped(note.detail.as_bytes()));
+            }
+        }
         let document = json!({
             "id": id.as_str(),
             "name": record.name,
@@ -275,15 +304,10 @@ impl Call<'_> {
         if report.conflicts.is_empty() {
             return Ok(0);
         }
-        self.printer.error(&Mistake::Failed(
-            format!(
-                "{} of your own files changed meanwhile, so nothing was written",
-                report.conflicts.len()
-            ),
-            Some("Your own files are as they were.".to_owned()),
-            Some("Look at the listed files, then name the others to copy them out.".to_owned()),
-        ));
-        Ok(3)
+        Err(Mistake::Conflict(match report.conflicts.len() {
+            1 => "1 of your own files changed meanwhile, so nothing was written".to_owned(),
+            n => format!("{n} of your own files changed meanwhile, so nothing was written"),
+        }))
     }
 
     async fn snapshot(&self, wanted: &args::Snapshot) -> Done {
@@ -406,20 +430,25 @@ impl Call<'_> {
         match store {
             Store::Verify => {
                 let found = self.engine.verify(self.op.cancel())?;
-                let damaged: Vec<Value> = found
-                    .damaged
-                    .iter()
-                    .map(|d| json!({ "reason": d.reason }))
-                    .collect();
+                let damaged: Vec<Value> = found.damaged.iter().map(damage).collect();
                 let count = damaged.len();
                 let document = json!({
                     "blobs": found.blobs, "trees": found.trees, "damaged": damaged,
                 });
                 self.answer(&document, |_| {
-                    format!(
+                    let mut text = format!(
                         "{} contents and {} trees read, {count} damaged",
                         found.blobs, found.trees
-                    )
+                    );
+                    for row in &found.damaged {
+                        text += &format!("\n{}", row.reason);
+                        let files = row.files.iter().filter_map(|(_, path)| path.as_ref());
+                        let names: BTreeSet<String> = files.map(ToString::to_string).collect();
+                        for name in names {
+                            text += &format!("\n  {name}");
+                        }
+                    }
+                    text
                 })?;
                 Ok(u8::from(count > 0))
             }
@@ -449,6 +478,22 @@ impl Call<'_> {
         })
     }
 
+    fn packages(&self, wanted: &args::Packages) -> Done {
+        let add = package_names(&wanted.add)?;
+        let remove = package_names(&wanted.remove)?;
+        let packages = if add.is_empty() && remove.is_empty() {
+            self.engine.settings()?.packages
+        } else {
+            self.engine.change_packages(&add, &remove)?
+        };
+        self.answer(&json!({ "packages": packages }), |_| {
+            if packages.is_empty() {
+                return "None besides the environment\u{2019}s own".to_owned();
+            }
+            packages.iter().map(|name| format!("{name}\n")).collect()
+        })
+    }
+
     async fn purge(&self, dry_run: bool) -> Done {
         let all = if dry_run {
             self.engine.made().await?
@@ -456,7 +501,8 @@ impl Call<'_> {
             self.engine.purge().await?
         };
         let document = json!({
-            "containers": all.containers, "volumes": all.volumes, "images": all.images,
+            "containers": all.containers, "volumes": all.volumes, "networks": all.networks,
+            "images": all.images,
             "data": all.data, "kept": all.kept,
         });
         self.answer(&document, |_| {
@@ -464,6 +510,7 @@ impl Call<'_> {
             let lists = [
                 ("container", &all.containers),
                 ("volume", &all.volumes),
+                ("network", &all.networks),
                 ("image", &all.images),
             ];
             let mut text = String::new();
@@ -481,105 +528,6 @@ impl Call<'_> {
     }
 }
 
-fn new_sandbox(wanted: args::Create, start: bool) -> Result<NewSandbox, Mistake> {
-    Ok(NewSandbox {
-        project: wanted.project,
-        name: wanted.name,
-        command: None,
-        image: wanted.image,
-        network: NetworkPolicy {
-            // A list of sites means nothing to a sandbox without a network.
-            mode: match wanted.network {
-                Some(network) => mode(network),
-                None if wanted.allow.is_empty() && agents::hosts(&wanted.agent).is_empty() => {
-                    NetworkMode::Offline
-                }
-                None => NetworkMode::Approved,
-            },
-            allow: wanted.allow,
-            block: Vec::new(),
-            presets: Vec::new(),
-            services: Vec::new(),
-        },
-        agent: wanted.agent,
-        limits: LimitsWanted {
-            cpu_millis: wanted.cpus.map(cores).transpose()?,
-            memory: wanted.memory.as_deref().map(size).transpose()?,
-            ..LimitsWanted::default()
-        },
-        rules: Rules {
-            exclude: wanted.exclude,
-            include: wanted.include,
-            ..Rules::default()
-        },
-        start,
-    })
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn cores(cores: f64) -> Result<u32, Mistake> {
-    if !cores.is_finite() || !(0.1..=4096.0).contains(&cores) {
-        return Err(Mistake::Use(
-            "--cpus takes a number from 0.1 up, for instance 1.5".to_owned(),
-        ));
-    }
-    Ok((cores * 1000.0).round() as u32)
-}
-
-/// `4g`, `512m`, `1048576`.
-fn size(text: &str) -> Result<u64, Mistake> {
-    let wrong = || {
-        Mistake::Use(format!(
-            "--memory takes a size such as 4g or 512m, not \u{201c}{text}\u{201d}"
-        ))
-    };
-    let lower = text.trim().to_ascii_lowercase();
-    let lower = lower.strip_suffix('b').unwrap_or(&lower);
-    let (digits, shift) = match lower.as_bytes().last() {
-        Some(b'k') => (&lower[..lower.len() - 1], 10),
-        Some(b'm') => (&lower[..lower.len() - 1], 20),
-        Some(b'g') => (&lower[..lower.len() - 1], 30),
-        Some(b't') => (&lower[..lower.len() - 1], 40),
-        _ => (lower, 0),
-    };
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    number.checked_mul(1 << shift).ok_or_else(wrong)
-}
-
-fn mode(network: Network) -> NetworkMode {
-    match network {
-        Network::Offline => NetworkMode::Offline,
-        Network::Approved => NetworkMode::Approved,
-        Network::Open => NetworkMode::Open,
-    }
-}
-
-fn network_word(mode: NetworkMode) -> &'static str {
-    match mode {
-        NetworkMode::Offline => "offline",
-        NetworkMode::Approved => "approved",
-        NetworkMode::Open => "open",
-    }
-}
-
-pub(super) fn paths(given: &[OsString]) -> Result<Vec<WorkspacePath>, Mistake> {
-    given
-        .iter()
-        .map(|path| {
-            let trimmed = Path::new(path)
-                .components()
-                .filter(|c| !matches!(c, std::path::Component::CurDir))
-                .collect::<std::path::PathBuf>();
-            WorkspacePath::new(system::path_bytes(&trimmed)).map_err(|error| {
-                Mistake::failed(format!(
-                    "\u{201c}{}\u{201d} is not a path in the project: {error}",
-                    path.to_string_lossy()
-                ))
-            })
-        })
-        .collect()
-}
-
 fn completions(shell: CompletionShell) -> Done {
     use clap_complete::Shell;
     let shell = match shell {
@@ -594,230 +542,4 @@ fn completions(shell: CompletionShell) -> Done {
         &mut std::io::stdout(),
     );
     Ok(0)
-}
-
-fn check_json(row: &Check) -> Value {
-    json!({ "check": row.check, "ok": row.ok, "detail": row.detail, "fix": row.fix })
-}
-
-fn check_text(row: &Check, printer: &Printer) -> String {
-    let mark = if row.ok { "ok " } else { "NOT" };
-    let fix = row
-        .fix
-        .as_ref()
-        .map_or(String::new(), |fix| format!("\n    {fix}"));
-    let detail = printer.name(row.detail.as_bytes());
-    format!("{mark} {}: {detail}{fix}\n", row.check)
-}
-
-fn state_word(state: State) -> &'static str {
-    match state {
-        State::Running => "running",
-        State::Paused => "paused",
-        State::Stopped | State::OutOfMemory => "stopped",
-        State::Unknown => "unknown",
-    }
-}
-
-fn row_json(row: &Row) -> Value {
-    json!({
-        "id": row.record.id.as_str(),
-        "name": row.record.name,
-        "project": row.record.project.to_lossy(),
-        "state": state_word(row.state),
-        "changed": row.changed,
-    })
-}
-
-fn row_text(row: &Row, printer: &Printer) -> String {
-    let changed = match row.changed {
-        Some(1) => "1 change".to_owned(),
-        Some(n) => format!("{n} changes"),
-        None => "unreadable".to_owned(),
-    };
-    format!(
-        "{}  {:<8} {:<11} {}  {}\n",
-        row.record.id.as_str(),
-        state_word(row.state),
-        changed,
-        printer.name(row.record.name.as_bytes()),
-        printer.name(system::bytes(row.record.project.as_path().as_os_str())),
-    )
-}
-
-fn status_word(status: Status) -> &'static str {
-    match status {
-        Status::Added => "added",
-        Status::Modified => "modified",
-        Status::Deleted => "deleted",
-        Status::Renamed => "renamed",
-        Status::Mode => "mode",
-        Status::Type => "type",
-    }
-}
-
-fn change_json(change: &Change) -> Value {
-    let mut object = Map::new();
-    put_path(&mut object, "path", &change.path);
-    object.insert("status".to_owned(), status_word(change.status).into());
-    if let Some(old) = &change.old_path {
-        put_path(&mut object, "old_path", old);
-    }
-    let kind = match change.kind {
-        ChangeKind::File => "file",
-        ChangeKind::Dir => "dir",
-        ChangeKind::Symlink => "symlink",
-        ChangeKind::Special => "special",
-    };
-    let counts = |count: Option<u64>| if change.binary { None } else { count };
-    object.insert("kind".to_owned(), kind.into());
-    object.insert("binary".to_owned(), change.binary.into());
-    object.insert("additions".to_owned(), counts(change.additions).into());
-    object.insert("deletions".to_owned(), counts(change.deletions).into());
-    object.insert("risks".to_owned(), json!(change.risks));
-    object.insert("refused".to_owned(), json!(change.refused));
-    Value::Object(object)
-}
-
-fn changes_text(changes: &Changes, printer: &Printer) -> String {
-    let mut text = String::new();
-    for change in &changes.list {
-        let letter = match change.status {
-            Status::Added => 'A',
-            Status::Modified => 'M',
-            Status::Deleted => 'D',
-            Status::Renamed => 'R',
-            Status::Mode => 'X',
-            Status::Type => 'T',
-        };
-        let path = printer.name(change.path.as_bytes());
-        let from = change.old_path.as_ref().map_or(String::new(), |old| {
-            format!("{} -> ", printer.name(old.as_bytes()))
-        });
-        let risk = if change.is_risky() {
-            "  (runs on your machine)"
-        } else {
-            ""
-        };
-        text += &format!("{letter} {from}{path}{risk}\n");
-    }
-    if changes.left_out > 0 {
-        text += &format!("{} left out by the hand-over rules\n", changes.left_out);
-    }
-    if changes.unknown {
-        text += "Part of the workspace could not be read; nothing there counts as deleted\n";
-    }
-    if text.is_empty() {
-        text.push_str("No changes\n");
-    }
-    text
-}
-
-pub(super) fn path_list(paths: &[WorkspacePath]) -> Vec<Value> {
-    paths.iter().map(|path| path.to_lossy().into()).collect()
-}
-
-pub(super) fn report_json(report: &Report) -> Value {
-    let conflicts: Vec<Value> = report
-        .conflicts
-        .iter()
-        .map(|c| json!({ "path": c.path.to_lossy(), "reason": c.reason }))
-        .collect();
-    let skipped: Vec<Value> = report
-        .skipped
-        .iter()
-        .map(|s| json!({ "path": s.path.to_lossy(), "reason": s.reason }))
-        .collect();
-    json!({
-        "capture": report.capture,
-        "applied": path_list(&report.applied),
-        "conflicts": conflicts,
-        "skipped": skipped,
-    })
-}
-
-pub(super) fn report_text(report: &Report, verb: &str, printer: &Printer) -> String {
-    let mut text = String::new();
-    for path in &report.applied {
-        text += &format!("{verb} {}\n", printer.name(path.as_bytes()));
-    }
-    for conflict in &report.conflicts {
-        let why = format!("{:?}", conflict.reason).to_lowercase();
-        text += &format!(
-            "Conflict ({why}) {}\n",
-            printer.name(conflict.path.as_bytes())
-        );
-    }
-    for skipped in &report.skipped {
-        let why = json!(skipped.reason);
-        let why = why.as_str().unwrap_or_default();
-        text += &format!(
-            "Skipped ({why}) {}\n",
-            printer.name(skipped.path.as_bytes())
-        );
-    }
-    if text.is_empty() {
-        text.push_str("Nothing to do\n");
-    }
-    text
-}
-
-fn snapshot_json(snapshot: &Snapshot) -> Value {
-    json!({
-        "id": snapshot.id.as_str(),
-        "name": snapshot.name,
-        "kind": snapshot.kind,
-        "time": rfc3339(snapshot.time_ms),
-        "changed": snapshot.changed,
-        "bytes": snapshot.bytes,
-    })
-}
-
-fn rfc3339(time_ms: u64) -> String {
-    i64::try_from(time_ms)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
-        .map(|time| time.to_string())
-        .unwrap_or_default()
-}
-
-fn snapshot_text(snapshot: &Snapshot, printer: &Printer) -> String {
-    let kind = json!(snapshot.kind);
-    let name = snapshot.name.as_deref().unwrap_or_default();
-    format!(
-        "{}  {}  {:<8}  {} changed  {}",
-        snapshot.id.as_str(),
-        rfc3339(snapshot.time_ms),
-        kind.as_str().unwrap_or_default(),
-        snapshot.changed,
-        printer.name(name.as_bytes()),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_read_as_people_write_them() {
-        assert_eq!(size("4g").ok(), Some(4 << 30));
-        assert_eq!(size("512MB").ok(), Some(512 << 20));
-        assert_eq!(size("1048576").ok(), Some(1 << 20));
-        for wrong in ["", "g", "-1", "4x", "1.5g", "99999999999999t"] {
-            assert!(size(wrong).is_err(), "took {wrong:?}");
-        }
-    }
-
-    #[test]
-    fn cores_have_a_floor() {
-        assert_eq!(cores(1.5).ok(), Some(1500));
-        for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            assert!(cores(wrong).is_err(), "took {wrong}");
-        }
-    }
-
-    #[test]
-    fn the_grammar_holds_together() {
-        Cli::command().debug_assert();
-    }
 }

@@ -32,6 +32,10 @@ pub struct Preflight {
     pub default_limits: Limits,
     pub default_network: NetworkMode,
     pub default_agent: String,
+    /// What was chosen for the files of secrets when this folder was handed over before.
+    pub remembered: Vec<PutInChoice>,
+    /// What its own Dockerfile and devcontainer.json ask for; only what is there.
+    pub folder_images: Vec<FolderImage>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -125,6 +129,30 @@ pub struct CreateRequest {
     pub network: NetworkMode,
     pub limits: Limits,
     pub image: Option<String>,
+    /// The folder's own file that says what the image is; beats `image`.
+    pub image_from: Option<FolderImageKind>,
+}
+
+/// Which file of the folder says what the image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum FolderImageKind {
+    Dockerfile,
+    Devcontainer,
+}
+
+/// An image that the folder's own files ask for. Off until it is chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct FolderImage {
+    pub kind: FolderImageKind,
+    /// The file.
+    pub file: WirePath,
+    /// The image it names; absent: one is built.
+    pub image: Option<String>,
+    /// What else it asks for, by key; none of it is done.
+    pub not_obeyed: Vec<String>,
+    /// Why it cannot be chosen, where it cannot.
+    pub unusable: Option<String>,
 }
 
 /// Phases of long operations, in the order they come.

@@ -37,6 +37,8 @@ pub struct Settings {
     pub default_limits: Option<Limits>,
     /// A local image instead of our environment.
     pub image: Option<String>,
+    /// Debian packages that our environment has besides its own.
+    pub packages: Vec<String>,
     /// Single-key shortcuts in the review (WCAG 2.1.4).
     pub single_keys: bool,
     pub terminal_font_size: u32,

@@ -10,6 +10,8 @@ pub mod blobs;
 pub mod confined;
 mod durable;
 pub mod escape;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod path;
 pub mod progress;
 pub mod project;

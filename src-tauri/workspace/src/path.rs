@@ -91,12 +91,15 @@ impl WorkspacePath {
 
     /// The path of `name` in `folder`, or in the root; fails if `name` is not a single component.
     pub fn below(folder: Option<&Self>, name: &[u8]) -> Result<Self, PathError> {
-        let single = Self::new(name)?;
-        if name.contains(&b'/') {
-            return Err(PathError::Component);
+        match name {
+            b"" => return Err(PathError::Empty),
+            b"." | b".." => return Err(PathError::Component),
+            _ if name.contains(&b'/') => return Err(PathError::Component),
+            _ if name.contains(&0) => return Err(PathError::Nul),
+            _ => {}
         }
         Ok(match folder {
-            None => single,
+            None => Self(name.into()),
             Some(folder) => Self([folder.as_bytes(), b"/", name].concat().into_boxed_slice()),
         })
     }
@@ -135,11 +138,25 @@ impl Ord for WorkspacePath {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         // `/` sorts below every other byte, so that `a/b` comes before `a-b`.
         let key = |b: u8| if b == b'/' { 0u16 } else { u16::from(b) + 1 };
-        match self.0.iter().zip(&*other.0).find(|(a, b)| a != b) {
-            Some((a, b)) => key(*a).cmp(&key(*b)),
-            None => self.0.len().cmp(&other.0.len()),
+        let at = shared_length(&self.0, &other.0);
+        match (self.0.get(at), other.0.get(at)) {
+            (Some(a), Some(b)) => key(*a).cmp(&key(*b)),
+            _ => self.0.len().cmp(&other.0.len()),
         }
     }
+}
+
+/// Bytes at the beginning that both have alike; neighbours in a tree share most of theirs.
+pub(crate) fn shared_length(a: &[u8], b: &[u8]) -> usize {
+    const STEP: usize = 16;
+    let same = a
+        .chunks_exact(STEP)
+        .zip(b.chunks_exact(STEP))
+        .take_while(|(a, b)| a == b)
+        .count()
+        * STEP;
+    let rest = a[same..].iter().zip(&b[same..]);
+    same + rest.take_while(|(a, b)| a == b).count()
 }
 
 impl PartialOrd for WorkspacePath {

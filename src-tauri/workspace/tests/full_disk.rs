@@ -160,3 +160,115 @@ fn a_restore_that_does_not_fit_is_finished_when_there_is_room() {
     assert_eq!(witness(&sandbox.at("")), before);
     drop(outside);
 }
+
+impl Small {
+    /// More room, where it lies.
+    fn grow(&self) {
+        let done = Command::new("mount")
+            .args(["-o", "remount,size=64m,nr_inodes=10000"])
+            .arg(&self.0)
+            .status();
+        assert!(done.unwrap().success(), "grows");
+    }
+}
+
+/// Every size from none to enough, so that the disk is full at every step; then the same with inodes.
+fn all_sizes() -> impl Iterator<Item = String> {
+    let bytes = (100..1_700).step_by(100).map(|k| format!("size={k}k"));
+    let inodes = (2..34)
+        .step_by(2)
+        .map(|n| format!("size=64m,nr_inodes={n}"));
+    bytes.chain(inodes)
+}
+
+/// 1.2 MB in 24 files and 8 folders.
+fn tree_to_keep(sandbox: &Sandbox) {
+    for n in 0..24 {
+        sandbox.write(&format!("d{}/f{n}", n % 8), noise(n, 50_000));
+    }
+}
+
+#[test]
+fn a_store_full_at_any_step_keeps_what_it_had_and_works_when_there_is_room() {
+    let outside = tempfile::tempdir().unwrap();
+    let mut sandbox = Sandbox::open(outside.path());
+    sandbox.write("kept", "first");
+    let first = sandbox.scan().tree;
+    let (mut refused, mut taken) = (0, 0);
+    for options in all_sizes() {
+        let Some(small) = Small::mount(&options) else {
+            return;
+        };
+        sandbox.workspace.remove_content().unwrap();
+        sandbox.write("kept", "first");
+        let Ok(store) = Store::open(&small.0) else {
+            continue;
+        };
+        sandbox.store = store;
+        let kept = sandbox.try_snapshot(None);
+        tree_to_keep(&sandbox);
+        match sandbox.try_snapshot(None) {
+            Ok(_) => taken += 1,
+            Err(_) => refused += 1,
+        }
+        sandbox.store = Store::open(&small.0).unwrap();
+        let verified = sandbox.store.verify(&Cancel::default()).unwrap();
+        assert_eq!(verified.damaged, [], "{options}");
+        if let Ok((id, _)) = &kept {
+            let live = std::collections::HashSet::from([*id]);
+            if let Err(error) = sandbox.store.prune(&live, std::time::Duration::ZERO) {
+                assert!(error.is_full(), "{options}: {error}");
+            }
+            let back = sandbox.store.tree(id).unwrap();
+            assert_eq!(back.entries().len(), first.entries().len(), "{options}");
+        }
+        small.grow();
+        sandbox.store = Store::open(&small.0).unwrap();
+        let (id, tree) = sandbox.try_snapshot(None).unwrap();
+        assert_eq!(sandbox.store.tree(&id).unwrap(), tree, "{options}");
+    }
+    assert!(
+        refused > 5 && taken > 5,
+        "the probe: {refused} refused, {taken} taken"
+    );
+}
+
+#[test]
+fn a_restore_full_at_any_step_is_finished_when_there_is_room() {
+    let outside = tempfile::tempdir().unwrap();
+    let mut sandbox = Sandbox::open(outside.path());
+    tree_to_keep(&sandbox);
+    let (id, _) = sandbox.snapshot();
+    let before = witness(&sandbox.at(""));
+    let (mut stopped, mut done) = (0, 0);
+    for options in all_sizes() {
+        let Some(small) = Small::mount(&options) else {
+            return;
+        };
+        let there = |name: &str| std::fs::create_dir(small.0.join(name));
+        if there("workspace").and_then(|()| there("trash")).is_err() {
+            continue;
+        }
+        sandbox.root.clone_from(&small.0);
+        sandbox.workspace = Dir::open_root(&sandbox.at("")).unwrap();
+        sandbox.trash = Dir::open_root(&small.0.join("trash")).unwrap();
+        sandbox.journal = small.0.join("restore.json");
+        match sandbox.restore(&id) {
+            Ok(_) => done += 1,
+            Err(error) => {
+                assert!(error.is_full(), "{options}: {error}");
+                stopped += 1;
+                small.grow();
+                if recover(&sandbox.place(), &Silent).unwrap().is_none() {
+                    // Not even what is wanted could be written down.
+                    sandbox.restore(&id).unwrap();
+                }
+            }
+        }
+        assert_eq!(witness(&sandbox.at("")), before, "{options}");
+    }
+    assert!(
+        stopped > 5 && done > 0,
+        "the probe: {stopped} stopped, {done} done"
+    );
+}

@@ -25,9 +25,14 @@ const POINTS_OF_STORE: &[&str] = &[
     "store-after-manifest",
 ];
 const POINTS_OF_PRUNE: &[&str] = &[
+    "store-prune-tree",
     "store-prune-marked",
-    "store-prune-rewritten",
+    "store-pack",
     "store-pack-synced",
+    "store-index",
+    "store-prune-rewritten",
+    "store-prune-pack",
+    "store-prune-large",
 ];
 const POINTS_OF_RESTORE: &[&str] = &[
     "restore-journaled",
@@ -84,7 +89,61 @@ fn child() {
             let live = HashSet::from([tree("live")]);
             sandbox.store.prune(&live, Duration::ZERO).unwrap();
         }
+        "writes" => write_trees(&sandbox, &std::env::var("KILL_NTH").unwrap()),
+        "prunes" => {
+            let live = HashSet::from([tree("live")]);
+            for _ in 0..40 {
+                match sandbox.store.prune(&live, Duration::from_secs(3600)) {
+                    Ok(_) | Err(StoreError::Busy) => {}
+                    Err(error) => panic!("{error}"),
+                }
+                assert!(sandbox.store.tree(&tree("live")).is_ok());
+            }
+        }
         other => panic!("no job {other}"),
+    }
+}
+
+/// Twenty trees one after the other, each read back at once.
+fn write_trees(sandbox: &Sandbox, name: &str) {
+    let number: u32 = name.parse().unwrap();
+    for round in 0..20 {
+        let writer = sandbox.store.writer().unwrap();
+        let entries = (0..20).map(|n| {
+            // Half of it is the same in both processes.
+            let seed = if n % 2 == 0 {
+                n
+            } else {
+                10_000 * (number + 1) + 100 * round + n
+            };
+            let content = noise(seed);
+            Entry {
+                path: WorkspacePath::try_from(format!("f{n:02}").as_str()).unwrap(),
+                kind: EntryKind::File {
+                    blob: writer.put_bytes(&content).unwrap(),
+                    size: content.len() as u64,
+                },
+                mode: 0o644,
+                mtime: FileTime {
+                    seconds: i64::from(round),
+                    nanos: 0,
+                },
+            }
+        });
+        let tree = Tree::new(entries.collect());
+        let id = writer.put_tree(&tree).unwrap();
+        drop(writer);
+        assert_eq!(sandbox.store.tree(&id).unwrap(), tree);
+        for entry in tree.entries() {
+            let EntryKind::File { blob, size } = entry.kind else {
+                continue;
+            };
+            assert_eq!(
+                BlobSource::read(&sandbox.store, &blob, size).unwrap().len() as u64,
+                size
+            );
+        }
+        write_id(&sandbox.root, &format!("last{name}"), &id);
     }
 }
 
@@ -256,15 +315,18 @@ fn killed_at_any_moment_the_next_start_finds_a_whole_state() {
     fill(&sandbox);
     let (old, _) = sandbox.snapshot();
     write_id(temp.path(), "old", &old);
+    write_id(temp.path(), "live", &old);
     let wanted = witness(&sandbox.at(""));
     drop(sandbox);
     let mut seed = std::process::id();
-    for round in 0..30_u32 {
+    for round in 0..36_u32 {
         let sandbox = Sandbox::open(temp.path());
         sandbox.workspace.remove_content().unwrap();
         sandbox.write("mess", noise(round));
+        // What the next prune takes away.
+        sandbox.snapshot();
         drop(sandbox);
-        let job = ["snapshot", "restore"][round as usize % 2];
+        let job = ["snapshot", "restore", "prune"][round as usize % 3];
         let mut child = command(job, temp.path()).spawn().unwrap();
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         // Any moment will do: the length of the pause is the random choice, nothing is waited for.
@@ -288,4 +350,33 @@ fn killed_at_any_moment_the_next_start_finds_a_whole_state() {
         sandbox.restore(&old).unwrap();
         assert_eq!(witness(&sandbox.at("")), wanted, "round {round}");
     }
+}
+
+/// What another process does at the same time.
+#[test]
+fn processes_at_once_lose_nothing_of_each_other() {
+    let temp = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::open(temp.path());
+    fill(&sandbox);
+    let (live, tree) = sandbox.snapshot();
+    write_id(temp.path(), "live", &live);
+    let mut children: Vec<_> = ["writes", "writes", "prunes"]
+        .iter()
+        .enumerate()
+        .map(|(n, job)| {
+            let mut command = command(job, temp.path());
+            command.env("KILL_NTH", n.to_string()).spawn().unwrap()
+        })
+        .collect();
+    let statuses: Vec<_> = children.iter_mut().map(|c| c.wait().unwrap()).collect();
+    assert!(statuses.iter().all(ExitStatus::success), "{statuses:?}");
+    let store = Store::open(&temp.path().join("store")).unwrap();
+    assert_eq!(store.tree(&live).unwrap(), tree);
+    for writer in 0..2 {
+        let id = read_id(temp.path(), &format!("last{writer}"));
+        let last = store.tree(&id).unwrap();
+        assert_eq!(last.entries().len(), 20, "of writer {writer}");
+    }
+    let found = store.verify(&Cancel::default()).unwrap();
+    assert_eq!(found.damaged, []);
 }

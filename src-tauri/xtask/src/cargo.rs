@@ -126,23 +126,24 @@ pub fn count(command: &mut Command) -> Result<Count, Failure> {
 }
 
 /// Ratios beside peers. Each is printed with its own peer's figure of the same run.
-pub fn bench(shell: &Shell) -> Result<(), Failure> {
-    for (package, example) in [
-        ("sandbox-workspace", "bench_workspace"),
-        ("sandbox-review", "bench_review"),
-    ] {
-        let found = shell.path(&format!(
-            "src-tauri/{}/examples/{example}.rs",
-            package.trim_start_matches("sandbox-")
-        ));
-        if found.exists() {
-            shell.run(
-                "cargo",
-                &["run", "--release", "-p", package, "--example", example],
-            )?;
-        }
-    }
-    Ok(())
+pub fn bench(shell: &Shell, options: &[&str]) -> Result<(), Failure> {
+    let run = |package: &str, example: &str, options: &[&str]| {
+        let mut words = vec![
+            "run",
+            "--release",
+            "-p",
+            package,
+            "--example",
+            example,
+            "--",
+        ];
+        words.extend(options);
+        shell.run("cargo", &words)
+    };
+    run("sandbox-workspace", "bench_workspace", options)?;
+    run("sandbox-review", "bench_review", &[])?;
+    crate::ready::everything(shell)?;
+    run("sandbox-tests", "bench_reset", &[])
 }
 
 #[cfg(test)]

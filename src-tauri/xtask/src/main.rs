@@ -14,7 +14,7 @@ use shell::{Failure, Shell};
 const USAGE: &str = "\
 cargo xtask run [--build-only] [--xvfb]  make everything ready and open the window
 cargo xtask test [--only STEP]... [--long]  make everything ready and run all tests
-cargo xtask bench                        ratios beside peers, in the same run
+cargo xtask bench [--all]                ratios beside peers, in the same run; all: large trees too
 cargo xtask guest                        build the static guest binary
 cargo xtask bundle                       make a .deb with both binaries
 cargo xtask doctor                       check this computer";
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let done = match words.split_first() {
         Some((&"run", rest)) => run(&shell, rest),
         Some((&"test", rest)) => return tests::all(&shell, rest),
-        Some((&"bench", _)) => cargo::bench(&shell),
+        Some((&"bench", rest)) => cargo::bench(&shell, rest),
         Some((&"guest", _)) => ready::guest(&shell),
         Some((&"bundle", _)) => bundle(&shell),
         Some((&"doctor", _)) => doctor(&shell),

@@ -72,7 +72,35 @@ const STEPS: [Step; 12] = [
 ];
 
 /// With `--long` only: minutes more, and tools that not every computer has.
-const LONG: [Step; 1] = [("other systems", systems::check)];
+const LONG: [Step; 2] = [("other systems", systems::check), ("fuzz", fuzz)];
+
+/// The readers of what lies on the disk, each for a minute.
+fn fuzz(shell: &Shell) -> Result<Count, Failure> {
+    if !shell.succeeds("rustup", &["run", "nightly", "cargo", "--version"]) {
+        shell.run(
+            "rustup",
+            &["toolchain", "install", "nightly", "--profile", "minimal"],
+        )?;
+    }
+    if !shell.succeeds("cargo", &["fuzz", "--version"]) {
+        shell.run("cargo", &["install", "--locked", "cargo-fuzz"])?;
+    }
+    let mut done = Count::default();
+    for target in ["manifest", "pack", "records"] {
+        let mut run = shell.command(
+            "rustup",
+            &["run", "nightly", "cargo", "fuzz", "run", target],
+        );
+        run.args(["--", "-max_total_time=60", "-max_len=65536"]);
+        // Its own toolchain, not the one that runs this.
+        run.env_remove("CARGO")
+            .env_remove("RUSTC")
+            .env_remove("RUSTUP_TOOLCHAIN");
+        crate::shell::run(run.current_dir(shell.path("src-tauri/workspace")))?;
+        done.passed += 1;
+    }
+    Ok(done)
+}
 
 /// Runs everything, or the steps named by `--only`.
 pub fn all(shell: &Shell, options: &[&str]) -> ExitCode {

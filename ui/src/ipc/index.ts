@@ -28,6 +28,8 @@ export type { ErrorCode } from './generated/ErrorCode';
 export type { Event } from './generated/Event';
 export type { FileDiff } from './generated/FileDiff';
 export type { FileView } from './generated/FileView';
+export type { FolderImage } from './generated/FolderImage';
+export type { FolderImageKind } from './generated/FolderImageKind';
 export type { GoesIn } from './generated/GoesIn';
 export type { HandOverChoices } from './generated/HandOverChoices';
 export type { ImageState } from './generated/ImageState';

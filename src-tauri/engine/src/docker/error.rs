@@ -21,6 +21,8 @@ pub enum Problem {
     Missing,
     /// The name or state is in conflict with what is there.
     Conflict,
+    /// A step of an image's build failed.
+    BuildFailed,
     /// Anything else that it answered.
     Failed,
 }
@@ -31,7 +33,7 @@ impl Problem {
         match self {
             Self::NotInstalled => 0,
             Self::NotRunning => 1,
-            Self::Failed | Self::Missing | Self::Conflict => 2,
+            Self::Failed | Self::Missing | Self::Conflict | Self::BuildFailed => 2,
             Self::TimedOut => 3,
             Self::TooOld => 4,
             Self::Unsupported => 5,
@@ -118,6 +120,7 @@ impl DockerError {
             }
             Problem::TooOld => "Update Docker to 20.10 or newer.".to_owned(),
             Problem::TimedOut => "Restart Docker, then check again.".to_owned(),
+            Problem::BuildFailed => "Mend what its last line names, then try again.".to_owned(),
             Problem::Missing | Problem::Conflict | Problem::Failed => {
                 "Run `agent-sandbox doctor` to see what is wrong.".to_owned()
             }

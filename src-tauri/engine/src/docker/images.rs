@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::io::Read;
 
-use bollard::models::{ContainerCreateBody, ImageInspect};
+use bollard::models::{BuildInfo, ContainerCreateBody, ImageInspect};
 use bollard::query_parameters::{
     BuildImageOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateContainerOptions,
     CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder, ListImagesOptionsBuilder,
     RemoveContainerOptionsBuilder, RemoveImageOptions, TagImageOptionsBuilder,
 };
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use sandbox_workspace::Cancel;
 
 use super::container::WORKSPACE;
@@ -17,6 +17,7 @@ use super::error::{DockerError, Problem};
 use super::{Docker, labels};
 use crate::agents::{self, Recipe};
 use crate::event::ImageProgress;
+use crate::image::packages::PackageName;
 use crate::image::{self, Layer};
 
 /// Told how a build goes.
@@ -219,6 +220,35 @@ impl Docker {
         self.build(&tag, context, cancel, &named).await
     }
 
+    /// System packages on the environment; gives its id. `below` must be one of Debian.
+    pub async fn ensure_packages(
+        &self,
+        below: &str,
+        packages: &[PackageName],
+        cancel: &Cancel,
+        listener: Listener<'_>,
+    ) -> Result<String, DockerError> {
+        let Some(dockerfile) = image::packages::dockerfile(below, packages) else {
+            return Ok(below.to_owned());
+        };
+        let key = image::key(&[dockerfile.as_bytes()]);
+        let tag = format!("agent-sandbox/packages:{key}");
+        if let Some(found) = self.image(&tag).await? {
+            return Ok(found.id.unwrap_or_default());
+        }
+        let phase = "Adding packages".to_owned();
+        tell(listener, &phase, None, None);
+        let context = image::one_file(dockerfile.as_bytes()).map_err(|e| tar_failed(&e))?;
+        let named = |progress: ImageProgress| {
+            listener(ImageProgress {
+                phase: phase.clone(),
+                fraction: None,
+                ..progress
+            });
+        };
+        self.build(&tag, context, cancel, &named).await
+    }
+
     /// Our thin layer on an image: user, home, certificates, guest. Runs nothing of the image.
     pub async fn ensure_personal(
         &self,
@@ -392,29 +422,41 @@ impl Docker {
         cancel: &Cancel,
         listener: Listener<'_>,
     ) -> Result<String, DockerError> {
-        let labels = HashMap::from([(labels::ROLE, "image"), (labels::SCHEMA, "1")]);
         let options = BuildImageOptionsBuilder::default()
             .dockerfile("Dockerfile")
             .t(tag)
             .rm(true)
             .forcerm(true)
-            .labels(&labels)
+            .labels(&image_labels())
             .build();
         let body = bollard::body_full(context.into());
-        let mut stream = std::pin::pin!(self.client.build_image(options, None, Some(body)));
+        let messages = self.client.build_image(options, None, Some(body));
+        self.follow_build(tag, messages, cancel, listener).await
+    }
+
+    /// Reads what a build says and tells how it goes; gives the image's id. Dropped, the engine stops building.
+    pub(super) async fn follow_build(
+        &self,
+        tag: &str,
+        messages: impl Stream<Item = Result<BuildInfo, bollard::errors::Error>>,
+        cancel: &Cancel,
+        listener: Listener<'_>,
+    ) -> Result<String, DockerError> {
+        let mut stream = std::pin::pin!(messages);
         let mut phase = "Building".to_owned();
         let mut fraction = None;
         let mut last_line = String::new();
         while let Some(message) = self.next("build the image", cancel, stream.next()).await? {
-            let message = message.map_err(|e| DockerError::from_bollard("build the image", e))?;
+            let message = match message {
+                Err(bollard::errors::Error::DockerStreamError { error }) => {
+                    return Err(build_failed(&error, &last_line));
+                }
+                other => other.map_err(|e| DockerError::from_bollard("build the image", e))?,
+            };
             if let Some(detail) = message.error_detail {
-                let why = detail.message.unwrap_or_default();
-                return Err(DockerError::new(
-                    Problem::Failed,
-                    format!(
-                        "the image could not be built: {} (last: {last_line})",
-                        why.trim()
-                    ),
+                return Err(build_failed(
+                    &detail.message.unwrap_or_default(),
+                    &last_line,
                 ));
             }
             for line in message
@@ -423,12 +465,17 @@ impl Docker {
                 .lines()
                 .filter(|l| !l.trim().is_empty())
             {
+                let line = line.trim_end();
                 if let Some((done, total)) = step(line) {
                     phase = format!("Step {done} of {total}");
                     fraction = Some(f64::from(done - 1) / f64::from(total));
                 }
-                last_line = line.chars().take(300).collect();
-                tell(listener, &phase, fraction, Some(last_line.clone()));
+                let shown: String = line.chars().take(300).collect();
+                // What the builder says of itself tells nobody why a step failed.
+                if !shown.starts_with("Removing intermediate") && !shown.starts_with(" --->") {
+                    last_line.clone_from(&shown);
+                }
+                tell(listener, &phase, fraction, Some(shown));
             }
         }
         let found = self.image(tag).await?;
@@ -468,6 +515,19 @@ impl Docker {
             }
         }
     }
+}
+
+fn build_failed(why: &str, last_line: &str) -> DockerError {
+    let why = why.trim().replace(['\n', '\r'], " ");
+    DockerError::new(
+        Problem::BuildFailed,
+        format!("the image could not be built: {why}; its last line: {last_line}"),
+    )
+}
+
+/// The labels of every image of ours.
+pub(super) fn image_labels() -> HashMap<&'static str, &'static str> {
+    HashMap::from([(labels::ROLE, "image"), (labels::SCHEMA, "1")])
 }
 
 /// `Step 3/7 : RUN …` of the engine's builder.

@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod error;
 pub mod events;
 pub mod exec;
+pub mod folder_build;
 pub mod gateway;
 pub mod images;
 pub mod info;

@@ -1,5 +1,9 @@
 //! What images are built from: the embedded Dockerfile of the environment, and our thin personal layer.
 
+pub mod context;
+pub mod folder;
+mod jsonc;
+pub mod packages;
 pub mod volumes;
 
 use std::io;

@@ -1,6 +1,8 @@
 //! Captures: the workspace as a stored tree that a review is made of.
 
-use sandbox_workspace::{BlobSink, HashOnly, Index, Scan, ScanOptions, Tree, TreeId, scan};
+use sandbox_workspace::{
+    BlobSink, HashOnly, Index, Scan, ScanOptions, Tree, TreeId, WorkspacePath, scan,
+};
 use serde::{Deserialize, Serialize};
 use tokio::task::block_in_place;
 
@@ -12,6 +14,8 @@ use crate::state::json_file;
 use crate::state::record::Record;
 use crate::{Error, Result};
 
+/// Most passed-over folders that are written down with a capture.
+const PASSED_OVER_MOST: usize = 10_000;
 /// Hexadecimal digits of a capture's name.
 const DIGITS: usize = 16;
 
@@ -24,6 +28,9 @@ pub struct Capture {
     pub tree: TreeId,
     /// Folders that were passed over: what the hand-over rules leave out and the agent made again.
     pub passed_over: u64,
+    /// Where they lie, as far as they are named one by one.
+    #[serde(default)]
+    pub passed_over_paths: Vec<WorkspacePath>,
     /// Milliseconds since 1970.
     pub time: i64,
     /// The record's epoch when it was taken.
@@ -58,6 +65,7 @@ impl Working {
             id: tree.to_string()[..DIGITS].to_owned(),
             tree,
             passed_over: scan.skipped.len() as u64,
+            passed_over_paths: scan.skipped.into_iter().take(PASSED_OVER_MOST).collect(),
             time: self.engine.now(),
             epoch: self.record.epoch,
         };
@@ -107,6 +115,7 @@ impl Working {
         if let Err(error) = found.index.save(&self.dir.index()) {
             tracing::warn!(%error, "the next look at the workspace will be slower");
         }
+        self.engine.compare_with_live(self.id(), &found.tree);
         Ok(found)
     }
 
@@ -143,13 +152,23 @@ impl Engine {
     /// The workspace as it is, only hashed: for rows and for what only looks. Takes no lock and writes
     /// nothing.
     pub(super) fn glance(&self, dir: &SandboxDir, record: &Record, base: &Tree) -> Result<Scan> {
-        let workspace = sandbox_workspace::Dir::open_root(&dir.workspace())?;
-        let index = Index::load(&dir.index());
+        self.glance_with(dir, record, base, &Index::load(&dir.index()))
+    }
+
+    /// Likewise, with what is known of its files.
+    pub(super) fn glance_with(
+        &self,
+        dir: &SandboxDir,
+        record: &Record,
+        base: &Tree,
+        index: &Index,
+    ) -> Result<Scan> {
+        let workspace = dir.open_workspace()?;
         let matcher = record.rules.matcher()?;
         let skip = matcher.skip(&workspace, Some(base));
         let op = Operation::silent();
         let options = ScanOptions {
-            index: Some(&index),
+            index: Some(index),
             skip: Some(&skip),
             ..ScanOptions::new(op.cancel())
         };

@@ -1,5 +1,7 @@
 //! Copying accepted changes of one capture into the user's own folder, and taking that back.
 
+use std::io::ErrorKind;
+
 use sandbox_review::copyout::{
     self, BaseMove, CopyOutId, Pick, Report, Request, Resolution, Skip, Skipped, choose,
 };
@@ -61,7 +63,13 @@ impl Engine {
         let project = working.project()?;
         let side = request.capture.clone().map_or(Side::Frozen, Side::Capture);
         let compared = working.compare(Side::Base, side, op).await?;
-        let (picks, skipped) = picks(&compared.changes, &request)?;
+        let (picks, mut skipped) = picks(&compared.changes, &request)?;
+        if matches!(request.wanted, Wanted::All) {
+            skipped.extend(compared.left_out.iter().cloned().map(|path| Skipped {
+                path,
+                reason: Skip::LeftOut,
+            }));
+        }
         if !picks.is_empty() {
             block_in_place(|| working.keep_automatically(compared.to))?;
         }
@@ -145,7 +153,16 @@ impl Working {
     pub(super) fn project(&self) -> Result<Dir> {
         let path = self.record.project.as_path();
         Dir::open_root(path).map_err(|error| Error::ProjectUnusable {
-            message: format!("your folder {} cannot be opened: {error}", path.display()),
+            message: match error.kind() {
+                ErrorKind::NotFound => format!(
+                    "your folder {} is not there any more; nothing was written, and the workspace is as it was",
+                    path.display()
+                ),
+                ErrorKind::NotADirectory => {
+                    format!("{} is not a folder any more; nothing was written", path.display())
+                }
+                _ => format!("your folder {} cannot be opened: {error}", path.display()),
+            },
         })
     }
 
@@ -375,8 +392,9 @@ fn may_not_go(change: &Change, reason: Skip) -> Error {
     };
     Error::InvalidRequest {
         message: format!(
-            "\u{201c}{}\u{201d} may not be copied out: {why}; nothing was written",
-            change.path
+            "\u{201c}{}\u{201d} may not be copied out, so nothing was written: {}",
+            change.path,
+            why.trim_end_matches('.')
         ),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use sandbox_workspace::project::{
-    HandOver, HandOverOptions, Preflight, check_project, hand_over, preflight,
+    HandOver, HandOverOptions, LeftOut, Preflight, check_project, hand_over, preflight,
 };
 use sandbox_workspace::snapshots::{NewSnapshot, SnapshotKind, Snapshots};
 use sandbox_workspace::system::owner;
@@ -15,6 +15,7 @@ use tokio::task::block_in_place;
 
 use super::{Engine, Working, discard, up};
 use crate::event::Event;
+use crate::image::folder::FolderImage;
 use crate::operation::{Operation, Phase};
 use crate::state::activity::ActivityKind;
 use crate::state::data_dir::SandboxDir;
@@ -30,6 +31,12 @@ const UNPRIVILEGED: Owner = Owner {
 };
 /// Longest name, in characters.
 const NAME_MOST: usize = 80;
+
+/// Left-out paths that are named one by one.
+const NAMED_MOST: usize = 10;
+
+/// What an entry of the activity list is called that says what hand-over did to the copy.
+pub const HAND_OVER_NOTE: &str = "Note on the hand-over";
 
 /// Limits as far as they were chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,6 +64,8 @@ pub struct NewSandbox {
     pub command: Option<String>,
     /// A local image instead of the environment image.
     pub image: Option<String>,
+    /// The folder's own file that says what the image is; beats `image`.
+    pub image_from: Option<FolderImage>,
     /// What it may reach.
     pub network: NetworkPolicy,
     /// What it may use.
@@ -97,6 +106,18 @@ impl Engine {
         Ok(unique(&usual_name(project), &self.names()?))
     }
 
+    /// The hand-over rules of the newest sandbox of this folder: what was answered before is not asked again.
+    pub fn rules_before(&self, project: &Path) -> Result<Option<Rules>> {
+        let Ok(project) = fs::canonicalize(project) else {
+            return Ok(None);
+        };
+        let records = self.records()?.into_iter();
+        let newest = records
+            .filter(|record| record.project.as_path() == project)
+            .max_by_key(|record| record.created);
+        Ok(newest.map(|record| record.rules))
+    }
+
     /// Bytes that are free where the data folder lies.
     pub fn free_space(&self) -> Result<u64> {
         Ok(Dir::open_root(self.data().root())?.free_space()?.free)
@@ -118,7 +139,7 @@ impl Engine {
             check_project(&new.project, config.home.as_deref(), self.data().root())?;
         let (id, dir, lock, name) = self.reserve(new.name.as_deref(), &path)?;
         let made = async {
-            let record =
+            let (record, warnings) =
                 block_in_place(|| self.fill(&id, &dir, name, &project, path, limits, &new, op))?;
             let mut working = Working {
                 engine: self.clone(),
@@ -131,10 +152,10 @@ impl Engine {
             }
             op.enter(Phase::Starting)?;
             fs::remove_file(dir.creating()).map_err(|e| Error::io("finish", dir.creating(), e))?;
-            Ok(working)
+            Ok((working, warnings))
         };
         match made.await {
-            Ok(working) => {
+            Ok((working, warnings)) => {
                 let project = working.record.project.to_lossy();
                 self.note(
                     &id,
@@ -143,6 +164,9 @@ impl Engine {
                     project,
                     None,
                 );
+                for warning in warnings {
+                    self.note(&id, ActivityKind::HandedOver, HAND_OVER_NOTE, warning, None);
+                }
                 self.events().send(Event::Sandbox(id.clone()));
                 Ok(id)
             }
@@ -229,7 +253,7 @@ impl Engine {
         limits: Limits,
         new: &NewSandbox,
         op: &Operation,
-    ) -> Result<Record> {
+    ) -> Result<(Record, Vec<String>)> {
         op.enter(Phase::Counting)?;
         let counted = preflight(project, &new.rules, &op.phase(Phase::Counting), op.cancel())?;
         counted.check_room(&Dir::open_root(dir.root())?)?;
@@ -252,6 +276,9 @@ impl Engine {
             workspace.chown_self(uid, gid)?;
         }
         op.enter(Phase::Baseline)?;
+        if let Some(kind) = new.image_from {
+            self.folder_image_of(&self.store().tree(&handed.id)?, kind)?;
+        }
         let baseline = self.baseline(dir, &handed)?;
         handed
             .index
@@ -268,6 +295,8 @@ impl Engine {
             network: new.network.clone(),
             limits,
             image: new.image.clone(),
+            image_from: new.image_from,
+            packages: Vec::new(),
             owner,
             rules: handed.rules,
             rewritten: handed.rewritten,
@@ -277,7 +306,14 @@ impl Engine {
             container_made: false,
         };
         record.save(dir)?;
-        Ok(record)
+        let warnings = handed.warnings.iter().map(ToString::to_string);
+        Ok((
+            record,
+            stays_out(&handed.left_out)
+                .into_iter()
+                .chain(warnings)
+                .collect(),
+        ))
     }
 
     fn baseline(&self, dir: &SandboxDir, handed: &HandOver) -> Result<String> {
@@ -293,6 +329,20 @@ impl Engine {
         })?;
         Ok(snapshot.id.as_str().to_owned())
     }
+}
+
+/// What stays out, in a line.
+fn stays_out(left_out: &[LeftOut]) -> Option<String> {
+    let names: Vec<String> = left_out
+        .iter()
+        .take(NAMED_MOST)
+        .map(|one| one.path.to_string())
+        .collect();
+    let more = match left_out.len().saturating_sub(NAMED_MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!names.is_empty()).then(|| format!("Stays out of the copy: {}{more}.", names.join(", ")))
 }
 
 fn unknown_agent(id: &str) -> Error {

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use sandbox_workspace::{Dir, Kind, WorkspacePath};
+use sandbox_workspace::{Kind, WorkspacePath};
 
 use super::Engine;
 use crate::{Error, Result, SandboxId};
@@ -60,7 +60,7 @@ impl Engine {
         folder: Option<&WorkspacePath>,
     ) -> Result<FolderList> {
         let (dir, record) = self.load(id)?;
-        let root = Dir::open_root(&dir.workspace())?;
+        let root = dir.open_workspace()?;
         let open = root.open_dir_or_self(folder)?;
         let matcher = record.rules.matcher()?;
         let mut names = open.list()?;
@@ -130,7 +130,7 @@ impl Engine {
     /// [`Error::Files`] where there is none.
     pub fn read_file(&self, id: &SandboxId, path: &WorkspacePath) -> Result<FileContent> {
         let (dir, _) = self.load(id)?;
-        let root = Dir::open_root(&dir.workspace())?;
+        let root = dir.open_workspace()?;
         let (parent, name) = root.open_parent(path)?;
         let kind = parent.stat(name)?.kind;
         match kind {

@@ -1,7 +1,10 @@
 //! What an agent changed: the base beside a capture, or any two states.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use sandbox_review::changes::Options;
-use sandbox_review::{Changes, compare};
+use sandbox_review::{Change, Changes, compare};
 use sandbox_workspace::{BlobSource, EntryKind, Reason, Tree, TreeId, Unreadable, WorkspacePath};
 use tokio::task::block_in_place;
 
@@ -41,7 +44,13 @@ pub struct Compared {
     pub to: TreeId,
     /// The differences.
     pub changes: Changes,
+    /// What of them the hand-over rules leave out: the topmost folders and files of it, at most
+    /// [`LEFT_OUT_MOST`], sorted.
+    pub left_out: Vec<WorkspacePath>,
 }
+
+/// Most left-out paths that are named one by one.
+pub const LEFT_OUT_MOST: usize = 200;
 
 impl Engine {
     /// Compares any two: base, snapshots, captures, the workspace, the project.
@@ -83,12 +92,26 @@ impl Working {
         let from = self.end(from, op).await?;
         let to = self.end(to, op).await?;
         op.enter(Phase::Comparing)?;
-        let changes = block_in_place(|| self.between(&from, &to, op))?;
+        let passed_over = to
+            .capture
+            .as_ref()
+            .map_or(&[][..], |c| &c.passed_over_paths);
+        let noted = Noted {
+            passed_over,
+            ..Noted::default()
+        };
+        let changes = block_in_place(|| self.between(&from, &to, &noted, op))?;
+        let mut left_out = noted
+            .left_out
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        left_out.extend(passed_over.iter().take(LEFT_OUT_MOST).cloned());
         Ok(Compared {
             capture: to.capture,
             from: from.id,
             to: to.id,
             changes,
+            left_out: left_out.into_iter().take(LEFT_OUT_MOST).collect(),
         })
     }
 
@@ -142,7 +165,7 @@ impl Working {
         }
     }
 
-    fn between(&self, from: &End, to: &End, op: &Operation) -> Result<Changes> {
+    fn between(&self, from: &End, to: &End, noted: &Noted<'_>, op: &Operation) -> Result<Changes> {
         let store = self.engine.store();
         let tree = |end: &End| -> Result<Tree> {
             Ok(match &end.project {
@@ -151,9 +174,9 @@ impl Working {
             })
         };
         let (old, new) = (tree(from)?, tree(to)?);
-        let mut changes = self
-            .engine
-            .differences(&self.record, &old, &new, true, op)?;
+        let mut changes =
+            self.engine
+                .differences_noting(&self.record, &old, &new, Some(store), noted, op)?;
         changes.left_out += to.capture.as_ref().map_or(0, |c| c.passed_over);
         let unread = |tree: &Tree| tree.unreadable.iter().any(|u| !u.reason.is_empty());
         changes.unknown = unread(&old) || unread(&new);
@@ -172,22 +195,40 @@ impl Engine {
         op: &Operation,
     ) -> Result<Changes> {
         let blobs: Option<&dyn BlobSource> = contents.then_some(self.store());
-        self.differences_in(record, from, to, blobs, op)
+        self.differences_in(record, from, to, blobs, &[], op)
     }
 
-    /// Likewise, with the contents from `blobs`.
+    /// Likewise, with the contents from `blobs`; what `known` has already is not counted again.
     pub(super) fn differences_in(
         &self,
         record: &Record,
         from: &Tree,
         to: &Tree,
         blobs: Option<&dyn BlobSource>,
+        known: &[Change],
+        op: &Operation,
+    ) -> Result<Changes> {
+        let noted = Noted {
+            known,
+            ..Noted::default()
+        };
+        self.differences_noting(record, from, to, blobs, &noted, op)
+    }
+
+    /// Likewise; the topmost left-out paths go to `noted`, a few more than [`LEFT_OUT_MOST`] at most.
+    fn differences_noting(
+        &self,
+        record: &Record,
+        from: &Tree,
+        to: &Tree,
+        blobs: Option<&dyn BlobSource>,
+        noted: &Noted<'_>,
         op: &Operation,
     ) -> Result<Changes> {
         let matcher = record.rules.matcher()?;
         // What the project itself has stays under review whatever the rules say of its name.
-        let left_out = |path: &WorkspacePath| {
-            if is_git_bookkeeping(path) {
+        let is_left_out = |path: &WorkspacePath| {
+            if is_git_bookkeeping(path) || noted.is_passed_over(path) && to.get(path).is_none() {
                 return true;
             }
             if from.get(path).is_some() {
@@ -204,15 +245,55 @@ impl Engine {
                 Some(Reason::Excluded | Reason::Rebuildable | Reason::Ignored)
             )
         };
+        let left_out = |path: &WorkspacePath| {
+            let is = is_left_out(path);
+            if is {
+                let mut named = noted
+                    .left_out
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                if named.len() <= LEFT_OUT_MOST {
+                    named.insert(topmost(path, &is_left_out));
+                }
+            }
+            is
+        };
         let options = Options {
             left_out: &left_out,
             ours: &record.rewritten,
             renames: blobs.is_some(),
             contents: blobs.is_some(),
+            known: noted.known,
             cancel: op.cancel().clone(),
         };
         Ok(compare(from, to, blobs.unwrap_or(self.store()), &options)?)
     }
+}
+
+/// What a comparison is told of left-out paths, and tells.
+#[derive(Default)]
+struct Noted<'a> {
+    /// Folders that the capture did not read: nothing in them counts as deleted.
+    passed_over: &'a [WorkspacePath],
+    /// Changes that are counted already.
+    known: &'a [Change],
+    /// The topmost left-out paths that differ.
+    left_out: Mutex<BTreeSet<WorkspacePath>>,
+}
+
+impl Noted<'_> {
+    fn is_passed_over(&self, path: &WorkspacePath) -> bool {
+        let within = |folder: &WorkspacePath| path == folder || path.starts_with(folder);
+        self.passed_over.iter().any(within)
+    }
+}
+
+/// The highest folder on the way to `path` that is left out as well; else `path` itself.
+fn topmost(path: &WorkspacePath, is_left_out: &dyn Fn(&WorkspacePath) -> bool) -> WorkspacePath {
+    std::iter::successors(path.parent(), WorkspacePath::parent)
+        .filter(|folder| is_left_out(folder))
+        .last()
+        .unwrap_or_else(|| path.clone())
 }
 
 /// What git keeps about itself and every command of it moves: never copied out, and counted, not listed.

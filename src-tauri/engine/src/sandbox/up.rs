@@ -2,12 +2,13 @@
 
 use tokio::task::block_in_place;
 
+use super::environment::unless_cancelled;
 use super::{Engine, Working, network, pause};
 use crate::agents::{self, Install};
 use crate::docker::container::ContainerSpec;
 use crate::docker::lifecycle::ContainerState;
 use crate::docker::{Docker, DockerError};
-use crate::event::{Event, ImageProgress};
+use crate::event::Event;
 use crate::image;
 use crate::operation::{Operation, Phase};
 use crate::state::activity::ActivityKind;
@@ -76,10 +77,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Builds the environment image if it is not there; gives the bytes it takes.
+    /// Builds the environment image, with the wanted packages, if it is not there.
     pub async fn prepare_image(&self, op: &Operation) -> Result<()> {
         let docker = self.docker().await?;
-        self.environment(&docker, op).await.map(drop)
+        let environment = self.environment(&docker, op).await?;
+        let packages = self.settings()?.packages;
+        let listener = self.image_listener();
+        let added = docker
+            .ensure_packages(&environment, &packages, op.cancel(), &listener)
+            .await;
+        unless_cancelled(op, added).map(drop)
     }
 
     /// The environment image and its size in bytes, if it is there.
@@ -101,33 +108,19 @@ impl Engine {
         recipe: &agents::Recipe,
         op: &Operation,
     ) -> Result<String> {
-        let events = self.events().clone();
-        let listener = move |progress: ImageProgress| events.send(Event::Image(progress));
+        let listener = self.image_listener();
         let built = docker
             .ensure_agent(below, recipe, op.cancel(), &listener)
             .await;
-        match built {
-            Err(_) if op.cancel().is_cancelled() => Err(Error::Cancelled),
-            other => Ok(other?),
-        }
-    }
-
-    async fn environment(&self, docker: &Docker, op: &Operation) -> Result<String> {
-        let events = self.events().clone();
-        let listener = move |progress: ImageProgress| events.send(Event::Image(progress));
-        let built = docker
-            .ensure_environment(&self.config().certificates, op.cancel(), &listener)
-            .await;
-        match built {
-            Err(_) if op.cancel().is_cancelled() => Err(Error::Cancelled),
-            other => Ok(other?),
-        }
+        unless_cancelled(op, built)
     }
 }
 
 /// Starts what is there, makes what is not, and proves the fence before anything of the agent's runs.
 pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()> {
     let engine = working.engine.clone();
+    // The engine looks the mount's source up at every start, and would follow a link there.
+    working.workspace()?;
     let docker = engine.docker().await?;
     let instance = engine.data().instance();
     let guarded = working.record.network.mode != NetworkMode::Offline;
@@ -143,6 +136,12 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
             pause::forget(&working.dir)?;
             return Ok(());
         }
+        Some(found) if wants_other_packages(working)? => {
+            // Made before the old one goes. Its file system is read-only: nothing is lost with it.
+            engine.image_below(working, &docker, op).await?;
+            docker.remove_own(instance, &found.id).await?;
+            make(working, &docker, op).await?
+        }
         Some(found) => found.id,
         None => make(working, &docker, op).await?,
     };
@@ -150,6 +149,14 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
     pause::forget(&working.dir)?;
     docker.start(&container).await?;
     prove(&docker, &container, guarded).await
+}
+
+/// Whether the list of packages is another one than when the container was made.
+fn wants_other_packages(working: &Working) -> Result<bool> {
+    let record = &working.record;
+    Ok(record.image.is_none()
+        && record.image_from.is_none()
+        && record.packages != working.engine.settings()?.packages)
 }
 
 /// Tries the fence from inside; ends the container if it is not proven closed.
@@ -171,10 +178,7 @@ async fn make(working: &mut Working, docker: &Docker, op: &Operation) -> Result<
     let config = engine.config();
     check_guest(&engine)?;
     op.enter(Phase::Image)?;
-    let below = match &working.record.image {
-        Some(image) => image.clone(),
-        None => engine.environment(docker, op).await?,
-    };
+    let below = engine.image_below(working, docker, op).await?;
     let below = match agents::find(&working.record.agent) {
         Some(recipe) if recipe.install != Install::Nothing => {
             engine.agent_image(docker, &below, recipe, op).await?

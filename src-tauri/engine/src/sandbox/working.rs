@@ -43,7 +43,7 @@ impl Working {
     }
 
     pub fn workspace(&self) -> Result<Dir> {
-        Ok(Dir::open_root(&self.dir.workspace())?)
+        self.dir.open_workspace()
     }
 
     /// The owner of files that are put into the workspace, where that is not this process.

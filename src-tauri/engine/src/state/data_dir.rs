@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sandbox_workspace::system::{DirBuilderExt, close_to_others};
+use sandbox_workspace::{Dir, Kind};
 
 use super::lock::{self, Held};
 use crate::{Error, Result, SandboxId, ids};
@@ -150,6 +151,21 @@ impl SandboxDir {
         self.0.join("pause.json")
     }
 
+    /// Opens the workspace. A link in its place is never followed: a reset through it would empty what it
+    /// points to.
+    pub fn open_workspace(&self) -> Result<Dir> {
+        let folder = Dir::open_root(&self.0)?;
+        folder
+            .child_dir(b"workspace")
+            .map_err(|error| Error::Damaged {
+                path: self.workspace(),
+                reason: match folder.stat(b"workspace").map(|stat| stat.kind) {
+                    Ok(Kind::Symlink) => "a link is in the workspace\u{2019}s place".to_owned(),
+                    _ => error.to_string(),
+                },
+            })
+    }
+
     /// Makes the folder and its parts, all 0700.
     pub fn make(&self) -> Result<()> {
         for folder in [
@@ -239,6 +255,19 @@ mod tests {
             !temp.path().join("sandboxes").exists(),
             "made before the check"
         );
+    }
+
+    #[test]
+    fn a_link_in_the_workspace_s_place_is_not_followed() {
+        let temp = tempfile::tempdir().expect("temp dir");
+        let dir = SandboxDir(temp.path().join("one"));
+        dir.make().expect("makes");
+        fs::create_dir(dir.workspace()).expect("makes");
+        assert!(dir.open_workspace().is_ok(), "the control fails");
+        fs::remove_dir(dir.workspace()).expect("removes");
+        std::os::unix::fs::symlink(temp.path(), dir.workspace()).expect("links");
+        let error = dir.open_workspace().expect_err("must refuse");
+        assert!(error.to_string().contains("a link"), "{error}");
     }
 
     #[test]

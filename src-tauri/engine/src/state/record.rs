@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::data_dir::SandboxDir;
 use super::json_file;
+use crate::image::folder::FolderImage;
+use crate::image::packages::PackageName;
 use crate::{Error, Result, SandboxId};
 use sandbox_workspace::{WorkspacePath, system};
 
@@ -90,6 +92,12 @@ pub struct Record {
     /// A chosen image; absent: our environment.
     #[serde(default)]
     pub image: Option<String>,
+    /// The folder's own file that says what the image is; beats `image`.
+    #[serde(default)]
+    pub image_from: Option<FolderImage>,
+    /// The system packages that its container was made with.
+    #[serde(default)]
+    pub packages: Vec<PackageName>,
     /// Whom it runs as.
     pub owner: Owner,
     /// What hand-over leaves out.

@@ -6,6 +6,7 @@ use super::data_dir::DataDir;
 use super::json_file;
 use super::record::{Limits, NetworkMode};
 use crate::Result;
+use crate::image::packages::PackageName;
 
 /// How the window looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -54,6 +55,8 @@ pub struct Settings {
     pub default_limits: Option<Limits>,
     /// A local image instead of our environment.
     pub image: Option<String>,
+    /// Debian packages that our environment has besides its own.
+    pub packages: Vec<PackageName>,
     /// Single-key shortcuts in the review.
     pub single_keys: bool,
     /// In pixels.
@@ -85,6 +88,7 @@ impl Default for Settings {
             default_network: NetworkMode::Offline,
             default_limits: None,
             image: None,
+            packages: Vec::new(),
             single_keys: true,
             terminal_font_size: 12,
             copy_on_select: false,

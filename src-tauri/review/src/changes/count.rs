@@ -16,14 +16,42 @@ const LIMIT: Duration = Duration::from_millis(500);
 pub(super) fn fill(
     list: &mut [Change],
     blobs: &dyn BlobSource,
+    known: &[Change],
     cancel: &Cancel,
 ) -> Result<(), ReviewError> {
     list.par_iter_mut().try_for_each(|change| {
         if cancel.is_cancelled() {
             return Err(ReviewError::Cancelled);
         }
-        one(change, blobs)
+        match same(change, known) {
+            Some(known) => take(change, known),
+            None => one(change, blobs)?,
+        }
+        Ok(())
     })
+}
+
+/// The same change as it was counted before.
+fn same<'k>(change: &Change, known: &'k [Change]) -> Option<&'k Change> {
+    let at = known.binary_search_by(|k| k.path.cmp(&change.path)).ok()?;
+    let found = &known[at];
+    let counted = found.binary || found.additions.is_some();
+    let alike = found.old_path == change.old_path
+        && found.status == change.status
+        && found.from == change.from
+        && found.to == change.to;
+    (counted && alike).then_some(found)
+}
+
+fn take(change: &mut Change, known: &Change) {
+    change.binary = known.binary;
+    (change.additions, change.deletions) = (known.additions, known.deletions);
+    // Those of the name are there again; a risk too many is better than one too few.
+    for risk in &known.risks {
+        if !change.risks.contains(risk) {
+            change.risks.push(risk.clone());
+        }
+    }
 }
 
 fn one(change: &mut Change, blobs: &dyn BlobSource) -> Result<(), ReviewError> {

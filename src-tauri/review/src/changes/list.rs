@@ -38,7 +38,8 @@ pub(super) fn differences(
         let Some(change) = one(pair.0, pair.1, from, to) else {
             continue;
         };
-        if risk::is_git_internal(&change.path) || left_out(&change.path) {
+        // The caller is asked first: it may note what is left out.
+        if left_out(&change.path) || risk::is_git_internal(&change.path) {
             found.left_out += 1;
         } else {
             found.list.push(change);

@@ -125,6 +125,9 @@ pub struct Options<'a> {
     pub renames: bool,
     /// Whether lines are counted and contents examined for risks. Without it only names and attributes are.
     pub contents: bool,
+    /// What an earlier comparison found, sorted by path: of a change that is the same at both ends nothing
+    /// is read again.
+    pub known: &'a [Change],
     /// Stops the comparison.
     pub cancel: Cancel,
 }
@@ -136,6 +139,7 @@ impl Default for Options<'_> {
             ours: &[],
             renames: true,
             contents: true,
+            known: &[],
             cancel: Cancel::default(),
         }
     }
@@ -158,7 +162,7 @@ pub fn compare(
         judge(change, from, to, options.ours, emptied);
     }
     if options.contents {
-        count::fill(&mut found.list, blobs, &options.cancel)?;
+        count::fill(&mut found.list, blobs, options.known, &options.cancel)?;
     }
     Ok(Changes {
         list: found.list,

@@ -27,6 +27,21 @@ pub fn resizes() -> Option<Signal> {
     signal(SignalKind::window_change()).ok()
 }
 
+/// Comes back at Ctrl-C, at a request to end, and when the terminal closes.
+pub async fn asked_to_end() {
+    let wait = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::interrupt()) => {}
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::hangup()) => {}
+    }
+}
+
 /// The user's terminal hands every key on; put back when dropped.
 pub struct Raw(Termios);
 

@@ -31,6 +31,13 @@ pub fn resizes() -> Option<Resizes> {
     None
 }
 
+/// Comes back at Ctrl-C.
+pub async fn asked_to_end() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
 /// A terminal that hands every key on: there is none.
 pub struct Raw(#[allow(dead_code)] Infallible);
 

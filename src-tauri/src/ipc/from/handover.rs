@@ -1,11 +1,15 @@
 //! The hand-over sheet: what goes in, what stays out, and the switches.
 
+use sandbox_engine::image::folder::{self, FolderImageError, Found, Plan};
 use sandbox_workspace::project::{LeftOut, Preflight as Counted, TopLevel, Warning};
 use sandbox_workspace::rules::{Reason, Rules, Secrets};
 use sandbox_workspace::{Dir, WorkspacePath};
 
 use super::{BadPath, count};
-use crate::ipc::handover::{GoesIn, HandOverChoices, PutIn, StaysOut, StaysOutReason};
+use crate::ipc::handover::{
+    FolderImage, FolderImageKind, GoesIn, HandOverChoices, PutIn, PutInChoice, StaysOut,
+    StaysOutReason,
+};
 use crate::ipc::path::WirePath;
 
 /// Entries of the list; the rest is summed up.
@@ -94,7 +98,6 @@ impl From<&LeftOut> for StaysOut {
             Reason::Special => (StaysOutReason::Special, "not a regular file"),
             Reason::Unreadable => (StaysOutReason::Unreadable, "cannot be read"),
         };
-        let file = left.path.file_name();
         Self {
             path: WirePath::from(&left.path),
             is_dir: left.is_dir,
@@ -108,31 +111,108 @@ impl From<&LeftOut> for StaysOut {
             switchable: left.reason.is_switchable(),
             placeholders_possible: left.reason == Reason::Secret
                 && !left.is_dir
-                && (file == b".env" || file.starts_with(b".env.")),
+                && is_env(left.path.file_name()),
         }
     }
 }
 
+/// Files whose values can be replaced by placeholders.
+fn is_env(name: &[u8]) -> bool {
+    name == b".env" || name.starts_with(b".env.")
+}
+
 /// What is said above the lists. Only what needs a decision or surprises.
 pub fn warnings(counted: &Counted) -> Vec<String> {
-    let say = |warning: &Warning| match warning {
-        Warning::LinkedRepository(path) => Some(format!(
-            "{path} points to a repository elsewhere; git will not work inside the sandbox."
-        )),
-        Warning::CredentialsRemoved(path) => {
-            Some(format!("Passwords in {path} are taken out of the copy."))
-        }
-        Warning::SecretKept(path) => Some(format!("{path} goes in with its secrets.")),
-        Warning::Torn(path) => Some(format!("{path} is being written to right now.")),
-        Warning::ValuesReplaced(_) => None,
+    counted
+        .warnings
+        .iter()
+        // Said in the list already.
+        .filter(|warning| !matches!(warning, Warning::ValuesReplaced(_)))
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// What the rules of an earlier hand-over say of the secrets that would stay out now.
+pub fn remembered(before: Option<&Rules>, left_out: &[LeftOut]) -> Vec<PutInChoice> {
+    let Some(before) = before else {
+        return Vec::new();
     };
-    counted.warnings.iter().filter_map(say).collect()
+    let how = |path: &WorkspacePath| {
+        if before.include.contains(&exactly(path)) {
+            Some(PutIn::AsIs)
+        } else if before.secrets == Secrets::Placeholders && is_env(path.file_name()) {
+            Some(PutIn::Placeholders)
+        } else {
+            None
+        }
+    };
+    left_out
+        .iter()
+        .filter(|left| left.reason == Reason::Secret)
+        .filter_map(|left| {
+            Some(PutInChoice {
+                path: WirePath::from(&left.path),
+                how: how(&left.path)?,
+            })
+        })
+        .collect()
+}
+
+/// The images that the folder's own files ask for, without those that are not there.
+pub fn folder_images(
+    found: [(folder::FolderImage, Result<Found, FolderImageError>); 2],
+) -> Vec<FolderImage> {
+    let one = |(kind, found): (folder::FolderImage, Result<Found, FolderImageError>)| {
+        let kind = FolderImageKind::from(kind);
+        match found {
+            Ok(Found {
+                file,
+                plan,
+                not_obeyed,
+            }) => Some(FolderImage {
+                kind,
+                file: WirePath::from(&file),
+                image: match plan {
+                    Plan::Image(image) => Some(image),
+                    Plan::Build { .. } => None,
+                },
+                not_obeyed,
+                unusable: None,
+            }),
+            Err(FolderImageError::Missing(_)) => None,
+            Err(FolderImageError::Unusable { file, why }) => Some(FolderImage {
+                kind,
+                file: WirePath::from(&file),
+                image: None,
+                not_obeyed: Vec::new(),
+                unusable: Some(why),
+            }),
+        }
+    };
+    found.into_iter().filter_map(one).collect()
+}
+
+impl From<folder::FolderImage> for FolderImageKind {
+    fn from(kind: folder::FolderImage) -> Self {
+        match kind {
+            folder::FolderImage::Dockerfile => Self::Dockerfile,
+            folder::FolderImage::Devcontainer => Self::Devcontainer,
+        }
+    }
+}
+
+impl From<FolderImageKind> for folder::FolderImage {
+    fn from(kind: FolderImageKind) -> Self {
+        match kind {
+            FolderImageKind::Dockerfile => Self::Dockerfile,
+            FolderImageKind::Devcontainer => Self::Devcontainer,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipc::handover::PutInChoice;
 
     #[test]
     fn a_switch_puts_in_this_path_and_no_other() {
@@ -154,5 +234,21 @@ mod tests {
         .expect("paths");
         assert_eq!(made.include, ["/a\\[1\\].pem"]);
         assert_eq!(made.secrets, Secrets::Placeholders);
+        let left = |text: &str| LeftOut {
+            path: WorkspacePath::try_from(text).expect("a path"),
+            is_dir: false,
+            reason: Reason::Secret,
+            files: 1,
+            bytes: 1,
+            at_least: false,
+            detail: None,
+        };
+        let again = remembered(
+            Some(&made),
+            &[left("a[1].pem"), left(".env"), left("new.pem")],
+        );
+        assert_eq!(again.len(), 2, "asked once for each: {again:?}");
+        assert_eq!(again[0].how, PutIn::AsIs);
+        assert_eq!(again[1].how, PutIn::Placeholders);
     }
 }

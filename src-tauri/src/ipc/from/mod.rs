@@ -13,7 +13,7 @@ mod terminal;
 
 pub use diff::{file_diff, unchanged};
 pub use error::sentence;
-pub use handover::{goes_in, rules, warnings};
+pub use handover::{folder_images, goes_in, remembered, rules, warnings};
 pub use merge::pieces;
 pub use path::BadPath;
 pub use record::chosen;

@@ -128,6 +128,7 @@ impl From<&settings::Settings> for Settings {
             default_network,
             default_limits,
             image,
+            packages,
             single_keys,
             terminal_font_size,
             copy_on_select,
@@ -148,6 +149,7 @@ impl From<&settings::Settings> for Settings {
             default_network: default_network.into(),
             default_limits: default_limits.map(Limits::from),
             image,
+            packages: packages.into_iter().map(String::from).collect(),
             single_keys,
             terminal_font_size,
             copy_on_select,
@@ -171,6 +173,7 @@ pub fn chosen(on_disk: settings::Settings, settings: Settings) -> settings::Sett
         default_network,
         default_limits,
         image,
+        packages,
         single_keys,
         terminal_font_size,
         copy_on_select,
@@ -189,6 +192,11 @@ pub fn chosen(on_disk: settings::Settings, settings: Settings) -> settings::Sett
         default_network: default_network.into(),
         default_limits: default_limits.map(record::Limits::from),
         image: image.filter(|name| !name.trim().is_empty()),
+        // What is no name was refused before.
+        packages: packages
+            .iter()
+            .filter_map(|name| name.parse().ok())
+            .collect(),
         single_keys,
         terminal_font_size: terminal_font_size.clamp(8, 32),
         copy_on_select,

@@ -10,6 +10,7 @@ use agent_sandbox::ipc::event::{Dropped, Numbered};
 use agent_sandbox::ipc::from::{self, sentence};
 use agent_sandbox::ipc::settings::Settings;
 use sandbox_engine::Operation;
+use sandbox_engine::image::packages::PackageName;
 use sandbox_engine::sandbox::Check as Row;
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Runtime, State};
@@ -247,6 +248,10 @@ pub async fn settings(desk: State<'_, Desk>) -> Answer<Settings> {
 
 #[tauri::command]
 pub async fn save_settings(settings: Settings, desk: State<'_, Desk>) -> Answer<Settings> {
+    for name in &settings.packages {
+        let parsed: Result<PackageName, _> = name.parse();
+        parsed.map_err(|error| WireError::new(ErrorCode::InvalidRequest, &error))?;
+    }
     let saved = from::chosen(desk.engine().settings()?, settings);
     desk.engine().save_settings(&saved)?;
     Ok((&saved).into())

@@ -8,6 +8,7 @@ use agent_sandbox::ipc::handover::{
     AgentCard, CreateRequest, HandOverChoices, Preflight, StaysOut,
 };
 use agent_sandbox::ipc::sandbox::{NetworkMode, SandboxRow};
+use sandbox_engine::image::folder::FolderImage;
 use sandbox_engine::network::presets;
 use sandbox_engine::sandbox::{LimitsWanted, NewSandbox};
 use sandbox_engine::state::record::NetworkPolicy;
@@ -91,6 +92,8 @@ pub async fn preflight(
             default_limits: default_limits.into(),
             default_network: settings.default_network.into(),
             default_agent: settings.default_agent,
+            remembered: from::remembered(engine.rules_before(&path)?.as_ref(), &counted.left_out),
+            folder_images: from::folder_images(engine.folder_images(&path)?),
         })
     })
 }
@@ -135,6 +138,7 @@ pub async fn create_sandbox(
         network,
         limits,
         image,
+        image_from,
     } = request;
     let at_work = operations.begin(&operation);
     let op = desk.operation(&operation, at_work.cancel());
@@ -147,6 +151,7 @@ pub async fn create_sandbox(
             Some(image) => Some(image),
             None => desk.engine().settings()?.image,
         },
+        image_from: image_from.map(FolderImage::from),
         network: NetworkPolicy {
             presets: match network {
                 NetworkMode::Approved => presets::USUAL.map(str::to_owned).to_vec(),

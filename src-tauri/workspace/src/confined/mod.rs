@@ -146,7 +146,19 @@ impl Dir {
 
     /// Names and kinds of everything directly in this folder, in no order.
     pub fn list(&self) -> Result<Vec<(Vec<u8>, Kind)>, FsError> {
-        let listed = sys::list(&self.handle).map_err(|e| FsError::io("list", b".", e))?;
+        self.with_kinds(sys::list(&self.handle))
+    }
+
+    /// As [`Self::list`], with fewer calls to the system: for a handle that was opened just now, once.
+    pub(crate) fn list_once(&self) -> Result<Vec<(Vec<u8>, Kind)>, FsError> {
+        self.with_kinds(sys::list_once(&self.handle))
+    }
+
+    fn with_kinds(
+        &self,
+        listed: std::io::Result<Vec<(Vec<u8>, Option<Kind>)>>,
+    ) -> Result<Vec<(Vec<u8>, Kind)>, FsError> {
+        let listed = listed.map_err(|e| FsError::io("list", b".", e))?;
         let mut found = Vec::with_capacity(listed.len());
         for (name, kind) in listed {
             let kind = match kind {

@@ -11,6 +11,8 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use crate::confined::FsError;
 use crate::path::WorkspacePath;
 use crate::rules::{Reason, RulesError};
@@ -53,6 +55,23 @@ pub enum Warning {
     SecretKept(WorkspacePath),
     /// The file kept changing while it was copied: what was handed over may be half of each.
     Torn(WorkspacePath),
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LinkedRepository(path) => write!(
+                f,
+                "{path} points to a repository elsewhere; git will not work inside the sandbox."
+            ),
+            Self::CredentialsRemoved(path) => {
+                write!(f, "Passwords in {path} are taken out of the copy.")
+            }
+            Self::ValuesReplaced(path) => write!(f, "{path} goes in with placeholder values."),
+            Self::SecretKept(path) => write!(f, "{path} goes in with its secrets."),
+            Self::Torn(path) => write!(f, "{path} is being written to right now."),
+        }
+    }
 }
 
 /// Why nothing was handed over. What was made on the way is gone again.

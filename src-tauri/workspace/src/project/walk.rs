@@ -109,7 +109,16 @@ impl<'a> Walk<'a> {
             return;
         }
         let opened = self.project.open_dir_or_self(at.as_ref());
-        let (dir, mut names) = match opened.and_then(|dir| dir.list().map(|names| (dir, names))) {
+        let listed = opened.and_then(|dir| {
+            // The root's handle is shared, and may be listed by others.
+            let names = if at.is_some() {
+                dir.list_once()?
+            } else {
+                dir.list()?
+            };
+            Ok((dir, names))
+        });
+        let (dir, mut names) = match listed {
             Ok(opened) => opened,
             Err(e) => {
                 if let Some(at) = at {

@@ -1,5 +1,6 @@
 //! What differs between two trees, as a list of things to do.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::discriminant;
 
@@ -71,12 +72,11 @@ impl<'t> Plan<'t> {
     pub fn new(current: &'t Tree, wanted: &'t Tree, only: Option<&[WorkspacePath]>) -> Self {
         let mut plan = Self::default();
         let mut changed: BTreeSet<Option<WorkspacePath>> = BTreeSet::new();
-        for old in current.entries().iter().rev() {
+        let becomes = counterparts(current.entries(), wanted.entries());
+        for (old, new) in current.entries().iter().zip(becomes).rev() {
             // What the wanted tree could not read when it was made is left alone.
             let unknown = !wanted.knows(&old.path);
-            let stays = wanted
-                .get(&old.path)
-                .is_some_and(|new| is_same_kind(old, new));
+            let stays = new.is_some_and(|new| is_same_kind(old, new));
             if stays || unknown || !selects(only, &old.path) {
                 continue;
             }
@@ -87,8 +87,9 @@ impl<'t> Plan<'t> {
             }
         }
         let parents = parents_of(only);
-        for new in wanted.entries() {
-            let old = current.get(&new.path).filter(|old| is_same_kind(old, new));
+        let was = counterparts(wanted.entries(), current.entries());
+        for (new, old) in wanted.entries().iter().zip(was) {
+            let old = old.filter(|old| is_same_kind(old, new));
             let needed_parent = old.is_none() && parents.contains(&new.path);
             if !needed_parent && !selects(only, &new.path) {
                 continue;
@@ -164,6 +165,19 @@ impl<'t> Plan<'t> {
             })
             .sum()
     }
+}
+
+/// For each entry the one at the same path on the other side; both sorted.
+fn counterparts<'t>(of: &[Entry], others: &'t [Entry]) -> Vec<Option<&'t Entry>> {
+    let mut others = others.iter().peekable();
+    let find = |entry: &Entry| loop {
+        match others.peek()?.path.cmp(&entry.path) {
+            Ordering::Less => drop(others.next()),
+            Ordering::Equal => return others.next(),
+            Ordering::Greater => return None,
+        }
+    };
+    of.iter().map(find).collect()
 }
 
 fn is_same_kind(a: &Entry, b: &Entry) -> bool {

@@ -65,6 +65,12 @@ const BUILD_FILES: &[&str] = &[
     "pubspec.yaml",
 ];
 
+/// Whether a file of this name, by being there, decides about the folder it lies in or one beside it.
+pub fn decides(name: &[u8]) -> bool {
+    let mut marks = BESIDE.iter().chain(INSIDE).flat_map(|(_, marks)| *marks);
+    marks.any(|mark| mark.as_bytes() == name)
+}
+
 pub(super) fn is_rebuildable(path: &WorkspacePath, beside: &Beside<'_>) -> bool {
     let name = path.file_name();
     let listed = |list: &[(&str, &[&str])], in_it: bool| {

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
+pub use bulky::decides;
 pub(crate) use bulky::needs_gitignore;
 pub(crate) use secret::{is_env_file, is_git_config, sniffed_as_secret, wants_sniffing};
 pub use secret::{placeholders, scrub_git_config};

@@ -1,6 +1,7 @@
 //! What the last scan knew about each inode, so that unchanged files are not read again.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -22,11 +23,14 @@ const TICK: Duration = Duration::from_millis(20);
 /// read changes no timestamp before the page is written back. Scan without an index where that matters.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
-    files: HashMap<(u64, u64), Known>,
+    files: HashMap<Inode, Known, ByInode>,
 }
 
+/// Device and inode.
+type Inode = (u64, u64);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Known {
+pub(super) struct Known {
     size: u64,
     mtime: FileTime,
     ctime: FileTime,
@@ -49,6 +53,13 @@ impl Index {
         std::fs::rename(temp, path)
     }
 
+    /// With room for this many files.
+    pub(crate) fn with_room(files: usize) -> Self {
+        Self {
+            files: HashMap::with_capacity_and_hasher(files, ByInode::default()),
+        }
+    }
+
     /// Files known.
     pub fn len(&self) -> usize {
         self.files.len()
@@ -69,20 +80,35 @@ impl Index {
 
     /// Remembers a file that had `blob` at `read`, unless it was written too shortly before.
     pub fn remember(&mut self, stat: &Stat, blob: BlobId, read: SystemTime) {
-        if is_settled(stat.ctime, read) {
-            let known = Known {
-                size: stat.size,
-                mtime: stat.mtime,
-                ctime: stat.ctime,
-                blob,
-            };
-            self.files.insert((stat.dev, stat.ino), known);
+        self.files.extend(Settled::before(read).record(stat, blob));
+    }
+
+    /// Adds records that were made elsewhere.
+    pub(super) fn add(&mut self, records: Vec<Record>) {
+        self.files.extend(records);
+    }
+
+    /// Adds what another index knows; of the same inode the younger knowledge stays.
+    pub fn extend(&mut self, other: Self) {
+        self.files
+            .reserve(other.files.len().saturating_sub(self.files.len()));
+        for (inode, known) in other.files {
+            let mine = self.files.entry(inode).or_insert(known);
+            if mine.ctime <= known.ctime {
+                *mine = known;
+            }
         }
     }
 
-    /// Adds what another index knows.
-    pub fn extend(&mut self, other: Self) {
-        self.files.extend(other.files);
+    /// Reads any bytes; what was read is written and read again.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn any(bytes: &[u8]) {
+        let mut whole = bytes.to_vec();
+        whole.extend_from_slice(blake3::hash(bytes).as_bytes());
+        if let Some(read) = Self::read(&whole) {
+            let again = Self::read(&read.write()).map(|index| index.files);
+            assert_eq!(again.as_ref(), Some(&read.files));
+        }
     }
 
     fn write(&self) -> Vec<u8> {
@@ -108,7 +134,7 @@ impl Index {
         if blake3::hash(body).as_bytes() != check || records.len() % RECORD != 0 {
             return None;
         }
-        let mut files = HashMap::with_capacity(records.len() / RECORD);
+        let mut files = Self::with_room(records.len() / RECORD).files;
         for record in records.chunks_exact(RECORD) {
             let time = |at| {
                 Some(FileTime {
@@ -128,15 +154,85 @@ impl Index {
     }
 }
 
-/// Whether any write after `read` must carry a later timestamp than `ctime`.
-fn is_settled(ctime: FileTime, read: SystemTime) -> bool {
-    let Some(limit) = read
-        .checked_sub(TICK)
-        .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
-    else {
-        return false;
-    };
-    (ctime.seconds, ctime.nanos) < (limit.as_secs() as i64, limit.subsec_nanos())
+/// Hashes inodes with a key of this process: a table of numbers that an agent can choose, looked into for
+/// every file of every scan.
+#[derive(Debug, Clone)]
+struct ByInode(u64);
+
+impl Default for ByInode {
+    fn default() -> Self {
+        Self(RandomState::new().hash_one(0) | 1)
+    }
+}
+
+impl BuildHasher for ByInode {
+    type Hasher = InodeHasher;
+    fn build_hasher(&self) -> InodeHasher {
+        InodeHasher {
+            key: self.0,
+            hash: 0,
+        }
+    }
+}
+
+struct InodeHasher {
+    key: u64,
+    hash: u64,
+}
+
+impl Hasher for InodeHasher {
+    fn finish(&self) -> u64 {
+        self.hash
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        let wide = u128::from(self.hash ^ n ^ self.key.rotate_left(32)) * u128::from(self.key);
+        self.hash = (wide as u64) ^ (wide >> 64) as u64;
+    }
+}
+
+/// What is known of one inode.
+pub(super) type Record = (Inode, Known);
+
+/// The time before which a file must have been changed last, so that any write after it was read carries
+/// a later timestamp.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settled(FileTime);
+
+impl Settled {
+    /// For files read at this time or later.
+    pub fn before(read: SystemTime) -> Self {
+        let limit = read
+            .checked_sub(TICK)
+            .and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+        Self(limit.map_or(
+            FileTime {
+                seconds: i64::MIN,
+                nanos: 0,
+            },
+            |limit| FileTime {
+                seconds: limit.as_secs() as i64,
+                nanos: limit.subsec_nanos(),
+            },
+        ))
+    }
+
+    /// What may be remembered of a file that had `blob` then; `None` where it was written too shortly before.
+    pub fn record(self, stat: &Stat, blob: BlobId) -> Option<Record> {
+        let known = Known {
+            size: stat.size,
+            mtime: stat.mtime,
+            ctime: stat.ctime,
+            blob,
+        };
+        (stat.ctime < self.0).then_some(((stat.dev, stat.ino), known))
+    }
 }
 
 #[cfg(test)]

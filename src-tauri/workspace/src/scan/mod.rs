@@ -123,13 +123,14 @@ pub fn scan(root: &Dir, sink: &dyn BlobSink, options: &ScanOptions<'_>) -> Resul
     walk::Walk::new(root, sink, options).whole()
 }
 
-/// As [`scan`], but looks only at `hints` and what lies below them; the rest is taken from `previous`.
+/// As [`scan`], but looks only at `hints` and what lies below them; the rest is taken from `previous`,
+/// as is the index where the options have none.
 ///
-/// The hints come from a watcher: a path that something happened to. A parent that is gone is found
-/// out here. A hint that was never given is not looked at: only a whole scan is the truth.
+/// The hints come from a watcher: a path that something happened to. A parent that is gone, or that is
+/// passed over, is found out here. What was never hinted at is not looked at: only a whole scan is the truth.
 pub fn rescan(
     root: &Dir,
-    previous: Tree,
+    previous: Scan,
     hints: &[WorkspacePath],
     sink: &dyn BlobSink,
     options: &ScanOptions<'_>,

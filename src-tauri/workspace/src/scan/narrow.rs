@@ -1,93 +1,175 @@
-//! A scan of some paths only, put into the tree that was known.
+//! A scan of some paths only, put into what was known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 use super::walk::Walk;
 use super::{Scan, ScanError, ScanOptions};
 use crate::blobs::BlobSink;
-use crate::confined::{Dir, FsError, Kind};
+use crate::confined::{Dir, Kind};
 use crate::path::WorkspacePath;
-use crate::tree::{Entry, Tree};
+use crate::tree::{Entry, EntryKind, Tree};
 
 pub(super) fn rescan(
     root: &Dir,
-    previous: Tree,
+    previous: Scan,
     hints: &[WorkspacePath],
     sink: &dyn BlobSink,
     options: &ScanOptions<'_>,
 ) -> Result<Scan, ScanError> {
-    let tops = tops(root, hints)?;
+    // A root that is gone says nothing about what lies below it.
+    root.list().map_err(ScanError::Root)?;
+    let tops = Tops::new(root, options).of(hints);
     let above: BTreeSet<WorkspacePath> = tops.iter().flat_map(ancestors).collect();
-    let walk = Walk::new(root, sink, options);
+    let options = ScanOptions {
+        index: options.index.or(Some(&previous.index)),
+        ..*options
+    };
+    let walk = Walk::new(root, sink, &options);
     let mut fresh: Vec<Entry> = tops.iter().filter_map(|path| walk.single(path)).collect();
     let kept_above: Vec<Entry> = above.iter().filter_map(|path| walk.single(path)).collect();
     let folders: Vec<_> = fresh
         .iter()
-        .filter(|e| e.kind == crate::tree::EntryKind::Dir)
+        .filter(|e| e.kind == EntryKind::Dir)
         .map(|e| Some(e.path.clone()))
         .collect();
-    let mut scan = walk.run(folders)?;
+    let found = walk.run(folders)?;
+    let Tree {
+        unreadable, torn, ..
+    } = &found.tree;
+    let notes = (unreadable.clone(), torn.clone());
     fresh.extend(kept_above);
-    let mut notes = std::mem::take(&mut scan.tree);
-    let (unreadable, torn) = (
-        std::mem::take(&mut notes.unreadable),
-        std::mem::take(&mut notes.torn),
-    );
-    fresh.extend(notes.into_entries());
+    fresh.extend(found.tree.into_entries());
     fresh.sort_by(|a, b| a.path.cmp(&b.path));
-    scan.tree = merge(previous, fresh, &tops, &above);
-    scan.tree.unreadable.extend(unreadable);
-    scan.tree.torn.extend(torn);
-    scan.tree.torn.sort();
-    Ok(scan)
+    let looked_at = LookedAt(&tops);
+    let mut tree = merge(previous.tree, fresh, looked_at, &above);
+    tree.unreadable.extend(notes.0);
+    tree.unreadable.sort_by(|a, b| a.path.cmp(&b.path));
+    tree.unreadable.dedup_by(|a, b| a.path == b.path);
+    tree.torn.extend(notes.1);
+    tree.torn.sort();
+    tree.torn.dedup();
+    let mut skipped = previous.skipped;
+    skipped.retain(|path| !looked_at.has(path));
+    skipped.extend(found.skipped);
+    skipped.sort();
+    skipped.dedup();
+    let mut index = previous.index;
+    index.extend(found.index);
+    Ok(Scan {
+        tree,
+        index,
+        skipped,
+        read_files: found.read_files,
+        read_bytes: found.read_bytes,
+    })
 }
 
-/// The hints, each moved up to the first name whose folder is there, without those below another.
-fn tops(root: &Dir, hints: &[WorkspacePath]) -> Result<Vec<WorkspacePath>, ScanError> {
-    let mut moved = Vec::with_capacity(hints.len());
-    for hint in hints {
-        moved.push(reachable(root, hint).map_err(ScanError::Root)?);
-    }
-    moved.sort();
-    moved.dedup_by(|later, earlier| later.starts_with(earlier));
-    Ok(moved)
+/// Where to look for a hint: at the first name on its way that is no folder, or is passed over.
+struct Tops<'a> {
+    root: &'a Dir,
+    options: &'a ScanOptions<'a>,
+    /// Of each folder that was asked about, the name to look at instead, if it is not to be entered.
+    instead: HashMap<WorkspacePath, Option<WorkspacePath>>,
 }
 
-fn reachable(root: &Dir, hint: &WorkspacePath) -> Result<WorkspacePath, FsError> {
-    let mut path = hint.clone();
-    while let Some(parent) = path.parent() {
-        let found = root.stat_path(&parent);
-        if found.is_ok_and(|s| s.kind == Kind::Dir) {
-            break;
+impl<'a> Tops<'a> {
+    fn new(root: &'a Dir, options: &'a ScanOptions<'a>) -> Self {
+        Self {
+            root,
+            options,
+            instead: HashMap::new(),
         }
-        path = parent;
     }
-    Ok(path)
+
+    /// In order, none below another.
+    fn of(mut self, hints: &[WorkspacePath]) -> Vec<WorkspacePath> {
+        let mut tops: Vec<_> = hints.iter().map(|hint| self.top(hint)).collect();
+        tops.sort();
+        tops.dedup_by(|later, earlier| later.starts_with(earlier));
+        tops
+    }
+
+    fn top(&mut self, hint: &WorkspacePath) -> WorkspacePath {
+        // The outermost first: what lies in a folder that is passed over is not asked about.
+        let mut folders = ancestors(hint);
+        folders.reverse();
+        for folder in folders {
+            let instead = match self.instead.get(&folder) {
+                Some(known) => known.clone(),
+                None => {
+                    let found = self.root.stat_path(&folder);
+                    let enter = found.is_ok_and(|s| s.kind == Kind::Dir)
+                        && !self.options.skip.is_some_and(|skip| skip(&folder, true));
+                    let instead = (!enter).then(|| folder.clone());
+                    self.instead.insert(folder, instead.clone());
+                    instead
+                }
+            };
+            if let Some(instead) = instead {
+                return instead;
+            }
+        }
+        hint.clone()
+    }
 }
 
+/// From the nearest to the outermost.
 fn ancestors(path: &WorkspacePath) -> Vec<WorkspacePath> {
     std::iter::successors(path.parent(), WorkspacePath::parent).collect()
+}
+
+/// Sorted paths, none below another, and all that lies below them.
+#[derive(Clone, Copy)]
+struct LookedAt<'a>(&'a [WorkspacePath]);
+
+impl LookedAt<'_> {
+    fn has(self, path: &WorkspacePath) -> bool {
+        // The last top that is not after the path is the only one it can lie below.
+        let at = self.0.partition_point(|top| top <= path);
+        at > 0 && path.starts_with(&self.0[at - 1])
+    }
+
+    /// Where they and the folders above them lie in a tree.
+    fn places(self, tree: &Tree, above: &BTreeSet<WorkspacePath>) -> Vec<Range<usize>> {
+        let entries = tree.entries();
+        let begin = |path: &WorkspacePath| entries.partition_point(|e| e.path < *path);
+        let whole = self.0.iter().map(|top| {
+            let from = begin(top);
+            from..from + entries[from..].partition_point(|e| e.path.starts_with(top))
+        });
+        let alone = above.iter().map(|path| {
+            let from = begin(path);
+            from..from + usize::from(entries.get(from).is_some_and(|e| e.path == *path))
+        });
+        let mut places: Vec<_> = whole.chain(alone).filter(|r| !r.is_empty()).collect();
+        places.sort_by_key(|range| range.start);
+        places
+    }
 }
 
 fn merge(
     mut previous: Tree,
     fresh: Vec<Entry>,
-    tops: &[WorkspacePath],
+    looked_at: LookedAt<'_>,
     above: &BTreeSet<WorkspacePath>,
 ) -> Tree {
-    let looked_at = |path: &WorkspacePath| {
-        // The last top that is not after the path is the only one it can lie below.
-        let at = tops.partition_point(|top| top <= path);
-        at > 0 && path.starts_with(&tops[at - 1])
-    };
     let mut unreadable = std::mem::take(&mut previous.unreadable);
     let mut torn = std::mem::take(&mut previous.torn);
-    unreadable.retain(|u| u.path.as_ref().is_none_or(|p| !looked_at(p)));
-    torn.retain(|p| !looked_at(p));
+    unreadable.retain(|u| {
+        u.path
+            .as_ref()
+            .is_none_or(|p| !looked_at.has(p) && !above.contains(p))
+    });
+    torn.retain(|p| !looked_at.has(p));
+    let mut replaced = looked_at.places(&previous, above).into_iter().peekable();
     let mut merged = Vec::with_capacity(previous.entries().len() + fresh.len());
     let mut fresh = fresh.into_iter().peekable();
-    let kept = previous.into_entries().into_iter();
-    for old in kept.filter(|e| !looked_at(&e.path) && !above.contains(&e.path)) {
+    for (at, old) in previous.into_entries().into_iter().enumerate() {
+        while replaced.next_if(|range| range.end <= at).is_some() {}
+        if replaced.peek().is_some_and(|range| range.contains(&at)) {
+            continue;
+        }
         while let Some(new) = fresh.next_if(|new| new.path < old.path) {
             merged.push(new);
         }

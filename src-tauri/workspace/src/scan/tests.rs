@@ -223,7 +223,7 @@ fn a_narrow_scan_equals_a_whole_one() {
     std::fs::write(root.join("gone/deep/f"), "x").unwrap();
     std::fs::write(root.join("a/b/f"), "1").unwrap();
     std::fs::write(root.join("a/same"), "same").unwrap();
-    let before = whole(&dir, None).tree;
+    let before = whole(&dir, None);
     std::fs::write(root.join("a/b/f"), "2").unwrap();
     std::fs::create_dir_all(root.join("a/new/deeper")).unwrap();
     std::fs::write(root.join("a/new/deeper/n"), "n").unwrap();

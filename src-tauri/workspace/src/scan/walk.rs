@@ -1,14 +1,16 @@
-//! The walk: one task per folder, each opened from the root by its path.
+//! The walk: one task per folder.
 //!
-//! Opening from the root keeps the number of open files at one or two per thread, whatever the shape
-//! of the tree; the stack does not grow with the depth, as a folder's task ends before its children's.
+//! A folder is opened from the one it lies in while only a few are open, else from the root by its path:
+//! so the number of open files is bounded, whatever the shape of the tree. The stack does not grow with
+//! the depth, as a folder's task ends before its children's.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
+use super::index::{Record, Settled};
 use super::{Index, Scan, ScanError, ScanOptions};
 use crate::blobs::BlobSink;
 use crate::confined::{Dir, FsError, Kind, Stat};
@@ -16,10 +18,14 @@ use crate::path::WorkspacePath;
 use crate::progress::Step;
 use crate::store::{LARGE, read_full};
 use crate::system;
-use crate::tree::{BlobId, Entry, EntryKind, Tree, Unreadable};
+use crate::tree::{BlobId, Entry, EntryKind, FileTime, Tree, Unreadable};
 
 /// Times a file that changes while it is read is read again.
 const ATTEMPTS: usize = 3;
+/// Folders that are kept open for those in them at most; the others are opened by their path.
+const HELD: usize = 128;
+/// Names between two looks at the clock and the budget.
+const BETWEEN_CHECKS: usize = 32;
 
 pub(super) struct Walk<'a> {
     root: &'a Dir,
@@ -33,6 +39,8 @@ pub(super) struct Walk<'a> {
     bytes: AtomicU64,
     path_bytes: AtomicU64,
     read_files: AtomicU64,
+    /// Folders kept open at this moment.
+    held: AtomicUsize,
 }
 
 /// What all tasks found together.
@@ -49,11 +57,39 @@ struct Found {
 }
 
 /// What one folder's task finds before it is added to the rest.
-#[derive(Default)]
 struct Local {
     entries: Vec<Entry>,
-    index: Vec<(Stat, BlobId, SystemTime)>,
+    index: Vec<Record>,
+    /// Not yet added to the sum of all.
+    path_bytes: u64,
+    settled: Settled,
 }
+
+impl Local {
+    fn new(names: usize) -> Self {
+        Self {
+            entries: Vec::with_capacity(names),
+            index: Vec::with_capacity(names),
+            path_bytes: 0,
+            settled: Settled::before(SystemTime::now()),
+        }
+    }
+}
+
+/// A folder that is kept open, and counted.
+struct Held<'a> {
+    dir: Dir,
+    count: &'a AtomicUsize,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// An entry without its path.
+type Described = (EntryKind, u32, FileTime);
 
 impl<'a> Walk<'a> {
     pub fn new(root: &'a Dir, sink: &'a dyn BlobSink, options: &'a ScanOptions<'a>) -> Self {
@@ -69,6 +105,7 @@ impl<'a> Walk<'a> {
             bytes: AtomicU64::new(0),
             path_bytes: AtomicU64::new(0),
             read_files: AtomicU64::new(0),
+            held: AtomicUsize::new(0),
         }
     }
 
@@ -76,6 +113,7 @@ impl<'a> Walk<'a> {
     pub fn whole(self) -> Result<Scan, ScanError> {
         // The root's own failure is no partial result.
         self.root.list().map_err(ScanError::Root)?;
+        self.found().index = Index::with_room(self.options.index.map_or(0, Index::len));
         self.run(vec![None])
     }
 
@@ -84,7 +122,7 @@ impl<'a> Walk<'a> {
         let walk = &self;
         rayon::scope(|scope| {
             for folder in folders {
-                scope.spawn(move |scope| walk.folder(folder, scope));
+                scope.spawn(move |scope| walk.folder(folder, None, scope));
             }
         });
         self.finish()
@@ -92,7 +130,7 @@ impl<'a> Walk<'a> {
 
     /// What lies at one name, without what is below it. `None`: nothing, or passed over.
     pub fn single(&self, path: &WorkspacePath) -> Option<Entry> {
-        let mut local = Local::default();
+        let mut local = Local::new(1);
         match self.root.open_parent(path) {
             Ok((parent, name)) => match parent.stat(name) {
                 Ok(stat) => self.entry(&parent, path.clone(), stat.kind, &mut local),
@@ -101,19 +139,34 @@ impl<'a> Walk<'a> {
             Err(e) => self.failed(Some(path.clone()), &e),
         }
         let entry = local.entries.pop();
-        self.remember(local.index);
+        self.found().index.add(local.index);
         entry
     }
 
-    fn folder<'s>(&'s self, path: Option<WorkspacePath>, scope: &rayon::Scope<'s>)
-    where
+    /// `above` is the folder it lies in, where that is still open.
+    fn folder<'s>(
+        &'s self,
+        path: Option<WorkspacePath>,
+        above: Option<Arc<Held<'s>>>,
+        scope: &rayon::Scope<'s>,
+    ) where
         'a: 's,
     {
         if self.is_over(path.as_ref()) {
             return;
         }
-        let listed = self.open_folder(path.as_ref()).and_then(|dir| {
-            let names = dir.list()?;
+        let opened = match (&path, &above) {
+            (Some(path), Some(above)) => above.dir.child_dir(path.file_name()),
+            _ => self.open_folder(path.as_ref()),
+        };
+        drop(above);
+        let listed = opened.and_then(|dir| {
+            // The root's handle is shared, and may be listed by others.
+            let names = if path.is_some() {
+                dir.list_once()?
+            } else {
+                dir.list()?
+            };
             Ok((dir, names))
         });
         let (dir, mut names) = match listed {
@@ -122,10 +175,17 @@ impl<'a> Walk<'a> {
         };
         // Order within a folder: by bytes, as the tree wants it.
         names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let mut local = Local::default();
-        for (name, kind) in names {
-            if self.stop.load(Ordering::Relaxed) || self.is_over(path.as_ref()) {
+        let mut local = Local::new(names.len());
+        for (at, (name, kind)) in names.into_iter().enumerate() {
+            if self.stop.load(Ordering::Relaxed) {
                 break;
+            }
+            if at % BETWEEN_CHECKS == BETWEEN_CHECKS - 1 {
+                let bytes = std::mem::take(&mut local.path_bytes);
+                self.path_bytes.fetch_add(bytes, Ordering::Relaxed);
+                if self.is_over(path.as_ref()) {
+                    break;
+                }
             }
             match WorkspacePath::below(path.as_ref(), &name) {
                 Ok(child) => self.entry(&dir, child, kind, &mut local),
@@ -133,24 +193,36 @@ impl<'a> Walk<'a> {
                 Err(_) => debug_assert!(false, "{name:?}"),
             }
         }
-        for entry in &local.entries {
-            if entry.kind == EntryKind::Dir {
-                let below = Some(entry.path.clone());
-                scope.spawn(move |scope| self.folder(below, scope));
-            }
+        let above = self.hold(dir).map(Arc::new);
+        for entry in local.entries.iter().filter(|e| e.kind == EntryKind::Dir) {
+            let (below, above) = (Some(entry.path.clone()), above.clone());
+            scope.spawn(move |scope| self.folder(below, above, scope));
         }
+        drop(above);
         self.add(path, local);
+    }
+
+    /// Keeps a folder open for those in it; `None` where enough are, or where folders are opened up by their
+    /// mode, which goes by the path.
+    fn hold(&self, dir: Dir) -> Option<Held<'_>> {
+        let by_path = self.options.open_closed && self.user != 0;
+        let room = self.held.fetch_add(1, Ordering::Relaxed) < HELD;
+        let held = Held {
+            dir,
+            count: &self.held,
+        };
+        (room && !by_path).then_some(held)
     }
 
     fn add(&self, path: Option<WorkspacePath>, local: Local) {
         let count = local.entries.len() as u64;
+        self.path_bytes
+            .fetch_add(local.path_bytes, Ordering::Relaxed);
         let mut found = self.found();
         if !local.entries.is_empty() {
             found.folders.insert(path, local.entries);
         }
-        for (stat, blob, read) in local.index {
-            found.index.remember(&stat, blob, read);
-        }
+        found.index.add(local.index);
         drop(found);
         let entries = self.entries.fetch_add(count, Ordering::Relaxed) + count;
         self.options.progress.report(Step {
@@ -160,13 +232,6 @@ impl<'a> Walk<'a> {
         });
     }
 
-    fn remember(&self, index: Vec<(Stat, BlobId, SystemTime)>) {
-        let mut found = self.found();
-        for (stat, blob, read) in index {
-            found.index.remember(&stat, blob, read);
-        }
-    }
-
     fn entry(&self, dir: &Dir, path: WorkspacePath, kind: Kind, local: &mut Local) {
         if let Some(skip) = self.options.skip
             && skip(&path, kind == Kind::Dir)
@@ -174,10 +239,14 @@ impl<'a> Walk<'a> {
             self.found().skipped.push(path);
             return;
         }
-        self.path_bytes
-            .fetch_add(path.as_bytes().len() as u64, Ordering::Relaxed);
+        local.path_bytes += path.as_bytes().len() as u64;
         match self.describe(dir, &path, local) {
-            Ok(Some(entry)) => local.entries.push(entry),
+            Ok(Some((kind, mode, mtime))) => local.entries.push(Entry {
+                path,
+                kind,
+                mode,
+                mtime,
+            }),
             Ok(None) => {}
             Err(e) => self.failed(Some(path), &e),
         }
@@ -188,7 +257,7 @@ impl<'a> Walk<'a> {
         dir: &Dir,
         path: &WorkspacePath,
         local: &mut Local,
-    ) -> Result<Option<Entry>, FsError> {
+    ) -> Result<Option<Described>, FsError> {
         let name = path.file_name();
         let stat = dir.stat(name)?;
         let kind = match stat.kind {
@@ -204,12 +273,7 @@ impl<'a> Walk<'a> {
         } else {
             stat.mode
         };
-        Ok(Some(Entry {
-            path: path.clone(),
-            kind,
-            mode,
-            mtime: stat.mtime,
-        }))
+        Ok(Some((kind, mode, stat.mtime)))
     }
 
     fn file(
@@ -218,13 +282,13 @@ impl<'a> Walk<'a> {
         path: &WorkspacePath,
         stat: Stat,
         local: &mut Local,
-    ) -> Result<Option<Entry>, FsError> {
+    ) -> Result<Option<Described>, FsError> {
         if let Some(blob) = self.options.index.and_then(|i| i.find(&stat))
             && self.sink.has(&blob, stat.size)
         {
-            // Trusted before, so settled: it stays so at any later time.
-            local.index.push((stat, blob, SystemTime::now()));
-            return Ok(Some(file_entry(path, &stat, blob, stat.size)));
+            // Trusted before, so settled: it was so already when this folder was begun.
+            local.index.extend(local.settled.record(&stat, blob));
+            return Ok(Some(described(&stat, blob, stat.size)));
         }
         if stat.size > self.options.budget.file {
             self.unreadable(
@@ -248,12 +312,14 @@ impl<'a> Walk<'a> {
                     before.mode
                 };
                 let stat = Stat { mode, ..before };
-                local.index.push((stat, blob, began));
-                return Ok(Some(file_entry(path, &stat, blob, length)));
+                local
+                    .index
+                    .extend(Settled::before(began).record(&stat, blob));
+                return Ok(Some(described(&stat, blob, length)));
             }
             if attempt == ATTEMPTS {
                 self.found().torn.push(path.clone());
-                return Ok(Some(file_entry(path, &after, blob, length)));
+                return Ok(Some(described(&after, blob, length)));
             }
         }
         Ok(None)
@@ -478,13 +544,8 @@ fn note_mode(
     }
 }
 
-fn file_entry(path: &WorkspacePath, stat: &Stat, blob: BlobId, size: u64) -> Entry {
-    Entry {
-        path: path.clone(),
-        kind: EntryKind::File { blob, size },
-        mode: stat.mode,
-        mtime: stat.mtime,
-    }
+fn described(stat: &Stat, blob: BlobId, size: u64) -> Described {
+    (EntryKind::File { blob, size }, stat.mode, stat.mtime)
 }
 
 /// A full disk is the sink's: reading makes nothing.

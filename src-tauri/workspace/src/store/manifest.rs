@@ -4,16 +4,17 @@
 //! change of one file changes one chunk of some hundred entries; the others are found again in the
 //! store, and a snapshot of a large tree with small changes costs a few kilobytes.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::pack::{u32_at, u64_at};
-use crate::path::WorkspacePath;
+use crate::path::{WorkspacePath, shared_length};
 use crate::tree::{BlobId, Entry, EntryKind, FileTime, Special, Tree, Unreadable};
 
 const MAGIC: &[u8; 8] = b"ASTREE\x00\x01";
 const CHUNK_MAGIC: u8 = 1;
 /// Entries of a chunk at most, and on average half of it.
-const CHUNK_MAX: usize = 512;
+pub(super) const CHUNK_MAX: usize = 512;
 
 /// What a manifest says, with the chunks still to be read.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,11 +35,15 @@ pub(super) struct Notes {
 
 /// The chunks of a tree.
 pub(super) fn cut(entries: &[Entry]) -> Vec<&[Entry]> {
+    let ends: Vec<bool> = entries
+        .par_iter()
+        .with_min_len(CHUNK_MAX)
+        .map(|entry| path_hash(entry.path.as_bytes()) & 0xff == 0)
+        .collect();
     let mut chunks = Vec::new();
     let mut from = 0;
-    for (at, entry) in entries.iter().enumerate() {
-        let cut = at + 1 - from >= CHUNK_MAX || path_hash(entry.path.as_bytes()) & 0xff == 0;
-        if cut {
+    for (at, is_end) in ends.into_iter().enumerate() {
+        if is_end || at + 1 - from >= CHUNK_MAX {
             chunks.push(&entries[from..=at]);
             from = at + 1;
         }
@@ -64,7 +69,7 @@ pub(super) fn write_chunk(entries: &[Entry]) -> Vec<u8> {
     let mut before: &[u8] = b"";
     for entry in entries {
         let path = entry.path.as_bytes();
-        let shared = before.iter().zip(path).take_while(|(a, b)| a == b).count();
+        let shared = shared_length(before, path);
         put_number(&mut out, shared as u64);
         put_bytes(&mut out, &path[shared..]);
         put_number(&mut out, u64::from(entry.mode));

@@ -16,6 +16,8 @@
 //! whole or not at all. Every content is checked against its hash whenever it is read.
 
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod index;
 mod large;
 mod manifest;
@@ -31,6 +33,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use error::StoreError;
@@ -44,7 +47,7 @@ use crate::system::{self, DirBuilderExt, FileExt, OpenOptionsExt};
 use crate::tree::{BlobId, Entry, Tree};
 use index::{Found, Index};
 use manifest::Manifest;
-use pack::Codec;
+use pack::{Codec, Place};
 
 /// The format that this version writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
@@ -139,14 +142,18 @@ impl Store {
     /// A stored tree, each part checked against its hash.
     pub fn tree(&self, id: &TreeId) -> Result<Tree, StoreError> {
         let manifest = self.manifest(id)?;
-        // The count is a claim until the chunks are read.
-        let mut entries: Vec<Entry> =
-            Vec::with_capacity(usize::try_from(manifest.entries).unwrap_or(0).min(1 << 20));
-        for chunk in &manifest.chunks {
-            let bytes = self.small(chunk)?;
-            manifest::read_chunk(&bytes, &mut entries)
+        let read = |chunk: &BlobId| -> Result<Vec<Entry>, StoreError> {
+            let mut entries = Vec::with_capacity(manifest::CHUNK_MAX);
+            manifest::read_chunk(&self.small(chunk)?, &mut entries)
                 .ok_or_else(|| self.damaged_tree("an entry of a tree", id))?;
-        }
+            Ok(entries)
+        };
+        let chunks: Vec<Vec<Entry>> = manifest
+            .chunks
+            .par_iter()
+            .map(read)
+            .collect::<Result<_, _>>()?;
+        let entries: Vec<Entry> = chunks.into_iter().flatten().collect();
         if entries.len() as u64 != manifest.entries {
             return Err(self.damaged_tree("the number of entries", id));
         }
@@ -296,17 +303,16 @@ fn read_record(found: &Found, id: &BlobId) -> Result<Vec<u8>, StoreError> {
             io::ErrorKind::UnexpectedEof => damaged(),
             _ => StoreError::io("read", &found.path, e),
         })?;
-    let content = match found.place.codec {
+    content_of(stored, found.place, id).ok_or_else(damaged)
+}
+
+/// What a record's bytes are the content of; `None` if not of what is wanted.
+fn content_of(stored: Vec<u8>, place: Place, id: &BlobId) -> Option<Vec<u8>> {
+    let content = match place.codec {
         Codec::Raw => stored,
-        Codec::Zstd => {
-            zstd::bulk::decompress(&stored, found.place.raw as usize).map_err(|_| damaged())?
-        }
+        Codec::Zstd => zstd::bulk::decompress(&stored, place.raw as usize).ok()?,
     };
-    if BlobId::of(&content) == *id {
-        Ok(content)
-    } else {
-        Err(damaged())
-    }
+    (BlobId::of(&content) == *id).then_some(content)
 }
 
 fn check_format(root: &Path) -> Result<(), StoreError> {

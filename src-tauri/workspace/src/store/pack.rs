@@ -128,7 +128,9 @@ fn read_entry(bytes: &[u8], pack_end: u64) -> Option<(BlobId, Place)> {
         codec: Codec::from_byte(*bytes.get(48)?)?,
     };
     let end = place.offset.checked_add(u64::from(place.stored))?;
-    let sane = end <= pack_end && place.raw as u64 <= super::LARGE;
+    let sane = end <= pack_end
+        && u64::from(place.raw) <= super::LARGE
+        && (place.stored == place.raw || place.codec == Codec::Zstd && place.stored < place.raw);
     sane.then_some((BlobId(bytes.get(..32)?.try_into().ok()?), place))
 }
 

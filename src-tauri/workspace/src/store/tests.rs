@@ -269,3 +269,56 @@ fn a_sparse_file_stays_sparse() {
     assert_eq!(kept.len(), 256 << 20);
     assert!(kept.blocks() * 512 < 1 << 20, "{} blocks", kept.blocks());
 }
+
+#[test]
+fn a_flipped_or_cut_manifest_or_index_is_told_and_takes_nothing_else_along() {
+    let (temp, store) = open();
+    let writer = store.writer().unwrap();
+    let good = writer
+        .put_tree(&tree_of(&writer, &[("a", b"one"), ("b", b"two")]))
+        .unwrap();
+    let bad = writer
+        .put_tree(&tree_of(&writer, &[("c", b"three")]))
+        .unwrap();
+    drop(writer);
+    let root = temp.path().join("store");
+    let cancel = Cancel::default();
+    let manifest = root.join("trees").join(bad.to_string());
+    let whole = std::fs::read(&manifest).unwrap();
+    let mut broken: Vec<Vec<u8>> = (0..whole.len())
+        .step_by(7)
+        .map(|at| {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0x10;
+            flipped
+        })
+        .collect();
+    broken.extend([0, 8, 40, whole.len() - 1].map(|length| whole[..length].to_vec()));
+    for bytes in broken {
+        std::fs::write(&manifest, bytes).unwrap();
+        let store = Store::open(&root).unwrap();
+        assert!(matches!(store.tree(&bad), Err(StoreError::Damaged { .. })));
+        let found = store.verify(&cancel).unwrap();
+        assert_eq!(found.damaged.len(), 1);
+        assert_eq!(found.damaged[0].files, [(bad, None)]);
+        assert_eq!(store.tree(&good).unwrap().entries().len(), 2);
+        let live = HashSet::from([good, bad]);
+        assert!(
+            store.prune(&live, Duration::ZERO).is_err(),
+            "what a damaged tree needs is not known: nothing is freed"
+        );
+    }
+    std::fs::write(&manifest, &whole).unwrap();
+
+    let index = std::fs::read_dir(root.join("packs"))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.extension().is_some_and(|e| e == "index"))
+        .unwrap();
+    let mut bytes = std::fs::read(&index).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&index, bytes).unwrap();
+    let store = Store::open(&root).unwrap();
+    assert!(store.tree(&good).is_err() && store.tree(&bad).is_err());
+    assert_eq!(store.verify(&cancel).unwrap().damaged.len(), 2);
+}

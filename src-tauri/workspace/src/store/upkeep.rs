@@ -177,6 +177,7 @@ impl Store {
                 self.mark_tree(&id, &mut needed)?;
             } else {
                 remove(&path)?;
+                fail::fail_point!("store-prune-tree");
                 pruned.trees += 1;
             }
         }
@@ -231,6 +232,7 @@ impl Store {
         for path in replaced {
             // The pack first: an index without a pack is nothing, a pack without an index too.
             remove(&path)?;
+            fail::fail_point!("store-prune-pack");
             remove(&path.with_extension("index"))?;
         }
         Ok(())
@@ -274,6 +276,7 @@ impl Store {
         for (path, id) in larges(&self.inner.root)? {
             if !needed.contains(&id) && !is_young(&path, grace) {
                 remove(&path)?;
+                fail::fail_point!("store-prune-large");
                 pruned.blobs += 1;
             }
         }

@@ -6,6 +6,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rayon::prelude::*;
+
 use super::index::ByHash;
 use super::manifest::{self, Manifest};
 use super::pack::{self, Codec, HEADER, INDEX_MAGIC, PACK_MAGIC, Place};
@@ -67,12 +69,11 @@ impl Writer {
 
     /// Stores a tree, whose contents were put before, and everything put so far, durably.
     pub fn put_tree(&self, tree: &Tree) -> Result<TreeId, StoreError> {
-        let mut chunks = Vec::new();
-        for chunk in manifest::cut(tree.entries()) {
-            let bytes = manifest::write_chunk(chunk);
-            let stored = self.put_small(&bytes);
-            chunks.push(stored.map_err(|e| StoreError::io("write", self.packs(), e))?);
-        }
+        let chunks = manifest::cut(tree.entries())
+            .into_par_iter()
+            .map(|chunk| self.put_small(&manifest::write_chunk(chunk)))
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(|e| StoreError::io("write", self.packs(), e))?;
         self.commit()?;
         let bytes = Manifest::of(tree, chunks).write();
         let id = TreeId(BlobId::of(&bytes));
@@ -189,12 +190,12 @@ impl Writer {
 
 impl BlobSink for Writer {
     fn has(&self, id: &BlobId, size: u64) -> bool {
-        locked(&self.pending).contains(id)
-            || if size < LARGE {
-                self.store.inner.index.has(id)
-            } else {
-                large::path(&self.store.inner.root, id).exists()
-            }
+        let kept = if size < LARGE {
+            self.store.inner.index.has(id)
+        } else {
+            large::path(&self.store.inner.root, id).exists()
+        };
+        kept || locked(&self.pending).contains(id)
     }
 
     fn put_bytes(&self, content: &[u8]) -> io::Result<BlobId> {

@@ -12,14 +12,14 @@ mod source;
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::path::WorkspacePath;
 use gather::Gather;
-use source::{Message, NotifySource, Source};
+use source::{Events, Message, NotifySource, Source};
 
 /// Where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Default for WatchTimes {
 #[derive(Debug)]
 pub struct Watcher {
     state: Arc<Mutex<WatchState>>,
-    stop: Sender<Message>,
+    stop: Events,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -107,13 +107,14 @@ impl Watcher {
         source: impl Source + Send + 'static,
         on_hint: impl FnMut(Hint) + Send + 'static,
     ) -> std::io::Result<Self> {
-        let (stop, messages) = channel();
+        let (sender, messages) = channel();
+        let stop = Events::new(sender);
         let state = Arc::new(Mutex::new(WatchState::Watching));
         let task = Task {
             root: root.to_owned(),
             times,
             source,
-            sender: stop.clone(),
+            events: stop.clone(),
             state: Arc::clone(&state),
             on_hint,
         };
@@ -138,7 +139,7 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        let _ = self.stop.send(Message::Stop);
+        self.stop.send(Message::Stop);
         if let Some(thread) = self.thread.take() {
             // A panic of the callback was printed by its own thread.
             let _ = thread.join();
@@ -150,7 +151,7 @@ struct Task<S, F> {
     root: PathBuf,
     times: WatchTimes,
     source: S,
-    sender: Sender<Message>,
+    events: Events,
     state: Arc<Mutex<WatchState>>,
     on_hint: F,
 }
@@ -162,7 +163,7 @@ impl<S: Source, F: FnMut(Hint)> Task<S, F> {
     fn run(mut self, messages: &Receiver<Message>) {
         let mut why = Why::Began;
         loop {
-            match self.source.watch(&self.root, self.sender.clone()) {
+            match self.source.watch(&self.root, self.events.clone()) {
                 Ok(watch) => {
                     self.set(WatchState::Watching);
                     (self.on_hint)(Hint::Everything(why));
@@ -197,6 +198,9 @@ impl<S: Source, F: FnMut(Hint)> Task<S, F> {
                 None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(due) => messages.recv_timeout(due.saturating_duration_since(Instant::now())),
             };
+            if message.is_ok() && self.events.received() {
+                gather.everything(Why::Overflow);
+            }
             match message {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return End::Stopped,
                 Ok(Message::Event(event)) => gather.add(&event),
@@ -234,7 +238,7 @@ impl<S: Source, F: FnMut(Hint)> Task<S, F> {
                 match messages.recv_timeout(left) {
                     Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
                     // Left over from the watch that failed.
-                    Ok(_) => {}
+                    Ok(_) => drop(self.events.received()),
                     Err(RecvTimeoutError::Timeout) => break,
                 }
             }

@@ -1,6 +1,8 @@
 //! Where events come from: the system, by `notify`; in a test, whatever the test wants.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 
 use notify::{Config, ErrorKind, RecursiveMode, Watcher as _};
@@ -19,13 +21,57 @@ pub(super) enum Message {
     Stop,
 }
 
+/// Events that wait for the watcher's thread at most: while it looks at everything, an agent can make
+/// any number of them.
+const WAITING: usize = 32_768;
+
+/// The way of messages to the watcher's thread. Beyond a number of them they are lost, and that is told.
+#[derive(Debug, Clone)]
+pub(super) struct Events {
+    to: Sender<Message>,
+    waiting: Arc<AtomicUsize>,
+    lost: Arc<AtomicBool>,
+}
+
+impl Events {
+    pub fn new(to: Sender<Message>) -> Self {
+        Self {
+            to,
+            waiting: Arc::default(),
+            lost: Arc::default(),
+        }
+    }
+
+    pub fn send(&self, message: Message) {
+        let one_of_many = matches!(message, Message::Event(_));
+        if one_of_many && self.waiting.load(Ordering::Acquire) >= WAITING {
+            self.lost.store(true, Ordering::Release);
+            return;
+        }
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        // The thread is gone: so is the wish to know.
+        let _ = self.to.send(message);
+    }
+
+    #[cfg(test)]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    /// To be called for every message that was received; true where some before it were lost.
+    pub fn received(&self) -> bool {
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.lost.swap(false, Ordering::AcqRel)
+    }
+}
+
 /// Makes watches.
 pub(super) trait Source {
     /// Kept as long as the watch is wanted.
     type Watch;
 
     /// Watches a folder and all below it; says in plain words why it cannot.
-    fn watch(&mut self, root: &Path, events: Sender<Message>) -> Result<Self::Watch, String>;
+    fn watch(&mut self, root: &Path, events: Events) -> Result<Self::Watch, String>;
 }
 
 /// The system's own events.
@@ -34,7 +80,7 @@ pub(super) struct NotifySource;
 impl Source for NotifySource {
     type Watch = notify::RecommendedWatcher;
 
-    fn watch(&mut self, root: &Path, events: Sender<Message>) -> Result<Self::Watch, String> {
+    fn watch(&mut self, root: &Path, events: Events) -> Result<Self::Watch, String> {
         let handler = move |event: notify::Result<notify::Event>| {
             let message = match event {
                 // What we cause ourselves by reading. A writer through memory is told by its close alone.
@@ -42,8 +88,7 @@ impl Source for NotifySource {
                 Ok(event) => Message::Event(event),
                 Err(error) => failure(&error),
             };
-            // The thread is gone: so is the wish to know.
-            let _ = events.send(message);
+            events.send(message);
         };
         let config = Config::default().with_follow_symlinks(false);
         let mut watcher =

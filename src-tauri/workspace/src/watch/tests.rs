@@ -3,7 +3,7 @@
 use super::*;
 use crate::confined::Dir;
 use crate::scan::{ScanOptions, rescan, scan};
-use crate::{Cancel, HashOnly, Tree};
+use crate::{Cancel, HashOnly, Scan};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -25,22 +25,20 @@ fn start(root: &Path) -> (Watcher, Receiver<Hint>) {
     (watcher.unwrap(), hints)
 }
 
-fn whole(root: &Path) -> Tree {
+fn whole(root: &Path) -> Scan {
     let cancel = Cancel::default();
     let dir = Dir::open_root(root).unwrap();
-    scan(&dir, &HashOnly, &ScanOptions::new(&cancel))
-        .unwrap()
-        .tree
+    scan(&dir, &HashOnly, &ScanOptions::new(&cancel)).unwrap()
 }
 
 /// Follows the hints until the tree they lead to is the true one.
-fn follow(root: &Path, mut tree: Tree, hints: &Receiver<Hint>) -> usize {
+fn follow(root: &Path, mut seen: Scan, hints: &Receiver<Hint>) -> usize {
     let begun = Instant::now();
     let cancel = Cancel::default();
     let dir = Dir::open_root(root).unwrap();
     let mut told = 0;
     loop {
-        if tree == whole(root) {
+        if seen.tree == whole(root).tree {
             return told;
         }
         let left = PATIENCE.saturating_sub(begun.elapsed());
@@ -48,13 +46,11 @@ fn follow(root: &Path, mut tree: Tree, hints: &Receiver<Hint>) -> usize {
             .recv_timeout(left)
             .expect("the hints lead to the truth");
         told += 1;
-        tree = match hint {
+        seen = match hint {
             Hint::Everything(_) => whole(root),
             Hint::Paths(paths) => {
                 let options = ScanOptions::new(&cancel);
-                rescan(&dir, tree, &paths, &HashOnly, &options)
-                    .unwrap()
-                    .tree
+                rescan(&dir, seen, &paths, &HashOnly, &options).unwrap()
             }
         };
     }
@@ -139,7 +135,7 @@ struct Exhausted(u32);
 
 impl Source for Exhausted {
     type Watch = ();
-    fn watch(&mut self, _: &Path, _: Sender<Message>) -> Result<(), String> {
+    fn watch(&mut self, _: &Path, _: Events) -> Result<(), String> {
         self.0 = self.0.saturating_sub(1);
         if self.0 == 0 {
             Ok(())
@@ -186,5 +182,45 @@ fn a_lost_queue_and_an_event_without_a_place_mean_everything() {
         gather.due(&quick()),
         None,
         "nothing happened, nothing is due"
+    );
+}
+
+/// Hands its way of messages to the test.
+struct Given(std::sync::mpsc::Sender<Events>);
+
+impl Source for Given {
+    type Watch = ();
+    fn watch(&mut self, _: &Path, events: Events) -> Result<(), String> {
+        self.0.send(events).map_err(|e| e.to_string())
+    }
+}
+
+#[test]
+fn what_an_agent_can_make_wait_is_bounded_and_a_loss_means_everything() {
+    let temp = tempfile::tempdir().unwrap();
+    let (sender, given) = channel();
+    let (told, hints) = channel();
+    let (go_on, held) = channel::<()>();
+    let on_hint = move |hint| {
+        let _ = told.send(hint);
+        // A look that takes its time.
+        let _ = held.recv_timeout(PATIENCE);
+    };
+    let _watcher = Watcher::start_with(temp.path(), quick(), Given(sender), on_hint).unwrap();
+    let events = given.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(
+        hints.recv_timeout(PATIENCE).unwrap(),
+        Hint::Everything(Why::Began)
+    );
+    let kind = notify::EventKind::Create(notify::event::CreateKind::File);
+    for _ in 0..40_000 {
+        let event = notify::Event::new(kind).add_path(temp.path().join("f"));
+        events.send(Message::Event(event));
+    }
+    assert_eq!(events.waiting(), 32_768);
+    drop(go_on);
+    assert_eq!(
+        hints.recv_timeout(PATIENCE).unwrap(),
+        Hint::Everything(Why::Overflow)
     );
 }

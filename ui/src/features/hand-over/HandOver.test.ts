@@ -75,4 +75,26 @@ describe('the hand-over sheet', () => {
     await waitFor(() => expect(screen.getByTestId('start')).toBeEnabled());
     expect(screen.queryByRole('alert')).not.toBeInTheDocument();
   });
+
+  it('starts from the folder\u2019s own Dockerfile only where that was chosen', async () => {
+    const created = vi.spyOn(fake.backend, 'createSandbox');
+    const user = await open();
+    await user.click(await screen.findByRole('button', { name: /Environment/ }));
+    await user.selectOptions(screen.getByRole('combobox', { name: 'Environment' }), 'folder:dockerfile');
+    expect(screen.getByText(/before the fence/)).toBeInTheDocument();
+    await user.click(screen.getByTestId('start'));
+    await waitFor(() => expect(created).toHaveBeenCalled());
+    expect(created.mock.lastCall?.[0]).toMatchObject({ image: null, image_from: 'dockerfile' });
+  });
+
+  it('does what was chosen for this folder before, and can be told otherwise', async () => {
+    const asked = fake.backend.preflight;
+    vi.spyOn(fake.backend, 'preflight').mockImplementation(async (project, choices) => ({
+      ...(await asked(project, choices)),
+      remembered: [{ path: { text: '.env' }, how: 'placeholders' as const }],
+    }));
+    const user = await open();
+    await user.click(await screen.findByRole('switch', { name: 'Put in .env', checked: true }));
+    expect(await screen.findByRole('switch', { name: 'Put in .env', checked: false })).toBeInTheDocument();
+  });
 });

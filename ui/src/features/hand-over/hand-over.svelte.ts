@@ -14,6 +14,7 @@ import { backend } from '../../ipc/current';
 import { app, newOperation } from '../../state/app.svelte';
 import { asWireError } from '../../words/errors';
 import { pathKey } from '../../words/path';
+import { type Choice, choices as environments, type Environment, USUAL, wanted } from './environment';
 
 export interface Moved {
   entry: StaysOut;
@@ -33,6 +34,9 @@ export class HandOver {
   command = $state('');
   network = $state<NetworkMode>('offline');
   limits = $state<Limits | null>(null);
+  environment = $state<Environment>(USUAL);
+  /** Local images that could be chosen. */
+  images = $state.raw<string[]>([]);
   useGitignore = $state(false);
   /** What was switched over to *goes in*, in the order of switching. */
   moved = new SvelteMap<string, Moved>();
@@ -52,6 +56,10 @@ export class HandOver {
     return this.preflight !== null && named && (this.agent !== 'own' || this.command.trim() !== '');
   }
 
+  get environments(): Choice[] {
+    return environments(this.preflight?.folder_images ?? [], this.images, app.settings?.image ?? null);
+  }
+
   get choices(): HandOverChoices {
     const put_in = [...this.moved.values()].map(({ entry, how }) => ({ path: entry.path, how }));
     return { put_in, exclude: [], use_gitignore: this.useGitignore };
@@ -68,12 +76,21 @@ export class HandOver {
         app.agents.length > 0 ? undefined : app.readAgents(),
       ]);
       if (asked !== this.#asked) return;
-      if (this.preflight === null) this.#begin(preflight);
+      const first = this.preflight === null;
+      if (first) this.#begin(preflight);
       this.preflight = preflight;
+      if (first && this.moved.size > 0) return await this.count();
     } catch (cause) {
       if (asked === this.#asked) this.error = asWireError(cause);
     }
     if (asked === this.#asked) this.counting = false;
+  }
+
+  /** Images are a nicety: without an engine there are none to choose. */
+  async lookForImages(): Promise<void> {
+    this.images = await backend()
+      .listImages()
+      .catch(() => []);
   }
 
   putIn(entry: StaysOut, how: PutIn): void {
@@ -100,7 +117,7 @@ export class HandOver {
         command: this.agent === 'own' ? this.command.trim() : null,
         network: this.network,
         limits: $state.snapshot(this.limits),
-        image: app.settings?.image ?? null,
+        ...wanted(this.environment, app.settings?.image ?? null),
       });
     } catch (cause) {
       const error = asWireError(cause);
@@ -134,5 +151,10 @@ export class HandOver {
     const wanted = app.agents.find((agent) => agent.id === preflight.default_agent);
     this.agent = wanted?.available ? wanted.id : 'shell';
     this.agentChosen();
+    // What was answered for this folder before is not asked again.
+    for (const { path, how } of preflight.remembered) {
+      const entry = preflight.stays_out.find((one) => pathKey(one.path) === pathKey(path));
+      if (entry) this.moved.set(pathKey(path), { entry, how });
+    }
   }
 }

@@ -88,6 +88,17 @@ function preflight(project: string, choices: HandOverChoices): Preflight {
     default_limits: LIMITS,
     default_network: 'approved',
     default_agent: 'claude',
+    remembered: [],
+    folder_images: [
+      { kind: 'dockerfile', file: { text: 'Dockerfile' }, image: null, not_obeyed: [], unusable: null },
+      {
+        kind: 'devcontainer',
+        file: { text: '.devcontainer/devcontainer.json' },
+        image: 'mcr.microsoft.com/devcontainers/python:3.13',
+        not_obeyed: ['mounts', 'postCreateCommand'],
+        unusable: null,
+      },
+    ],
   };
 }
 

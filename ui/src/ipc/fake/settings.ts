@@ -18,6 +18,7 @@ export const SETTINGS: Settings = {
   default_network: 'approved',
   default_limits: null,
   image: null,
+  packages: [],
   single_keys: true,
   terminal_font_size: 12,
   copy_on_select: false,

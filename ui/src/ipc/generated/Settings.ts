@@ -21,6 +21,10 @@ default_limits: Limits | null,
  */
 image: string | null, 
 /**
+ * Debian packages that our environment has besides its own.
+ */
+packages: Array<string>, 
+/**
  * Single-key shortcuts in the review (WCAG 2.1.4).
  */
 single_keys: boolean, terminal_font_size: number, copy_on_select: boolean, 

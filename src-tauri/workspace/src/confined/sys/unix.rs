@@ -97,17 +97,41 @@ pub(in crate::confined) fn list(at: &Handle) -> io::Result<Vec<(Vec<u8>, Option<
     let mut found = Vec::new();
     for entry in rustix::fs::Dir::read_from(at)? {
         let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name == b"." || name == b".." {
-            continue;
-        }
-        let kind = match entry.file_type() {
-            FileType::Unknown => None,
-            kind => Some(kind.into()),
-        };
-        found.push((name.to_vec(), kind));
+        found.extend(named(entry.file_name().to_bytes(), entry.file_type()));
     }
     Ok(found)
+}
+
+/// As [`list`], of a handle whose position nobody else moves: it is read as it stands.
+#[cfg(target_os = "linux")]
+pub(in crate::confined) fn list_once(at: &Handle) -> io::Result<Vec<(Vec<u8>, Option<Kind>)>> {
+    use std::mem::MaybeUninit;
+    thread_local! {
+        static BUFFER: std::cell::RefCell<Vec<MaybeUninit<u8>>> =
+            std::cell::RefCell::new(vec![MaybeUninit::uninit(); 64 * 1024]);
+    }
+    BUFFER.with_borrow_mut(|buffer| {
+        let mut entries = rustix::fs::RawDir::new(at, buffer);
+        let mut found = Vec::new();
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            found.extend(named(entry.file_name().to_bytes(), entry.file_type()));
+        }
+        Ok(found)
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(in crate::confined) fn list_once(at: &Handle) -> io::Result<Vec<(Vec<u8>, Option<Kind>)>> {
+    list(at)
+}
+
+fn named(name: &[u8], kind: FileType) -> Option<(Vec<u8>, Option<Kind>)> {
+    let kind = match kind {
+        FileType::Unknown => None,
+        kind => Some(kind.into()),
+    };
+    (name != b"." && name != b"..").then(|| (name.to_vec(), kind))
 }
 
 /// Room on the file system.

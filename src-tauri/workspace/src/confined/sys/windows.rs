@@ -70,6 +70,7 @@ of_a_folder! {
     stat_self() -> Stat;
     read_link(&[u8]) -> Vec<u8>;
     list() -> Vec<(Vec<u8>, Option<Kind>)>;
+    list_once() -> Vec<(Vec<u8>, Option<Kind>)>;
     space() -> Space;
     create_new(&[u8]) -> File;
     mkdir(&[u8], u32) -> ();
