@@ -21,7 +21,11 @@ export const PAGES: { id: Page; name: string; words: string }[] = [
     name: 'Disk use',
     words: 'space free workspace home trash backups images store remove everything clean',
   },
-  { id: 'engine', name: 'Container engine', words: 'docker podman version check fence image environment prepare packages apt debian dockerfile' },
+  {
+    id: 'engine',
+    name: 'Container engine',
+    words: 'docker podman version check fence image environment prepare packages apt debian dockerfile',
+  },
   { id: 'keyboard', name: 'Keyboard', words: 'shortcuts keys single letter review palette' },
 ];
 
