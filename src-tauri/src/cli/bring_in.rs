@@ -1,6 +1,7 @@
 //! The way in: the user's newer edits, a new start, and a copy-out that is copied out again.
 
 use sandbox_engine::sandbox::BroughtIn;
+use sandbox_workspace::SnapshotId;
 use serde_json::json;
 
 use super::args;
@@ -30,7 +31,7 @@ impl Call<'_> {
             );
             object.insert(
                 "safety".to_owned(),
-                brought.safety.as_ref().map(|id| id.as_str()).into(),
+                brought.safety.as_ref().map(SnapshotId::as_str).into(),
             );
             object.insert("git".to_owned(), brought.of_git.into());
         }
