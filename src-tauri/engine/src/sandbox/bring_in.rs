@@ -157,6 +157,7 @@ impl Working {
             ours: &[],
             renames: false,
             contents: false,
+            known: &[],
             cancel: op.cancel().clone(),
         };
         let found = compare(&base, &now.tree, &MemoryBlobs::default(), &options)?;
