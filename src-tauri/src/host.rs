@@ -12,6 +12,7 @@ use sandbox_engine::state::record::Owner;
 use sandbox_workspace::system;
 
 use crate::guest::GUEST;
+use crate::keychain::SystemKeychain;
 
 /// Bundles of certificates, by system; the first that is there is used. Windows has none as a file: there
 /// `SSL_CERT_FILE` names one.
@@ -72,6 +73,7 @@ pub fn config(data_dir: Option<PathBuf>) -> Result<Config, NoHome> {
         },
         certificates: certificates(),
         guest: GUEST,
+        keychain: Some(Arc::new(SystemKeychain)),
         clock: Arc::new(now),
     })
 }

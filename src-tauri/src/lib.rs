@@ -4,3 +4,4 @@ pub mod cli;
 pub mod guest;
 pub mod host;
 pub mod ipc;
+pub mod keychain;

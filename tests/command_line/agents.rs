@@ -1,50 +1,68 @@
-//! The real agents, installed from their packages, each in a sandbox of its own. The model is played by
-//! `model/server.py` on the sandbox's loopback, in each provider's own protocol; everything else is real.
+//! The real agents, installed from their packages, each in a sandbox of its own and with a key that it never sees. The
+//! model is played by `model/server.mjs` on this computer, in each provider's own protocol; everything else is real.
 
-use std::io::Write;
-use std::process::Stdio;
+use sandbox_engine::agents::{self, start::with_flags};
+use sandbox_engine::credentials::{Kept, Place};
 
 use crate::bench_of_one::Bench;
+use crate::model::{KEY, Model};
 
-const SERVER: &str = include_str!("model/server.py");
-
-/// Sets up, in the sandbox: the model server, then what the agent needs to find it.
-fn run(agent: &str, setup: &str, command: &str) {
+/// A sandbox of an agent, whose key of this provider is for the played model.
+fn run(agent: &str, provider: &str, setup: &str, command: &str) {
+    let model = Model::start();
     let bench = Bench::new();
+    // A server of the user's own states the whole address, as its own programs would be told it.
+    let path = if provider == "own" { "/v1" } else { "" };
+    let server = format!("http://127.0.0.1:{}{path}", model.port);
+    bench.keep_key(provider, KEY, &["--server", &server, "--model", "m"]);
     let project = bench.project();
-    let made = bench.run([
-        "create",
-        "--json",
-        "--agent",
-        agent,
-        "--network",
-        "offline",
-        project.to_str().unwrap(),
-    ]);
+    let project = project.to_str().unwrap();
+    let made = bench.run(["create", "--json", "--agent", agent, project]);
     let id = made.ended(0).json()["id"].as_str().unwrap().to_owned();
-    let mut feeding = bench
-        .command(["exec", &id, "--", "sh", "-c", "cat > /tmp/server.py"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    feeding
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(SERVER.as_bytes())
-        .unwrap();
-    assert!(feeding.wait().unwrap().success());
 
+    let kept = Kept {
+        provider: provider.to_owned(),
+        place: Place::File,
+        since: 0,
+        server: Some(server),
+        model: Some("m".to_owned()),
+    };
+    let recipe = agents::built_in()
+        .iter()
+        .find(|one| one.id == agent)
+        .unwrap();
+    let command = with_flags(recipe, command, &[kept]);
+    let env: Vec<String> = recipe
+        .env
+        .iter()
+        .map(|(name, value)| format!("{name}='{value}'"))
+        .collect();
     let script = format!(
-        "(python3 /tmp/server.py 8099 >/tmp/server.log 2>&1 &)
-         until curl -s -o /dev/null http://127.0.0.1:8099/; do sleep 0.1; done
-         {setup}
-         timeout 120 {command} </dev/null; status=$?; cat /tmp/server.log; exit $status"
+        "export {} _=; {setup}\ntimeout 120 {command} </dev/null",
+        env.join(" ")
     );
-    let said = bench
-        .run(["exec", &id, "--", "bash", "-c", &script])
-        .ended(0);
-    assert!(said.out.contains("Finished."), "{}\n{}", said.out, said.err);
+    let said = bench.run(["exec", &id, "--", "bash", "-c", &script]);
+    let asked = model.said();
+    assert_eq!(said.code, 0, "{}\n{}\n{asked:?}", said.out, said.err);
+    assert!(
+        said.out.contains("Finished."),
+        "{}\n{}\n{asked:?}",
+        said.out,
+        said.err
+    );
+    assert!(
+        !said.out.contains(KEY) && !said.err.contains(KEY),
+        "what comes back is masked"
+    );
+    assert!(
+        asked.iter().any(|line| line.starts_with("right POST")),
+        "{asked:?}"
+    );
+    assert!(
+        asked.iter().all(|line| line.starts_with("right ")),
+        "{asked:?}"
+    );
+
     let changes = bench.run(["changes", &id, "--json"]).ended(0).json();
     let paths: Vec<&str> = changes["changes"]
         .as_array()
@@ -61,8 +79,8 @@ fn run(agent: &str, setup: &str, command: &str) {
 fn claude_code_works_in_a_sandbox() {
     run(
         "claude",
-        "export ANTHROPIC_BASE_URL=http://127.0.0.1:8099 ANTHROPIC_API_KEY=dummy \
-         CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+        "anthropic",
+        "",
         "claude -p 'Make a file' --dangerously-skip-permissions",
     );
 }
@@ -71,39 +89,28 @@ fn claude_code_works_in_a_sandbox() {
 fn codex_works_in_a_sandbox() {
     run(
         "codex",
-        r#"mkdir -p ~/.codex; export PLAYED_KEY=dummy
-           cat > ~/.codex/config.toml <<'END'
-model = "m"
-model_provider = "played"
-[model_providers.played]
-name = "played"
-base_url = "http://127.0.0.1:8099/v1"
-env_key = "PLAYED_KEY"
-wire_api = "responses"
-END"#,
+        "openai",
+        "",
         "codex exec --skip-git-repo-check --dangerously-bypass-approvals-and-sandbox 'Make a file'",
     );
 }
 
 #[test]
 fn opencode_works_in_a_sandbox() {
-    run(
-        "opencode",
-        r#"export OPENCODE_CONFIG_CONTENT='{"provider":{"played":{"npm":"@ai-sdk/openai-compatible",
-           "name":"Played","options":{"baseURL":"http://127.0.0.1:8099/v1","apiKey":"dummy"},
-           "models":{"m":{"name":"m"}}}},"model":"played/m","small_model":"played/m",
-           "autoupdate":false,"permission":{"bash":"allow","edit":"allow"}}'"#,
-        "opencode run 'Make a file'",
-    );
+    run("opencode", "own", "", "opencode run 'Make a file'");
 }
 
 #[test]
 fn gemini_works_in_a_sandbox() {
     run(
         "gemini",
-        r#"mkdir -p ~/.gemini; export GEMINI_API_KEY=dummy GEMINI_CLI_TRUST_WORKSPACE=true
-           export GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:8099
-           echo '{"security":{"auth":{"selectedType":"gemini-api-key"}}}' > ~/.gemini/settings.json"#,
+        "google",
+        "",
         "gemini -y -m gemini-2.5-flash -p 'Make a file'",
     );
+}
+
+#[test]
+fn aider_works_in_a_sandbox() {
+    run("aider", "own", "", "aider --message 'Make a file'");
 }

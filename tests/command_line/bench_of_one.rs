@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -88,8 +89,30 @@ impl Bench {
         command
             .args(arguments)
             .env("AGENT_SANDBOX_DATA_DIR", self.data())
-            .env("HOME", self.folder.path().join("home"));
+            .env("HOME", self.folder.path().join("home"))
+            // The keychain of whoever runs the tests is theirs.
+            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
         command
+    }
+
+    /// Keeps a key in a file, as a person would who has no keychain.
+    pub fn keep_key(&self, provider: &str, key: &str, more: &[&str]) -> Said {
+        let mut args = vec!["key", "set", provider, "--from-stdin", "--keep", "file"];
+        args.extend(more);
+        let mut child = self
+            .command(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(key.as_bytes())
+            .unwrap();
+        said(child.wait_with_output().unwrap()).ended(0)
     }
 
     /// A file beside the project that only the host may read.

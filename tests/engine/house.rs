@@ -34,6 +34,7 @@ impl House {
             },
             certificates: Vec::new(),
             guest: guest.leak(),
+            keychain: None,
             clock: Arc::new(move || clock.load(Ordering::SeqCst)),
         });
         Self {

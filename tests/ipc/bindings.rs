@@ -6,7 +6,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use agent_sandbox::ipc::{
-    activity, app, error, event, handover, network, path, ports, review, sandbox, settings,
+    activity, app, error, event, handover, keys, network, path, ports, review, sandbox, settings,
     snapshot, terminal,
 };
 use ts_rs::{Config, TS};
@@ -29,10 +29,13 @@ fn export(to: &Path) {
         handover::AgentCard,
         handover::CreateRequest,
         handover::Preflight,
+        keys::KeyList,
+        keys::KeySet,
         network::SiteAnswer,
         network::SiteAsk,
         network::SiteChange,
         network::SiteRules,
+        network::SitesForAll,
         path::WirePath,
         ports::PortRow,
         review::BroughtIn,

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agents;
+pub mod credentials;
 pub mod docker;
 pub mod error;
 pub mod event;

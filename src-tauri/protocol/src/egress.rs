@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::frame::put;
 use crate::policy::{Policy, Reason};
+use crate::routes::Routes;
 use crate::{Decoder, FrameError, Hello, MAX_FRAME};
 
 /// The abstract Unix socket that `guest egress` listens on for the engine. It belongs to the gateway's own
@@ -166,6 +168,10 @@ pub enum ToGateway {
     Hello(Hello),
     /// From now on decide by this. Open connections that it would refuse are cut.
     Grant(Grant),
+    /// A piece of the certificates that the next [`Self::Routes`] is checked against: PEM.
+    Trust(Vec<u8>),
+    /// From now on these keys are added, and no others.
+    Routes(Routes),
     /// Tell decisions after this number; with `asks`, also ask about unknown hosts.
     Attend {
         /// The last one that is known.
@@ -216,6 +222,8 @@ enum Down {
 const HELLO: u8 = 1;
 const GRANT: u8 = 16;
 const UP: u8 = 17;
+const ROUTES: u8 = 18;
+const TRUST: u8 = 19;
 const DOWN: u8 = 80;
 
 impl ToGateway {
@@ -224,6 +232,8 @@ impl ToGateway {
         match self {
             Self::Hello(hello) => put_json(out, HELLO, hello),
             Self::Grant(grant) => put_json(out, GRANT, grant),
+            Self::Trust(piece) => put(out, TRUST, &[piece]),
+            Self::Routes(routes) => put_json(out, ROUTES, routes),
             Self::Attend { since, asks } => put_json(
                 out,
                 UP,
@@ -251,6 +261,8 @@ impl ToGateway {
         Ok(Some(match kind {
             HELLO => Self::Hello(json(kind, payload)?),
             GRANT => Self::Grant(Grant::read(payload)),
+            TRUST => Self::Trust(payload.to_vec()),
+            ROUTES => Self::Routes(Routes::read(payload)),
             UP => match json(kind, payload)? {
                 Up::Attend { since, asks } => Self::Attend { since, asks },
                 Up::Answer { ask, answer } => Self::Answer { ask, answer },
@@ -293,7 +305,8 @@ impl FromGateway {
 
 fn put_json(out: &mut Vec<u8>, kind: u8, value: &impl Serialize) {
     // Our own plain structs always serialise.
-    put(out, kind, &[&serde_json::to_vec(value).unwrap_or_default()]);
+    let text = Zeroizing::new(serde_json::to_vec(value).unwrap_or_default());
+    put(out, kind, &[&text]);
 }
 
 fn json<T: serde::de::DeserializeOwned>(kind: u8, payload: &[u8]) -> Result<T, FrameError> {
@@ -332,6 +345,11 @@ mod tests {
                 ask: 3,
                 answer: Answer::Once,
             },
+            ToGateway::Trust(b"-----BEGIN".to_vec()),
+            ToGateway::Routes(Routes::read(
+                br#"{"list":[{"id":"x","upstream":{"host":"a.test","port":443,"tls":true},"credential":
+                   {"header":"authorization","prefix":"Bearer ","key":"sk-canary"}}]}"#,
+            )),
         ];
         let mut bytes = Vec::new();
         up.iter().for_each(|message| message.encode(&mut bytes));

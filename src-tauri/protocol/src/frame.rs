@@ -1,6 +1,7 @@
 //! Frames: four bytes of length (little endian, kind included), one byte of kind, the payload.
 
 use thiserror::Error;
+use zeroize::Zeroize;
 
 /// Largest frame, without its four bytes of length.
 pub const MAX_FRAME: usize = 64 * 1024;
@@ -65,6 +66,11 @@ impl Decoder {
         };
         self.start += 4 + length;
         Ok(body.split_first().map(|(kind, payload)| (*kind, payload)))
+    }
+
+    /// Wipes the frames that were taken already: one held a key.
+    pub fn wipe(&mut self) {
+        self.bytes[..self.start].zeroize();
     }
 
     /// Bytes held for a frame that is not whole yet.

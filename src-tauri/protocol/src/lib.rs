@@ -9,6 +9,7 @@ pub mod egress;
 mod frame;
 mod message;
 pub mod policy;
+pub mod routes;
 pub mod streams;
 mod terminal;
 

@@ -106,9 +106,23 @@ impl Streams {
     /// [`io::ErrorKind::ConnectionRefused`] where nothing listens or the port is not opened,
     /// [`io::ErrorKind::TimedOut`], [`io::ErrorKind::NotConnected`] once the connection has ended.
     pub async fn open(&self, port: u16) -> io::Result<Stream> {
+        self.open_as(&port.to_be_bytes()).await
+    }
+
+    /// Opens a stream to a server of the user's own, by the id of its credential route.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`io::ErrorKind::InvalidInput`] for an id that is too long.
+    pub async fn open_route(&self, route: &str) -> io::Result<Stream> {
+        let length = u8::try_from(route.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let asked = [&NO_PORT.to_be_bytes()[..], &[length], route.as_bytes()].concat();
+        self.open_as(&asked).await
+    }
+
+    async fn open_as(&self, wanted: &[u8]) -> io::Result<Stream> {
         let opened = async {
             let mut stream = self.stream().await?;
-            stream.write_all(&port.to_be_bytes()).await?;
+            stream.write_all(wanted).await?;
             stream.flush().await?;
             match stream.read_u8().await? {
                 REACHED => Ok(stream),
@@ -145,6 +159,17 @@ impl Streams {
     }
 }
 
+/// What stands in a port's place before the id of a route.
+const NO_PORT: u16 = 0;
+/// What the other side of a stream wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// A port of this side's loopback.
+    Port(u16),
+    /// The server of a credential route.
+    Route(String),
+}
+
 const REACHED: u8 = 0;
 const NOT_REACHED: u8 = 1;
 
@@ -156,6 +181,26 @@ impl Stream {
     pub async fn wanted_port(&mut self) -> io::Result<u16> {
         match tokio::time::timeout(PATIENCE, self.read_u16()).await {
             Ok(read) => read,
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+
+    /// What the other side wants, where it may be more than a port.
+    ///
+    /// # Errors
+    /// It did not say within seconds, or not as it must.
+    pub async fn wanted(&mut self) -> io::Result<Wanted> {
+        match self.wanted_port().await? {
+            NO_PORT => {}
+            port => return Ok(Wanted::Port(port)),
+        }
+        let route = async {
+            let mut id = vec![0; usize::from(self.read_u8().await?)];
+            self.read_exact(&mut id).await?;
+            String::from_utf8(id).map_err(|_| io::ErrorKind::InvalidData.into())
+        };
+        match tokio::time::timeout(PATIENCE, route).await {
+            Ok(read) => read.map(Wanted::Route),
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         }
     }

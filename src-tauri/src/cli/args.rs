@@ -114,6 +114,17 @@ pub enum Verb {
     Network(NetworkArgs),
     /// A page that a sandbox serves, for your browser; until Ctrl-C or the sandbox stops
     Preview(Preview),
+    /// Show or change which sites are approved or blocked in every sandbox
+    Sites(super::sites::Sites),
+    /// Keys of model providers: sandboxes use them and never see them
+    #[command(subcommand)]
+    Key(super::keys::Key),
+    /// The agents: which there are, and in which version
+    Agents {
+        /// None: list them
+        #[command(subcommand)]
+        what: Option<super::agents::Agents>,
+    },
     /// The store of all snapshots
     #[command(subcommand)]
     Store(Store),
@@ -170,6 +181,9 @@ pub struct Create {
     /// Allow a host, for --network approved; repeatable
     #[arg(long, value_name = "HOST")]
     pub allow: Vec<String>,
+    /// Let it use this provider's key beside its agent's; repeatable
+    #[arg(long, value_name = "PROVIDER")]
+    pub key: Vec<String>,
     /// Cores, for instance 1.5
     #[arg(long, value_name = "N")]
     pub cpus: Option<f64>,
@@ -307,6 +321,9 @@ pub struct Reset {
     /// A snapshot's id or name [default: the baseline]
     #[arg(long, value_name = "SNAPSHOT")]
     pub to: Option<String>,
+    /// Also empty its home folder: log-ins, conversations, what was installed there; cannot be undone
+    #[arg(long, conflicts_with = "to")]
+    pub wipe: bool,
 }
 
 /// `network`

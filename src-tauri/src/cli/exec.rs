@@ -32,6 +32,9 @@ pub async fn exec(engine: &Engine, id: &SandboxId, command: &[OsString]) -> Resu
             })
         })
         .collect::<Result<Vec<String>, _>>()?;
+    // A model server of the user's own, or an opened port, is reached for as long as the command runs.
+    // Without it the command still runs; what it cannot reach, it is told.
+    let _standing = engine.stand_by(id).await.ok().flatten();
     let mark = mark();
     let mut running = engine
         .exec(id, command, vec![format!("{MARK}={mark}")])

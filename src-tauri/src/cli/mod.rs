@@ -3,16 +3,19 @@
 //! Standard output is the answer, one JSON document with `--json`; progress goes to standard error and
 //! only to a terminal. Exit 0 done, 1 failed, 2 wrong use, 3 conflict; `exec` gives the command's own.
 
+mod agents;
 mod answer;
 pub mod args;
 mod bring_in;
 mod exec;
+mod keys;
 mod mistake;
 mod own_terminal;
 mod preview;
 mod progress;
 mod save;
 mod shell;
+mod sites;
 mod usage;
 mod verbs;
 mod wanted;

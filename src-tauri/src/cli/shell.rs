@@ -20,11 +20,14 @@ const SHELL: [&str; 3] = [
 pub async fn shell(engine: &Engine, id: &SandboxId) -> Result<u8, Mistake> {
     check()?;
     let hub = engine.terminals(id).await?;
+    let (_, record) = engine.load(id)?;
+    // Without it the command still runs; what it cannot reach, it is told.
+    let _standing = engine.stand_by(id).await.ok().flatten();
     let (cols, rows) = size();
     let wanted = OpenTerminal {
         name: "shell".to_owned(),
         command: SHELL.map(str::to_owned).to_vec(),
-        env: Vec::new(),
+        env: engine.key_environment(&record),
         cwd: "/workspace".to_owned(),
         cols,
         rows,

@@ -22,7 +22,7 @@ use super::words::{
     change_json, changes_text, check_json, check_text, damage, network_word, report_json,
     report_text, row_json, row_text, snapshot_json, snapshot_text,
 };
-use super::{exec, preview, progress, shell};
+use super::{agents as cli_agents, exec, keys, preview, progress, shell, sites};
 use crate::host;
 
 pub(super) type Done = Result<u8, Mistake>;
@@ -104,6 +104,18 @@ impl Call<'_> {
                 let id = self.find(&wanted.sandbox)?;
                 preview::preview(&self.engine, self.printer, &id, &wanted).await
             }
+            Verb::Sites(wanted) => {
+                let (document, text) = sites::run(&self.engine, wanted).await?;
+                self.answer(&document, |_| text)
+            }
+            Verb::Key(key) => {
+                let (document, text) = keys::run(&self.engine, key, self.printer).await?;
+                self.answer(&document, |_| text)
+            }
+            Verb::Agents { what } => {
+                let (document, text) = cli_agents::run(&self.engine, what, &self.op).await?;
+                self.answer(&document, |_| text)
+            }
             Verb::Store(store) => self.store(&store),
             Verb::Image => self.image().await,
             Verb::Packages(wanted) => self.packages(&wanted),
@@ -135,10 +147,12 @@ impl Call<'_> {
     async fn create(&self, wanted: args::Create) -> Done {
         self.engine.sweep().await?;
         let start = !wanted.no_start;
-        let id = self
-            .engine
-            .create(new_sandbox(wanted, start)?, &self.op)
-            .await?;
+        let keys = wanted.key.clone();
+        let new = new_sandbox(wanted, start, &self.engine.recipes())?;
+        let id = self.engine.create(new, &self.op).await?;
+        if !keys.is_empty() {
+            self.engine.use_keys(&id, keys).await?;
+        }
         let (dir, record) = self.engine.load(&id)?;
         if self.printer.progress {
             progress::clear(self.printer);
@@ -340,10 +354,12 @@ impl Call<'_> {
 
     async fn reset(&self, wanted: &args::Reset) -> Done {
         let id = self.find(&wanted.sandbox)?;
-        let reset = self
-            .engine
-            .reset(&id, wanted.to.as_deref(), &self.op)
-            .await?;
+        let reset = if wanted.wipe {
+            self.engine.wipe(&id, &self.op).await?
+        } else {
+            let to = wanted.to.as_deref();
+            self.engine.reset(&id, to, &self.op).await?
+        };
         let document = json!({
             "snapshot": reset.snapshot.as_str(),
             "safety": reset.safety.as_str(),

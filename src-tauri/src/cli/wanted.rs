@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use sandbox_engine::agents;
+use sandbox_engine::agents::Recipes;
 use sandbox_engine::image::folder::FolderImage;
 use sandbox_engine::image::packages::{NoPackage, PackageName};
 use sandbox_engine::sandbox::{LimitsWanted, NewSandbox};
@@ -13,7 +13,11 @@ use sandbox_workspace::{Rules, Secrets, WorkspacePath, system};
 use super::args::{self, ImageFrom, Network, SecretFiles};
 use super::mistake::Mistake;
 
-pub fn new_sandbox(wanted: args::Create, start: bool) -> Result<NewSandbox, Mistake> {
+pub fn new_sandbox(
+    wanted: args::Create,
+    start: bool,
+    recipes: &Recipes,
+) -> Result<NewSandbox, Mistake> {
     Ok(NewSandbox {
         project: wanted.project,
         name: wanted.name,
@@ -27,7 +31,10 @@ pub fn new_sandbox(wanted: args::Create, start: bool) -> Result<NewSandbox, Mist
             // A list of sites means nothing to a sandbox without a network.
             mode: match wanted.network {
                 Some(network) => mode(network),
-                None if wanted.allow.is_empty() && agents::hosts(&wanted.agent).is_empty() => {
+                None if wanted.allow.is_empty()
+                    && wanted.key.is_empty()
+                    && recipes.hosts(&wanted.agent).is_empty() =>
+                {
                     NetworkMode::Offline
                 }
                 None => NetworkMode::Approved,

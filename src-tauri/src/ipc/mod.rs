@@ -9,6 +9,7 @@ pub mod error;
 pub mod event;
 pub mod from;
 pub mod handover;
+pub mod keys;
 pub mod network;
 pub mod path;
 pub mod ports;

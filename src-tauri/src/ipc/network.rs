@@ -28,6 +28,13 @@ pub enum SiteAnswer {
     Block,
 }
 
+/// Rules of every sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SitesForAll {
+    pub allow: Vec<String>,
+    pub block: Vec<String>,
+}
+
 /// A list of sites that can be allowed together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct SitePreset {

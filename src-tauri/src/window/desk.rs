@@ -145,7 +145,7 @@ impl Desk {
         let row = self.engine().glimpse(id).await?;
         let snapshots = self.engine().snapshots(id)?.0.len();
         let terminals = self.engine().known_terminals(id).await;
-        let agent_name = agent_name(&row.record.agent);
+        let agent_name = self.engine().recipes().name(&row.record.agent);
         let attention = match row.state {
             State::OutOfMemory => Some(Attention::OutOfMemory {
                 limit: row.record.limits.memory,
@@ -161,7 +161,7 @@ impl Desk {
             State::Running if terminals.iter().any(|t| t.exit.is_none() && t.working) => {
                 SandboxStatus::Working
             }
-            State::Running if terminals.iter().any(|t| t.agent && t.bells > 0) => {
+            State::Running if terminals.iter().any(|t| t.agent && t.bells + t.notices > 0) => {
                 SandboxStatus::Waiting
             }
             State::Running => SandboxStatus::Idle,
@@ -406,13 +406,6 @@ impl Desk {
 pub fn id(text: &str) -> Answer<SandboxId> {
     SandboxId::try_from(text.to_owned())
         .map_err(|error| WireError::new(ErrorCode::InvalidRequest, &error))
-}
-
-/// The name that is shown for a recipe.
-pub fn agent_name(agent: &str) -> String {
-    agents::find(agent)
-        .map_or(agent, |recipe| recipe.name)
-        .to_owned()
 }
 
 fn is_up(status: SandboxStatus) -> bool {

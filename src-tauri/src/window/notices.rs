@@ -11,7 +11,7 @@ use tauri::{AppHandle, Manager, Runtime};
 use tauri_plugin_notification::NotificationExt;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::desk::{Desk, agent_name};
+use super::desk::Desk;
 use super::open::MAIN;
 
 /// What was last seen of an agent's terminal.
@@ -94,7 +94,7 @@ fn tell_of_agent<R: Runtime>(
     let name = name_of(desk, id);
     let agent = desk.engine().load(id).map_or_else(
         |_| state.name.clone(),
-        |(_, record)| agent_name(&record.agent),
+        |(_, record)| desk.engine().recipes().name(&record.agent),
     );
     match notice {
         Notice::Finished(0) if settings.notify_finished => {

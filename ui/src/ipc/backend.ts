@@ -24,6 +24,8 @@ import type { FileDiff } from './generated/FileDiff';
 import type { FileView } from './generated/FileView';
 import type { HandOverChoices } from './generated/HandOverChoices';
 import type { ImageState } from './generated/ImageState';
+import type { KeyList } from './generated/KeyList';
+import type { KeySet } from './generated/KeySet';
 import type { Limits } from './generated/Limits';
 import type { Listing } from './generated/Listing';
 import type { LiveChanges } from './generated/LiveChanges';
@@ -42,6 +44,7 @@ import type { SiteAnswer } from './generated/SiteAnswer';
 import type { SiteAsk } from './generated/SiteAsk';
 import type { SiteChange } from './generated/SiteChange';
 import type { SiteRules } from './generated/SiteRules';
+import type { SitesForAll } from './generated/SitesForAll';
 import type { SnapshotRow } from './generated/SnapshotRow';
 import type { Stats } from './generated/Stats';
 import type { TerminalRow } from './generated/TerminalRow';
@@ -103,7 +106,10 @@ export interface Backend {
   removeSandbox(sandbox: string): Promise<void>;
   /** Sites that sandboxes ask for, while their connections wait. */
   siteAsks(): Promise<SiteAsk[]>;
-  answerSite(sandbox: string, ask: number, answer: SiteAnswer): Promise<void>;
+  /** `forAll`: a rule of every sandbox instead of this one's. */
+  answerSite(sandbox: string, ask: number, answer: SiteAnswer, forAll: boolean): Promise<void>;
+  sitesForAll(): Promise<SitesForAll>;
+  forgetSiteForAll(rule: string): Promise<SitesForAll>;
   siteRules(sandbox: string): Promise<SiteRules>;
   changeSites(sandbox: string, change: SiteChange): Promise<SiteRules>;
   /** Ports that something in the sandbox listens on, as it says itself, or that are open. */
@@ -113,6 +119,11 @@ export interface Backend {
   /** Lets a log-in come back by the same port of this computer, for ten minutes. */
   awaitLogIn(sandbox: string, port: number): Promise<void>;
   closePreview(sandbox: string, port: number): Promise<void>;
+  /** Providers, and which of their keys are kept and where; never a key. */
+  keys(): Promise<KeyList>;
+  /** Keeps a key and hands it to the gateways that use it. */
+  setKey(key: KeySet): Promise<KeyList>;
+  removeKey(provider: string): Promise<KeyList>;
   listFolder(sandbox: string, folder: WirePath | null): Promise<Listing>;
   /** Files whose path has all the words of the query; at most `limit`. */
   findFiles(sandbox: string, query: string, limit: number): Promise<WirePath[]>;
@@ -194,4 +205,6 @@ export interface Backend {
   putBack(sandbox: string, snapshot: string, paths: WirePath[], operation: string): Promise<ResetReport>;
   /** To the baseline, or to a snapshot. Undo is a reset to `safety`. */
   reset(sandbox: string, snapshot: string | null, operation: string): Promise<ResetReport>;
+  /** To the baseline, and the home folder is emptied: log-ins, conversations. Undo brings the workspace back only. */
+  wipe(sandbox: string, operation: string): Promise<ResetReport>;
 }

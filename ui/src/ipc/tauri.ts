@@ -36,7 +36,9 @@ export function tauriBackend(): Backend {
 
     // Network
     siteAsks: () => invoke('site_asks'),
-    answerSite: (sandbox, ask, answer) => invoke('answer_site', { sandbox, ask, answer }),
+    answerSite: (sandbox, ask, answer, forAll) => invoke('answer_site', { sandbox, ask, answer, forAll }),
+    sitesForAll: () => invoke('sites_for_all'),
+    forgetSiteForAll: (rule) => invoke('forget_site_for_all', { rule }),
     siteRules: (sandbox) => invoke('site_rules', { sandbox }),
     changeSites: (sandbox, change) => invoke('change_sites', { sandbox, change }),
 
@@ -45,6 +47,11 @@ export function tauriBackend(): Backend {
     openPreview: (sandbox, port) => invoke('open_preview', { sandbox, port }),
     awaitLogIn: (sandbox, port) => invoke('await_log_in', { sandbox, port }),
     closePreview: (sandbox, port) => invoke('close_preview', { sandbox, port }),
+
+    // Keys
+    keys: () => invoke('keys'),
+    setKey: (key) => invoke('set_key', { key }),
+    removeKey: (provider) => invoke('remove_key', { provider }),
 
     // Hand-over
     chooseFolder: (title) => invoke('choose_folder', { title }),
@@ -116,6 +123,7 @@ export function tauriBackend(): Backend {
     compareDiff: (sandbox, from, to, path, options) => invoke('compare_diff', { sandbox, from, to, path, options }),
     putBack: (sandbox, snapshot, paths, operation) => invoke('put_back', { sandbox, snapshot, paths, operation }),
     reset: (sandbox, snapshot, operation) => invoke('reset', { sandbox, snapshot, operation }),
+    wipe: (sandbox, operation) => invoke('wipe', { sandbox, operation }),
   };
 }
 

@@ -20,6 +20,16 @@ export async function goBack(sandbox: string, snapshot: string | null, operation
   }
 }
 
+/** To the beginning with an empty home folder, its sandbox marked likewise. */
+export async function wipe(sandbox: string, operation: string): Promise<ResetReport> {
+  goingBack.add(sandbox);
+  try {
+    return await backend().wipe(sandbox, operation);
+  } finally {
+    goingBack.delete(sandbox);
+  }
+}
+
 /** Runs one; a failure becomes a toast. True when it went well. */
 export async function attempt(work: () => Promise<unknown>): Promise<boolean> {
   try {

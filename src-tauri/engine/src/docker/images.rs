@@ -15,7 +15,7 @@ use sandbox_workspace::Cancel;
 use super::container::WORKSPACE;
 use super::error::{DockerError, Problem};
 use super::{Docker, labels};
-use crate::agents::{self, Recipe};
+use crate::agents::{Recipe, layer};
 use crate::event::ImageProgress;
 use crate::image::packages::PackageName;
 use crate::image::{self, Layer};
@@ -196,7 +196,7 @@ impl Docker {
     ) -> Result<String, DockerError> {
         let found = self.image(below).await?;
         let id = found.and_then(|image| image.id).unwrap_or_default();
-        let Some(dockerfile) = agents::dockerfile(&id, recipe) else {
+        let Some(dockerfile) = layer::dockerfile(&id, recipe) else {
             return Ok(below.to_owned());
         };
         let tag = format!(
@@ -247,6 +247,42 @@ impl Docker {
             });
         };
         self.build(&tag, context, cancel, &named).await
+    }
+
+    /// Builds an image for what one of its steps prints behind a mark, and takes it away again.
+    ///
+    /// # Errors
+    /// A step that fails, or says nothing of the kind.
+    pub async fn build_and_read(
+        &self,
+        dockerfile: &str,
+        mark: &str,
+        cancel: &Cancel,
+    ) -> Result<String, DockerError> {
+        let tag = format!(
+            "agent-sandbox/asked:{}",
+            image::key(&[dockerfile.as_bytes()])
+        );
+        let context = image::one_file(dockerfile.as_bytes()).map_err(|e| tar_failed(&e))?;
+        let said = std::sync::Mutex::new(None);
+        let listener = |progress: ImageProgress| {
+            let line = progress.line.unwrap_or_default();
+            if let Some((_, answer)) = line.split_once(mark)
+                && !answer.contains('$')
+                && let Ok(mut said) = said.lock()
+            {
+                *said = Some(answer.trim().to_owned());
+            }
+        };
+        self.build(&tag, context, cancel, &listener).await?;
+        self.remove_image(&tag).await?;
+        let said = said.into_inner().ok().flatten();
+        said.filter(|answer| !answer.is_empty()).ok_or_else(|| {
+            DockerError::new(
+                Problem::Failed,
+                "the package registry did not say which version is the newest",
+            )
+        })
     }
 
     /// Our thin layer on an image: user, home, certificates, guest. Runs nothing of the image.

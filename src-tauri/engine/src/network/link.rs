@@ -5,8 +5,10 @@ use std::time::Duration;
 use bollard::container::LogOutput;
 use futures_util::StreamExt;
 use sandbox_protocol::egress::{FromGateway, GATEWAY_SOCKET, Grant, ToGateway};
+use sandbox_protocol::routes::{Routes, TRUST_PIECE};
 use sandbox_protocol::{Decoder, Hello, VERSION};
 use tokio::io::AsyncWriteExt;
+use zeroize::Zeroizing;
 
 use crate::docker::exec::Streams;
 use crate::docker::gateway::GUEST_ONLY;
@@ -39,7 +41,8 @@ impl Link {
 
     /// Sends one message.
     pub(crate) async fn send(&mut self, message: &ToGateway) -> Result<(), DockerError> {
-        let mut bytes = Vec::new();
+        // Among them are keys.
+        let mut bytes = Zeroizing::new(Vec::new());
         message.encode(&mut bytes);
         let Some(input) = &mut self.streams.1 else {
             return Err(lost("the gateway's stream has no way in"));
@@ -57,6 +60,25 @@ impl Link {
     /// Puts a grant in force, and comes back when it is.
     pub(crate) async fn grant(&mut self, grant: &Grant) -> Result<(), DockerError> {
         self.send(&ToGateway::Grant(grant.clone())).await?;
+        loop {
+            if self.next_soon().await? == FromGateway::Granted {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Puts keys in force, and comes back when they are.
+    pub(crate) async fn routes(
+        &mut self,
+        certificates: &[u8],
+        routes: Routes,
+    ) -> Result<(), DockerError> {
+        if !routes.list.is_empty() {
+            for piece in certificates.chunks(TRUST_PIECE) {
+                self.send(&ToGateway::Trust(piece.to_vec())).await?;
+            }
+        }
+        self.send(&ToGateway::Routes(routes)).await?;
         loop {
             if self.next_soon().await? == FromGateway::Granted {
                 return Ok(());

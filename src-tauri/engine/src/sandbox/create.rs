@@ -129,11 +129,17 @@ impl Engine {
     /// [`Error::ProjectUnusable`], [`Error::NameTaken`], [`Error::DiskFull`], [`Error::InvalidRequest`] for a
     /// rule that is none, [`Error::Engine`] where it is to be started.
     pub async fn create(&self, new: NewSandbox, op: &Operation) -> Result<SandboxId> {
-        let Some(recipe) = crate::agents::find(&new.agent) else {
-            return Err(unknown_agent(&new.agent));
+        let recipes = self.recipes();
+        let Some(recipe) = recipes.find(&new.agent) else {
+            return Err(unknown_agent(&new.agent, &recipes));
         };
-        crate::network::rules::grant(&new.network, recipe.hosts, Vec::new())?;
-        let limits = self.limits(new.limits)?;
+        let hosts: Vec<&str> = recipe.hosts.iter().map(String::as_str).collect();
+        crate::network::rules::grant(&new.network, &hosts, Vec::new())?;
+        let chosen = new.limits.memory.is_some();
+        let mut limits = self.limits(new.limits)?;
+        if !chosen {
+            limits.memory = limits.memory.max(recipe.memory);
+        }
         let config = self.config();
         let (project, path) =
             check_project(&new.project, config.home.as_deref(), self.data().root())?;
@@ -291,8 +297,10 @@ impl Engine {
             project: ProjectPath::new(path),
             created: self.now(),
             agent: new.agent.clone(),
+            agent_version: None,
             command: new.command.clone(),
             network: new.network.clone(),
+            keys: Vec::new(),
             limits,
             image: new.image.clone(),
             image_from: new.image_from,
@@ -345,8 +353,13 @@ fn stays_out(left_out: &[LeftOut]) -> Option<String> {
     (!names.is_empty()).then(|| format!("Stays out of the copy: {}{more}.", names.join(", ")))
 }
 
-fn unknown_agent(id: &str) -> Error {
-    let known = crate::agents::RECIPES.map(|recipe| recipe.id).join(", ");
+fn unknown_agent(id: &str, recipes: &crate::agents::Recipes) -> Error {
+    let known: Vec<&str> = recipes
+        .list
+        .iter()
+        .map(|recipe| recipe.id.as_str())
+        .collect();
+    let known = known.join(", ");
     Error::InvalidRequest {
         message: format!(
             "there is no agent \u{201c}{}\u{201d}; there are {known}",

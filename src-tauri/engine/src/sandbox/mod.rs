@@ -13,6 +13,8 @@ mod discard;
 mod doctor;
 mod environment;
 mod files;
+mod for_all;
+mod key_routes;
 mod listing;
 mod live;
 mod network;
@@ -44,6 +46,8 @@ pub use copy_out::{CopyOut, Wanted};
 pub use create::{HAND_OVER_NOTE, LimitsWanted, NewSandbox};
 pub use doctor::Check;
 pub use files::{FileContent, FolderEntry, FolderList};
+pub use for_all::SitesForAll;
+pub use key_routes::Standing;
 pub use listing::{Row, State};
 pub use live::Live;
 pub use pause::{PausedBy, is_paused_by_user, is_paused_for_space};
@@ -59,6 +63,7 @@ pub use upkeep::Pruning;
 pub use watching::Watching;
 pub(crate) use working::Working;
 
+use crate::credentials::{self, Keychain};
 use crate::docker::exec::Running;
 use crate::docker::{Deadlines, Docker, EndpointSearch};
 use crate::event::{Event, Events};
@@ -88,6 +93,8 @@ pub struct Config {
     pub certificates: Vec<u8>,
     /// The guest program for the engine's processor; empty: none was built.
     pub guest: &'static [u8],
+    /// Where keys are kept; absent: no keychain answers.
+    pub keychain: Option<Arc<dyn Keychain>>,
     /// Tells the time.
     pub clock: Clock,
 }
@@ -107,6 +114,7 @@ struct Inner {
     reviews: reviewing::Cache,
     attendants: network::Attendants,
     ports: ports::Ports,
+    session_keys: credentials::Session,
 }
 
 impl Engine {
@@ -129,6 +137,7 @@ impl Engine {
             reviews: reviewing::Cache::default(),
             attendants: network::Attendants::default(),
             ports: ports::Ports::default(),
+            session_keys: credentials::Session::default(),
         })))
     }
 
@@ -185,11 +194,20 @@ impl Engine {
         let (_, record) = self.load(id)?;
         let docker = self.docker().await?;
         let container = up::running(self, &docker, &record).await?;
-        Ok(docker.exec(&container, command, env).await?)
+        // What is stated for this command goes before.
+        let keys = self.key_environment(&record).into_iter();
+        let all = keys.map(|(name, value)| format!("{name}={value}"));
+        Ok(docker
+            .exec(&container, command, all.chain(env).collect())
+            .await?)
     }
 
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    pub(crate) fn session_keys(&self) -> &credentials::Session {
+        &self.0.session_keys
     }
 
     pub(crate) fn now(&self) -> i64 {

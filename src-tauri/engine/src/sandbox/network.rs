@@ -4,22 +4,24 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sandbox_protocol::egress::{Answer, Ask, Decided, FromGateway, Refusal, ToGateway};
+use sandbox_protocol::egress::{
+    Answer, Ask, Decided, FromGateway, Grant, Refusal, Subnet, ToGateway,
+};
 use sandbox_protocol::policy::Reason;
+use sandbox_protocol::routes::WITH_KEY;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Engine, Working, services, up};
-use crate::agents;
+use super::{Engine, Working, key_routes, services, up};
 use crate::docker::Docker;
 use crate::event::Event;
 use crate::network::link::Link;
 use crate::network::rules::{self, NetworkChange};
 use crate::state::activity::ActivityKind;
 use crate::state::json_file;
-use crate::state::record::{NetworkMode, NetworkPolicy};
+use crate::state::record::{NetworkMode, NetworkPolicy, Record};
 use crate::{Error, Result, SandboxId};
 
 /// Between two tries to reach a gateway again.
@@ -114,11 +116,17 @@ impl Engine {
             .unwrap_or_default()
     }
 
-    /// Answers one. *Always* and *Block* become rules of the sandbox.
+    /// Answers one. *Always* and *Block* become rules of the sandbox, or of all of them.
     ///
     /// # Errors
     /// [`Error::NotFound`] where the question needs no answer any more.
-    pub async fn answer(&self, id: &SandboxId, ask: u64, answer: Answer) -> Result<()> {
+    pub async fn answer(
+        &self,
+        id: &SandboxId,
+        ask: u64,
+        answer: Answer,
+        for_all: bool,
+    ) -> Result<()> {
         let (asked, answers) = {
             let all = lock(&self.0.attendants);
             let attendant = all.get(id);
@@ -147,7 +155,11 @@ impl Engine {
             }),
         };
         if let Some(change) = change {
-            self.set_network(id, &change).await?;
+            if for_all {
+                self.set_sites_for_all(&change).await?;
+            } else {
+                self.set_network(id, &change).await?;
+            }
         } else {
             let detail = "Once, by you: until the sandbox stops".to_owned();
             self.note_decision(id, &asked.host, "Allowed once", detail);
@@ -155,6 +167,24 @@ impl Engine {
         // Its end is told by the gateway.
         let _ = answers.send(ToGateway::Answer { ask, answer }).await;
         Ok(())
+    }
+
+    /// What a sandbox may reach now: its own rules, those of all, and its agent's sites.
+    pub(super) fn grant_for(&self, record: &Record, refused: Vec<Subnet>) -> Result<Grant> {
+        let recipes = self.recipes();
+        // An agent with a key reaches its model by that: its own way there could carry somebody else's.
+        let keyed: Vec<&str> = self
+            .keys_for(record)
+            .iter()
+            .filter_map(|kept| Some(kept.provider()?.host))
+            .collect();
+        let hosts: Vec<&str> = recipes
+            .hosts(&record.agent)
+            .iter()
+            .map(String::as_str)
+            .filter(|host| !keyed.contains(host))
+            .collect();
+        rules::grant(&self.with_sites_for_all(&record.network)?, &hosts, refused)
     }
 
     fn note_decision(&self, id: &SandboxId, host: &str, decision: &str, detail: String) {
@@ -169,11 +199,21 @@ pub(super) async fn bring_up(working: &Working, docker: &Docker) -> Result<()> {
     let gateway = docker
         .ensure_gateway(instance, working.id(), engine.config().guest)
         .await?;
-    let refused = docker.refused_addresses().await?;
-    let hosts = agents::hosts(&working.record.agent);
-    let grant = rules::grant(&working.record.network, hosts, refused)?;
     let mut link = Link::open(docker, &gateway).await?;
-    Ok(link.grant(&grant).await?)
+    hand_over(engine, docker, &working.record, &mut link).await
+}
+
+/// The rules and the keys of a sandbox.
+pub(super) async fn hand_over(
+    engine: &Engine,
+    docker: &Docker,
+    record: &Record,
+    link: &mut Link,
+) -> Result<()> {
+    let refused = docker.refused_addresses().await?;
+    let grant = engine.grant_for(record, refused)?;
+    link.grant(&grant).await?;
+    key_routes::hand_over(engine, record, link).await
 }
 
 /// A policy that changed goes to the gateway, where there is one.
@@ -297,6 +337,9 @@ fn note_decided(engine: &Engine, id: &SandboxId, decided: &Decided) {
         Some(refusal) => ("Refused", Some(refusal_words(refusal))),
     };
     let mut parts: Vec<String> = why.map(str::to_owned).into_iter().collect();
+    if decided.method.ends_with(WITH_KEY) {
+        parts.push("with your key".to_owned());
+    }
     let times = match decided.count {
         1 => "1 connection".to_owned(),
         count => format!("{count} connections"),

@@ -10,10 +10,8 @@ use sandbox_protocol::policy::Policy;
 use sandbox_protocol::streams::{Inbound, PORTS_SOCKET, Streams};
 
 use super::{Engine, Inner, up};
-use crate::agents;
 use crate::docker::container::{GUEST, WORKSPACE};
 use crate::event::Event;
-use crate::network::rules;
 use crate::network::streams::{self, Joined};
 use crate::preview::{Kind, Preview, SiteRules};
 use crate::state::activity::ActivityKind;
@@ -218,8 +216,7 @@ impl Engine {
             // What cannot be told allows nothing.
             let known = engine.upgrade().map(Engine).and_then(|engine| {
                 let (_, record) = engine.load(&id).ok()?;
-                let hosts = agents::hosts(&record.agent);
-                rules::grant(&record.network, hosts, Vec::new()).ok()
+                engine.grant_for(&record, Vec::new()).ok()
             });
             known.map_or_else(Policy::default, |grant| grant.policy)
         })

@@ -81,13 +81,19 @@ impl Engine {
                 }
             }
         }
+        all.kept.extend(self.forget_keys().await);
         let root = self.data().root();
         let folder = Dir::open_root(root)?;
-        for name in [&b"sandboxes"[..], b"store"] {
-            folder.remove_tree(name)?;
+        for name in ["sandboxes", "store", "keys"] {
+            if root.join(name).exists() {
+                folder.remove_tree(name.as_bytes())?;
+            }
         }
         for name in [
             "settings.json",
+            "keys.json",
+            "sites.json",
+            "agent-versions.json",
             "names.lock",
             "instance.lock",
             "instance",

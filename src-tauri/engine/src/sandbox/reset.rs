@@ -38,6 +38,29 @@ struct Intent {
     /// Whether the snapshot becomes the baseline.
     #[serde(default)]
     baseline: bool,
+    /// Whether the home folder goes too.
+    #[serde(default)]
+    wipe: bool,
+}
+
+/// What a way back does beside putting the workspace back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Also {
+    Nothing,
+    /// The snapshot becomes the baseline.
+    Baseline,
+    /// The home folder goes.
+    Wipe,
+}
+
+impl Intent {
+    fn also(&self) -> Also {
+        match (self.baseline, self.wipe) {
+            (true, _) => Also::Baseline,
+            (_, true) => Also::Wipe,
+            _ => Also::Nothing,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,13 +78,34 @@ impl Engine {
     /// [`Error::Engine`] where there is a container and its engine does not answer: the agent could still
     /// be writing.
     pub async fn reset(&self, id: &SandboxId, to: Option<&str>, op: &Operation) -> Result<Reset> {
+        let also = (Also::Nothing, "Workspace reset");
+        self.put_everything_back(id, to, also, op).await
+    }
+
+    /// *Wipe everything*: as a reset to the baseline, and the home folder goes, with log-ins, conversations and
+    /// what was installed there. The workspace can be had back from the safety snapshot, the home cannot.
+    ///
+    /// # Errors
+    /// As [`Self::reset`].
+    pub async fn wipe(&self, id: &SandboxId, op: &Operation) -> Result<Reset> {
+        let also = (Also::Wipe, "Workspace reset and home folder wiped");
+        self.put_everything_back(id, None, also, op).await
+    }
+
+    async fn put_everything_back(
+        &self,
+        id: &SandboxId,
+        to: Option<&str>,
+        (also, what): (Also, &str),
+        op: &Operation,
+    ) -> Result<Reset> {
         let mut working = self.work_on(id).await?;
         let baseline = working.record.baseline.clone();
         let to = working.find_snapshot(to.unwrap_or(&baseline))?;
-        let reset = working.go_to(&to, false, op).await?;
+        let reset = working.go_to(&to, also, op).await?;
         let words = to.name.clone().unwrap_or_default();
         let subject = Some(reset.safety.as_str().to_owned());
-        self.note(id, ActivityKind::Reset, "Workspace reset", words, subject);
+        self.note(id, ActivityKind::Reset, what, words, subject);
         Ok(reset)
     }
 }
@@ -71,13 +115,16 @@ impl Working {
     pub(super) async fn go_to(
         &mut self,
         to: &Snapshot,
-        baseline: bool,
+        also: Also,
         op: &Operation,
     ) -> Result<Reset> {
         let was = self.halt().await?;
         let done = match op.enter(Phase::Capturing) {
-            Ok(()) => match block_in_place(|| self.prepare(to, was, baseline, op)) {
-                Ok(safety) => self.put_back(to, &safety, baseline, op),
+            Ok(()) => match block_in_place(|| self.prepare(to, was, also, op)) {
+                Ok(safety) => match self.empty_home(also).await {
+                    Ok(()) => self.put_back(to, &safety, also, op),
+                    Err(error) => Err(error),
+                },
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),
@@ -118,8 +165,24 @@ impl Working {
         Ok(was)
     }
 
+    /// Takes the container and its home away; both are made anew at the next start. Doing so twice is fine.
+    async fn empty_home(&self, also: Also) -> Result<()> {
+        if also != Also::Wipe || !self.record.container_made {
+            return Ok(());
+        }
+        let docker = self.engine.docker().await?;
+        let instance = self.engine.data().instance();
+        if let Some(found) = docker.find(instance, self.id()).await? {
+            docker.remove_own(instance, &found.id).await?;
+        }
+        let home = self.id().home_volume();
+        docker.remove_own_volume(instance, &home).await?;
+        self.engine.agent_forgets(self.id());
+        Ok(())
+    }
+
     /// The safety snapshot and the intent.
-    fn prepare(&self, to: &Snapshot, was: Was, baseline: bool, op: &Operation) -> Result<Snapshot> {
+    fn prepare(&self, to: &Snapshot, was: Was, also: Also, op: &Operation) -> Result<Snapshot> {
         let wanted = self.engine.store().tree(&to.tree)?;
         let (tree, scan) = self.read_into_store(true, &[&wanted], op)?;
         if let Some(unread) = scan.tree.unreadable.first() {
@@ -134,7 +197,8 @@ impl Working {
                 to: to.id.clone(),
                 safety: safety.id.clone(),
                 was,
-                baseline,
+                baseline: also == Also::Baseline,
+                wipe: also == Also::Wipe,
             },
         )?;
         Ok(safety)
@@ -146,14 +210,14 @@ impl Working {
         &mut self,
         to: &Snapshot,
         safety: &Snapshot,
-        baseline: bool,
+        also: Also,
         op: &Operation,
     ) -> Result<Reset> {
         let failed = block_in_place(|| self.restore(to, safety, op))?;
         if self.record.base != to.base {
             self.record.epoch += 1;
         }
-        if baseline {
+        if also == Also::Baseline {
             to.id.as_str().clone_into(&mut self.record.baseline);
         }
         self.set_base(to.base)?;
@@ -230,7 +294,8 @@ impl Working {
         let snapshots = Snapshots::new(self.dir.snapshots());
         let to = snapshots.get(&intent.to)?;
         let safety = snapshots.get(&intent.safety)?;
-        self.put_back(&to, &safety, intent.baseline, &Operation::silent())?;
+        self.empty_home(intent.also()).await?;
+        self.put_back(&to, &safety, intent.also(), &Operation::silent())?;
         self.resume(intent.was).await?;
         Ok(true)
     }

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use sandbox_protocol::streams::{Inbound, MAX_STREAMS, SERVICES_SOCKET, Stream};
+use sandbox_protocol::streams::{Inbound, MAX_STREAMS, SERVICES_SOCKET, Stream, Wanted};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
@@ -42,15 +42,18 @@ pub(super) async fn serve(engine: Engine, id: SandboxId, docker: Docker, gateway
     }
 }
 
-/// Only a port that the user opened, whatever the gateway says, and only on loopback.
+/// Only a port that the user opened, whatever the gateway says, and only on loopback; or a server that the user
+/// wrote down.
 async fn pass(engine: &Engine, id: &SandboxId, mut stream: Stream) -> Result<()> {
     let broken = |error| crate::Error::io("serve", "a service of this computer", error);
-    let port = stream.wanted_port().await.map_err(broken)?;
+    let wanted = stream.wanted().await.map_err(broken)?;
     let (_, record) = engine.load(id)?;
-    let service = if record.network.services.contains(&port) {
-        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()
-    } else {
-        None
+    let service = match wanted {
+        Wanted::Port(port) if record.network.services.contains(&port) => {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()
+        }
+        Wanted::Port(_) => None,
+        Wanted::Route(route) => engine.own_server(id, &route).await.ok(),
     };
     let Some(mut service) = service else {
         return stream.answer(false).await.map_err(broken);

@@ -3,6 +3,7 @@
 use sandbox_workspace::snapshots::{NewSnapshot, Snapshot, SnapshotKind, Snapshots};
 use tokio::task::block_in_place;
 
+use super::reset::Also;
 use super::{Engine, Reset, Working};
 use crate::event::Event;
 use crate::operation::{Operation, Phase};
@@ -20,7 +21,7 @@ impl Engine {
         let mut working = self.work_on(id).await?;
         op.enter(Phase::Counting)?;
         let to = block_in_place(|| working.new_baseline(op))?;
-        let reset = match working.go_to(&to, true, op).await {
+        let reset = match working.go_to(&to, Also::Baseline, op).await {
             Ok(reset) => reset,
             Err(error) => {
                 working.drop_unused(&to)?;

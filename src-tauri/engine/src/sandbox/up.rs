@@ -4,8 +4,9 @@ use tokio::task::block_in_place;
 
 use super::environment::unless_cancelled;
 use super::{Engine, Working, network, pause};
-use crate::agents::{self, Install};
+use crate::agents::Recipe;
 use crate::docker::container::ContainerSpec;
+use crate::docker::images::Personal;
 use crate::docker::lifecycle::ContainerState;
 use crate::docker::{Docker, DockerError};
 use crate::event::Event;
@@ -105,7 +106,7 @@ impl Engine {
         &self,
         docker: &Docker,
         below: &str,
-        recipe: &agents::Recipe,
+        recipe: &Recipe,
         op: &Operation,
     ) -> Result<String> {
         let listener = self.image_listener();
@@ -142,6 +143,7 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
             docker.remove_own(instance, &found.id).await?;
             make(working, &docker, op).await?
         }
+        Some(found) if is_outdated(working) => renew(working, &docker, &found.id, op).await?,
         Some(found) => found.id,
         None => make(working, &docker, op).await?,
     };
@@ -173,29 +175,78 @@ async fn prove(docker: &Docker, container: &str, guarded: bool) -> Result<()> {
     Err(failed)
 }
 
+/// Whether another version of its agent was chosen since its container was made.
+fn is_outdated(working: &Working) -> bool {
+    let recipes = working.engine.recipes();
+    let recipe = recipes.find(&working.record.agent);
+    let wanted = recipe.and_then(|recipe| recipe.install.as_ref());
+    match (&working.record.agent_version, wanted) {
+        (Some(made), Some(wanted)) => made != wanted.version(),
+        _ => false,
+    }
+}
+
+/// A container with the agent's other version in the old one's place. Where that cannot be had the old one stays.
+async fn renew(
+    working: &mut Working,
+    docker: &Docker,
+    old: &str,
+    op: &Operation,
+) -> Result<String> {
+    let layer = match layers(working, docker, op).await {
+        Ok(layer) => layer,
+        Err(Error::Cancelled) => return Err(Error::Cancelled),
+        Err(error) => {
+            tracing::warn!(%error, "an agent is not updated");
+            let (id, what) = (working.id().clone(), "The agent was not updated");
+            let why = error.to_string();
+            working
+                .engine
+                .note(&id, ActivityKind::Started, what, why, None);
+            return Ok(old.to_owned());
+        }
+    };
+    docker
+        .remove_own(working.engine.data().instance(), old)
+        .await?;
+    create(working, docker, layer).await
+}
+
 async fn make(working: &mut Working, docker: &Docker, op: &Operation) -> Result<String> {
+    let layer = layers(working, docker, op).await?;
+    create(working, docker, layer).await
+}
+
+/// The image of a sandbox: environment or chosen, agent, and our own layer.
+async fn layers(working: &mut Working, docker: &Docker, op: &Operation) -> Result<Personal> {
     let engine = working.engine.clone();
     let config = engine.config();
     check_guest(&engine)?;
     op.enter(Phase::Image)?;
     let below = engine.image_below(working, docker, op).await?;
-    let below = match agents::find(&working.record.agent) {
-        Some(recipe) if recipe.install != Install::Nothing => {
+    let recipes = engine.recipes();
+    let below = match recipes.find(&working.record.agent) {
+        Some(recipe) if recipe.install.is_some() => {
             engine.agent_image(docker, &below, recipe, op).await?
         }
         _ => below,
     };
     op.enter(Phase::Preparing)?;
     let owner = container_user(docker, &working.record);
-    let layer = docker
-        .ensure_personal(
-            &below,
-            owner.uid,
-            owner.gid,
-            &config.certificates,
-            config.guest,
-        )
-        .await?;
+    let (certificates, guest) = (&config.certificates, config.guest);
+    let layer = docker.ensure_personal(&below, owner.uid, owner.gid, certificates, guest);
+    Ok(layer.await?)
+}
+
+async fn create(working: &mut Working, docker: &Docker, layer: Personal) -> Result<String> {
+    let engine = working.engine.clone();
+    let config = engine.config();
+    let owner = container_user(docker, &working.record);
+    let recipes = engine.recipes();
+    let install = recipes
+        .find(&working.record.agent)
+        .and_then(|recipe| recipe.install.as_ref());
+    working.record.agent_version = install.map(|install| install.version().to_owned());
     let instance = engine.data().instance().to_owned();
     // Written down before it is made: from now on a crash may leave a container.
     working.record.container_made = true;

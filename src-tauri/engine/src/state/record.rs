@@ -82,11 +82,17 @@ pub struct Record {
     pub created: i64,
     /// The recipe's id.
     pub agent: String,
+    /// The agent's version that is in its container.
+    #[serde(default)]
+    pub agent_version: Option<String>,
     /// What to run, for the recipe `own`.
     #[serde(default)]
     pub command: Option<String>,
     /// What it may reach.
     pub network: NetworkPolicy,
+    /// Providers whose keys it uses, beside those of its recipe.
+    #[serde(default)]
+    pub keys: Vec<String>,
     /// What it may use.
     pub limits: Limits,
     /// A chosen image; absent: our environment.

@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, UnixStream};
 use super::pump::{Counts, one_way};
 use super::request::{self, Malformed, Request};
 use super::state::Gateway;
-use super::{greeting, outside};
+use super::{greeting, outside, routes};
 
 /// How long the head of a request may take.
 const HEAD: Duration = Duration::from_secs(15);
@@ -24,6 +24,9 @@ pub async fn serve(gateway: &Gateway, mut client: UnixStream) {
     else {
         return;
     };
+    if routes::is_one(&head) {
+        return routes::serve(gateway, client, &head, rest).await;
+    }
     let request = match request::parse(&head) {
         Ok(request) => request,
         Err(Malformed(why)) => {
@@ -234,7 +237,7 @@ async fn connect(
 }
 
 /// Words that an agent can act on: whom to tell, and what.
-fn words(refusal: Refusal, target: &str) -> (&'static str, String) {
+pub fn words(refusal: Refusal, target: &str) -> (&'static str, String) {
     const TELL: &str = "Nothing is broken. If the task needs it, tell the user which site and why: \
         they can approve it in the Agent Sandbox window, or with \
         `agent-sandbox network SANDBOX --allow HOST`. Do not look for a way around it.";
@@ -276,13 +279,18 @@ fn words(refusal: Refusal, target: &str) -> (&'static str, String) {
     }
 }
 
-async fn say(client: &mut UnixStream, status: &str, why: &str) {
+/// A refusal as a whole answer.
+pub fn refusal(status: &str, why: &str) -> String {
     let body = format!("Agent Sandbox: {why}\n");
-    let answer = format!(
+    format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
          X-Agent-Sandbox: refused\r\nConnection: close\r\n\r\n{body}",
         body.len()
-    );
-    let _ = client.write_all(answer.as_bytes()).await;
+    )
+}
+
+/// Says it, and nothing more.
+pub async fn say(client: &mut UnixStream, status: &str, why: &str) {
+    let _ = client.write_all(refusal(status, why).as_bytes()).await;
     let _ = client.shutdown().await;
 }

@@ -4,10 +4,12 @@ use std::io;
 use std::sync::Arc;
 
 use sandbox_protocol::egress::{FromGateway, ToGateway};
+use sandbox_protocol::routes::MAX_TRUST;
 use sandbox_protocol::{Decoder, Hello, VERSION};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
+use zeroize::Zeroize;
 
 use super::state::Gateway;
 
@@ -40,6 +42,7 @@ pub async fn speak(
     let mut piece = vec![0; 64 * 1024];
     let mut told: Option<mpsc::Receiver<FromGateway>> = None;
     let mut greeted = false;
+    let mut trust = Vec::new();
     send(&mut to, &[FromGateway::Hello(Hello::default())]).await?;
     loop {
         tokio::select! {
@@ -55,6 +58,7 @@ pub async fn speak(
                 send(&mut to, &[message]).await?;
             }
         }
+        let mut keys_came = false;
         while let Some(message) = ToGateway::decode(&mut decoder).map_err(io::Error::other)? {
             match message {
                 ToGateway::Hello(hello) if hello.version == VERSION => greeted = true,
@@ -62,6 +66,15 @@ pub async fn speak(
                 _ if !greeted => return Err(io::Error::other("no greeting")),
                 ToGateway::Grant(grant) => {
                     gateway.set_grant(grant);
+                    send(&mut to, &[FromGateway::Granted]).await?;
+                }
+                ToGateway::Trust(piece) if trust.len() + piece.len() <= MAX_TRUST => {
+                    trust.extend(piece)
+                }
+                ToGateway::Trust(_) => return Err(io::Error::other("too many certificates")),
+                ToGateway::Routes(routes) => {
+                    gateway.routes.put(routes, &std::mem::take(&mut trust));
+                    keys_came = true;
                     send(&mut to, &[FromGateway::Granted]).await?;
                 }
                 ToGateway::Answer { ask, answer } => gateway.answer(ask, answer),
@@ -75,6 +88,10 @@ pub async fn speak(
                     send(&mut to, &missed).await?;
                 }
             }
+        }
+        if keys_came {
+            decoder.wipe();
+            piece.zeroize();
         }
     }
 }

@@ -9,6 +9,7 @@ mod greeting;
 mod outside;
 mod pump;
 mod request;
+mod routes;
 mod services;
 mod state;
 #[cfg(test)]
@@ -37,6 +38,8 @@ const LOOKUPS: usize = 16;
 
 /// Serves until it is ended.
 pub fn run() -> io::Result<()> {
+    // Keys lie in this memory: nobody may trace it or have it written to a file.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(LOOKUPS)

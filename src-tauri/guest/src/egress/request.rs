@@ -102,7 +102,7 @@ pub fn parse(head: &[u8]) -> Result<Request, Malformed> {
 }
 
 /// A lone CR or LF ends a line for some readers and not for others.
-fn lines_end_well(head: &[u8]) -> Result<(), Malformed> {
+pub fn lines_end_well(head: &[u8]) -> Result<(), Malformed> {
     let lone = head.iter().enumerate().any(|(at, byte)| match byte {
         b'\n' => at == 0 || head[at - 1] != b'\r',
         b'\r' => head.get(at + 1) != Some(&b'\n'),
@@ -116,7 +116,7 @@ fn lines_end_well(head: &[u8]) -> Result<(), Malformed> {
 }
 
 /// The body's length by the one header that two readers cannot take in two ways.
-fn body_length(headers: &[httparse::Header<'_>]) -> Result<u64, Malformed> {
+pub fn body_length(headers: &[httparse::Header<'_>]) -> Result<u64, Malformed> {
     let named = |name: &str| {
         headers
             .iter()
@@ -190,7 +190,7 @@ fn same_host(headers: &[httparse::Header<'_>], target: &Authority) -> Result<(),
 }
 
 /// What concerns this hop only, or would speak to the next proxy.
-const HOP_BY_HOP: [&str; 11] = [
+pub const HOP_BY_HOP: [&str; 11] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -203,6 +203,20 @@ const HOP_BY_HOP: [&str; 11] = [
     "http2-settings",
     "host",
 ];
+
+/// Headers that `Connection` names belong to this hop too.
+pub fn named_by_connection(headers: &[httparse::Header<'_>]) -> Vec<String> {
+    headers
+        .iter()
+        .filter(|header| header.name.eq_ignore_ascii_case("connection"))
+        .flat_map(|header| {
+            let text = String::from_utf8_lossy(header.value).to_ascii_lowercase();
+            text.split(',')
+                .map(|name| name.trim().to_owned())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
 
 /// One request on one connection: nothing that follows can be taken for a second one.
 fn head_to_send(
@@ -221,16 +235,7 @@ fn head_to_send(
     } else {
         target.to_string()
     };
-    let named: Vec<String> = headers
-        .iter()
-        .filter(|header| header.name.eq_ignore_ascii_case("connection"))
-        .flat_map(|header| {
-            let text = String::from_utf8_lossy(header.value).to_ascii_lowercase();
-            text.split(',')
-                .map(|name| name.trim().to_owned())
-                .collect::<Vec<_>>()
-        })
-        .collect();
+    let named = named_by_connection(headers);
     let mut out = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
     for header in headers {
         let name = header.name.to_ascii_lowercase();

@@ -7,14 +7,18 @@ use std::time::{Duration, Instant};
 use sandbox_protocol::egress::{Answer, FromGateway, Grant, PATIENCE, Refusal};
 use sandbox_protocol::policy::{Authority, Reach, Verdict, Via};
 use sandbox_protocol::streams::{Stream, Streams};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::asks::Asks;
 use super::decisions::Decisions;
 use super::outside::Outside;
+use super::routes::Shelf;
 
 /// Messages that wait for one listener; one that takes none any more is let go, and connects again.
 const BACKLOG: usize = 4096;
+
+/// How long an engine that is coming is waited for.
+const COMING: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub struct Gateway {
@@ -23,6 +27,10 @@ pub struct Gateway {
     grants: watch::Sender<u64>,
     /// The world behind.
     pub outside: Arc<dyn Outside>,
+    /// The keys that are added here.
+    pub routes: Shelf,
+    /// Tells that an engine came.
+    served: Notify,
 }
 
 #[derive(Default)]
@@ -33,8 +41,8 @@ struct Inner {
     decisions: Decisions,
     listeners: Vec<Listener>,
     next_listener: u64,
-    /// The engine that connected last, to reach services of the user's own computer.
-    services: Option<Streams>,
+    /// Engines that reach services of the user's own computer, the newest last.
+    services: Vec<Streams>,
 }
 
 struct Listener {
@@ -70,6 +78,8 @@ impl Gateway {
             inner: Mutex::default(),
             grants: watch::channel(0).0,
             outside,
+            routes: Shelf::default(),
+            served: Notify::new(),
         })
     }
 
@@ -155,16 +165,49 @@ impl Gateway {
         inner.tell(&FromGateway::AskEnded(ask), true);
     }
 
-    /// From now on this engine is asked for services of the user's own computer.
+    /// From now on this engine too is asked for services of the user's own computer.
     pub fn served_by(&self, streams: Streams) {
-        self.inner().services = Some(streams);
+        let mut inner = self.inner();
+        inner.services.retain(|one| !one.is_closed());
+        inner.services.push(streams);
+        drop(inner);
+        self.served.notify_waiters();
+    }
+
+    /// The engine that connected last, of those that are still there.
+    fn services(&self) -> Option<Streams> {
+        let inner = self.inner();
+        inner
+            .services
+            .iter()
+            .rev()
+            .find(|one| !one.is_closed())
+            .cloned()
     }
 
     /// A connection to a service of the user's own computer, by the engine. `None`: nobody is there, or
     /// nothing answers.
     pub async fn dial(&self, port: u16) -> Option<Stream> {
-        let streams = self.inner().services.clone()?;
-        streams.open(port).await.ok()
+        self.services()?.open(port).await.ok()
+    }
+
+    /// Likewise to a server of the user's own, by its route. An engine that is just coming is waited for: it
+    /// connects beside the command that needs it.
+    pub async fn dial_route(&self, route: &str) -> Option<Stream> {
+        let come = async {
+            loop {
+                let served = self.served.notified();
+                tokio::pin!(served);
+                // Registered before the look, so that none is missed.
+                served.as_mut().enable();
+                if let Some(services) = self.services() {
+                    return services;
+                }
+                served.await;
+            }
+        };
+        let services = tokio::time::timeout(COMING, come).await.ok()?;
+        services.open_route(route).await.ok()
     }
 
     /// Comes back when the user closed a service again.

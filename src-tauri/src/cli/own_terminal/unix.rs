@@ -1,8 +1,8 @@
 //! Linux and macOS: termios and SIGWINCH.
 
-use std::io::{IsTerminal, stdin, stdout};
+use std::io::{IsTerminal, Write, stderr, stdin, stdout};
 
-use rustix::termios::{self, OptionalActions, Termios};
+use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::mistake::Mistake;
@@ -60,5 +60,27 @@ impl Raw {
 impl Drop for Raw {
     fn drop(&mut self) {
         let _ = termios::tcsetattr(stdin(), OptionalActions::Now, &self.0);
+    }
+}
+
+/// What is typed is not shown; put back when dropped.
+pub struct Quiet(Termios);
+
+impl Quiet {
+    /// From now on, after a word about what is to be typed.
+    pub fn begin(what: &str) -> Option<Self> {
+        let before = termios::tcgetattr(stdin()).ok()?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        termios::tcsetattr(stdin(), OptionalActions::Flush, &quiet).ok()?;
+        let _ = write!(stderr(), "{what} (not shown): ");
+        Some(Self(before))
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _ = termios::tcsetattr(stdin(), OptionalActions::Flush, &self.0);
+        let _ = writeln!(stderr());
     }
 }

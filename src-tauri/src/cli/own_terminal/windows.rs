@@ -48,3 +48,13 @@ impl Raw {
         Err(Mistake::failed("the terminal cannot be set"))
     }
 }
+
+/// Typing that is not shown: there is none, so nothing is asked for in a terminal.
+pub struct Quiet(#[allow(dead_code)] Infallible);
+
+impl Quiet {
+    /// Never.
+    pub fn begin(_what: &str) -> Option<Self> {
+        None
+    }
+}

@@ -8,11 +8,12 @@ use agent_sandbox::ipc::handover::{
     AgentCard, CreateRequest, HandOverChoices, Preflight, StaysOut,
 };
 use agent_sandbox::ipc::sandbox::{NetworkMode, SandboxRow};
+use sandbox_engine::Operation;
+use sandbox_engine::agents::Recipe;
 use sandbox_engine::image::folder::FolderImage;
 use sandbox_engine::network::presets;
 use sandbox_engine::sandbox::{LimitsWanted, NewSandbox};
 use sandbox_engine::state::record::NetworkPolicy;
-use sandbox_engine::{Operation, agents};
 use sandbox_workspace::Dir;
 use tauri::{AppHandle, Runtime, State};
 use tokio::task::block_in_place;
@@ -99,27 +100,21 @@ pub async fn preflight(
 }
 
 #[tauri::command]
-pub fn agents() -> Vec<AgentCard> {
-    let card = |recipe: &agents::Recipe| AgentCard {
-        id: recipe.id.to_owned(),
-        name: recipe.name.to_owned(),
-        needs: recipe.needs.to_owned(),
+pub async fn agents(desk: State<'_, Desk>) -> Answer<Vec<AgentCard>> {
+    let engine = desk.engine();
+    let recipes = block_in_place(|| engine.recipes());
+    for problem in &recipes.problems {
+        tracing::warn!(problem, "an agent of your own was passed over");
+    }
+    let card = |recipe: &Recipe| AgentCard {
+        id: recipe.id.clone(),
+        name: recipe.name.clone(),
+        needs: engine.agent_needs(recipe),
         needs_network: recipe.needs_network(),
         available: true,
         unavailable_reason: None,
     };
-    // Its releases want a Python that is older than the environment's.
-    let aider = AgentCard {
-        id: "aider".to_owned(),
-        name: "Aider".to_owned(),
-        needs: "A model\u{2019}s key".to_owned(),
-        needs_network: true,
-        available: false,
-        unavailable_reason: Some("Not in this version: it needs an older Python".to_owned()),
-    };
-    let mut cards: Vec<AgentCard> = agents::RECIPES.iter().map(card).collect();
-    cards.insert(cards.len() - 1, aider);
-    cards
+    Ok(recipes.list.iter().map(card).collect())
 }
 
 #[tauri::command]

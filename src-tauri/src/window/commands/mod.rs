@@ -10,6 +10,7 @@ mod app;
 mod bring_in;
 mod files;
 mod handover;
+mod keys;
 mod network;
 mod ports;
 mod review;
@@ -57,10 +58,15 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         handover::preflight,
         handover::recent_projects,
         handover::sample_project,
+        keys::keys,
+        keys::remove_key,
+        keys::set_key,
         network::answer_site,
         network::change_sites,
+        network::forget_site_for_all,
         network::site_asks,
         network::site_rules,
+        network::sites_for_all,
         ports::await_log_in,
         ports::close_preview,
         ports::list_ports,
@@ -99,6 +105,7 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         snapshots::reset,
         snapshots::snapshots,
         snapshots::take_snapshot,
+        snapshots::wipe,
         terminals::ack_terminal,
         terminals::attach_terminal,
         terminals::close_terminal,

@@ -1,6 +1,8 @@
 //! What sandboxes may reach, and their questions.
 
-use agent_sandbox::ipc::network::{SiteAnswer, SiteAsk, SiteChange, SitePreset, SiteRules};
+use agent_sandbox::ipc::network::{
+    SiteAnswer, SiteAsk, SiteChange, SitePreset, SiteRules, SitesForAll,
+};
 use sandbox_engine::network::rules::NetworkChange;
 use sandbox_engine::network::{Answer as Said, presets};
 use tauri::State;
@@ -26,6 +28,7 @@ pub async fn answer_site(
     sandbox: &str,
     ask: u64,
     answer: SiteAnswer,
+    for_all: bool,
     desk: State<'_, Desk>,
 ) -> Answer<()> {
     let answer = match answer {
@@ -33,7 +36,27 @@ pub async fn answer_site(
         SiteAnswer::Always => Said::Always,
         SiteAnswer::Block => Said::Block,
     };
-    Ok(desk.engine().answer(&id(sandbox)?, ask, answer).await?)
+    let id = id(sandbox)?;
+    Ok(desk.engine().answer(&id, ask, answer, for_all).await?)
+}
+
+#[tauri::command]
+pub async fn sites_for_all(desk: State<'_, Desk>) -> Answer<SitesForAll> {
+    let sites = desk.engine().sites_for_all()?;
+    Ok(SitesForAll {
+        allow: sites.allow,
+        block: sites.block,
+    })
+}
+
+#[tauri::command]
+pub async fn forget_site_for_all(rule: String, desk: State<'_, Desk>) -> Answer<SitesForAll> {
+    let change = NetworkChange {
+        forget: vec![rule],
+        ..NetworkChange::default()
+    };
+    desk.engine().set_sites_for_all(&change).await?;
+    sites_for_all(desk).await
 }
 
 #[tauri::command]

@@ -154,12 +154,31 @@ pub async fn reset(
     let at_work = operations.begin(operation);
     let op = desk.operation(operation, at_work.cancel());
     let done = desk.engine().reset(&id, snapshot, &op).await?;
-    let (list, _) = desk.engine().snapshots(&id)?;
+    report(&id, &done, began, &desk)
+}
+
+#[tauri::command]
+pub async fn wipe(
+    sandbox: &str,
+    operation: &str,
+    desk: State<'_, Desk>,
+    operations: State<'_, Operations>,
+) -> Answer<ResetReport> {
+    let id = id(sandbox)?;
+    let began = Instant::now();
+    let at_work = operations.begin(operation);
+    let op = desk.operation(operation, at_work.cancel());
+    let done = desk.engine().wipe(&id, &op).await?;
+    report(&id, &done, began, &desk)
+}
+
+fn report(id: &SandboxId, done: &Reset, began: Instant, desk: &Desk) -> Answer<ResetReport> {
+    let (list, _) = desk.engine().snapshots(id)?;
     let files = list
         .iter()
         .find(|snapshot| snapshot.id == done.safety)
         .map_or(0, |safety| safety.changed);
-    told(&done, usize::try_from(files).unwrap_or(usize::MAX), began)
+    told(done, usize::try_from(files).unwrap_or(usize::MAX), began)
 }
 
 /// Files that could not be put back are a failure that the page shows; the rest was put back.

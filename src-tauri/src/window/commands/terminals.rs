@@ -4,7 +4,7 @@ use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::terminal::{OpenTerminal, TerminalRow};
 use bytes::Bytes;
 use futures_util::stream;
-use sandbox_engine::agents;
+use sandbox_engine::agents::start::AgentStart;
 use sandbox_engine::sandbox::State as Life;
 use sandbox_engine::terminal::{
     Attachment, OpenTerminal as Wanted, Piece, TerminalFilter, TerminalId,
@@ -12,7 +12,7 @@ use sandbox_engine::terminal::{
 use tauri::State;
 use tauri::ipc::{Channel, InvokeBody, InvokeResponseBody, Request};
 
-use crate::desk::{Answer, Desk, agent_name, id};
+use crate::desk::{Answer, Desk, id};
 use crate::flow::{Credits, forward};
 use crate::subscriptions::Subscriptions;
 
@@ -35,39 +35,36 @@ pub async fn list_terminals(sandbox: &str, desk: State<'_, Desk>) -> Answer<Vec<
 #[tauri::command]
 pub async fn open_terminal(request: OpenTerminal, desk: State<'_, Desk>) -> Answer<TerminalRow> {
     let id = id(&request.sandbox)?;
-    let (_, record) = desk.engine().load(&id)?;
-    let recipe = agents::find(&record.agent);
-    let started = recipe.map(|recipe| recipe.start.to_owned());
-    let own = record
-        .command
-        .or(started)
-        .filter(|line| request.what == "agent" && !line.is_empty());
-    let is_agent = own.is_some();
-    let line = own.unwrap_or_else(|| SHELL.to_owned());
-    let env = recipe
-        .filter(|_| is_agent)
-        .map_or(&[][..], |recipe| recipe.env);
-    let name = if is_agent {
-        agent_name(&record.agent)
+    let engine = desk.engine();
+    let agent = if request.what == "agent" {
+        engine.agent_start(&id)?
     } else {
-        "Shell".to_owned()
+        None
     };
+    let is_agent = agent.is_some();
+    let (_, record) = engine.load(&id)?;
+    let wanted = agent.unwrap_or_else(|| AgentStart {
+        name: "Shell".to_owned(),
+        line: SHELL.to_owned(),
+        env: engine.key_environment(&record),
+    });
     let hub = desk.engine().terminals(&id).await?;
     let opened = hub
         .open(Wanted {
-            name,
-            command: vec!["/bin/sh".to_owned(), "-c".to_owned(), line],
-            env: env
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
+            name: wanted.name,
+            command: vec!["/bin/sh".to_owned(), "-c".to_owned(), wanted.line],
+            env: wanted.env,
             cwd: "/workspace".to_owned(),
             cols: request.cols.max(2),
             rows: request.rows.max(2),
             agent: is_agent,
         })
-        .await;
-    Ok((&opened.map_err(sandbox_engine::Error::from)?).into())
+        .await
+        .map_err(sandbox_engine::Error::from)?;
+    if is_agent {
+        engine.agent_started(&id);
+    }
+    Ok((&opened).into())
 }
 
 #[tauri::command]

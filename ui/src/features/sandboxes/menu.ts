@@ -1,4 +1,5 @@
 /** The entries behind *More*. */
+import Eraser from '@lucide/svelte/icons/eraser';
 import FolderOpen from '@lucide/svelte/icons/folder-open';
 import Pause from '@lucide/svelte/icons/pause';
 import PencilLine from '@lucide/svelte/icons/pencil-line';
@@ -13,6 +14,7 @@ import { attempt } from '../../state/sandbox-actions';
 
 interface Asks {
   rename: () => void;
+  wipe: () => void;
   remove: () => void;
 }
 
@@ -35,6 +37,7 @@ export function sandboxMenu(sandbox: SandboxRow, asks: Asks): MenuEntry[] {
     { label: 'Open the project folder', icon: FolderOpen, run: doIt(() => b.openInFileManager(sandbox.project)) },
     { label: 'Rename…', icon: PencilLine, run: asks.rename },
     'line',
+    { label: 'Wipe everything…', icon: Eraser, run: asks.wipe, testid: 'wipe-sandbox' },
     { label: 'Remove…', icon: Trash2, run: asks.remove, testid: 'remove-sandbox' },
   ];
 }

@@ -11,7 +11,8 @@ export const PAGES: { id: Page; name: string; words: string }[] = [
   {
     id: 'agents',
     name: 'Agents and keys',
-    words: 'claude codex gemini opencode aider shell own command api key anthropic default agent',
+    words:
+      'claude codex gemini opencode aider shell own command api key anthropic openai google openrouter ollama model server keychain default agent',
   },
   { id: 'network', name: 'Network', words: 'offline approved sites open allow block rules internet' },
   { id: 'limits', name: 'Limits', words: 'cpu cores memory processes largest file size' },

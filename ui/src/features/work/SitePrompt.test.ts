@@ -2,7 +2,7 @@ import { cleanup, render, screen, waitFor } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
 import { afterEach, describe, expect, it } from 'vitest';
 import { fakeBackend } from '../../ipc/fake';
-import { setBackend } from '../../ipc/current';
+import { backend, setBackend } from '../../ipc/current';
 import { app } from '../../state/app.svelte';
 import NetworkSheet from './NetworkSheet.svelte';
 import SitePrompt from './SitePrompt.svelte';
@@ -10,8 +10,8 @@ import SitePrompt from './SitePrompt.svelte';
 afterEach(cleanup);
 
 async function start(): Promise<string> {
-  const { backend, world } = fakeBackend({ state: 'site-prompts' });
-  setBackend(backend);
+  const { backend: fake, world } = fakeBackend({ state: 'site-prompts' });
+  setBackend(fake);
   await app.load();
   const row = world.rows.find((other) => other.network === 'approved');
   if (!row) throw new Error('no sandbox with approved sites');
@@ -37,6 +37,19 @@ describe('the site prompt', () => {
     await waitFor(() => expect(screen.getByTestId('site-prompt').textContent).toContain('A program'));
     await userEvent.click(screen.getByTestId('site-block'));
     await waitFor(() => expect(screen.queryByTestId('site-prompt')).toBeNull());
+  });
+
+  it('makes a rule of all sandboxes when that is ticked, and for one answer only', async () => {
+    const sandbox = await start();
+    render(SitePrompt, { sandbox });
+    await screen.findByTestId('site-prompt');
+    await userEvent.click(screen.getByRole('checkbox'));
+    await userEvent.click(screen.getByTestId('site-always'));
+    await waitFor(() => expect(screen.getByTestId('site-prompt').textContent).toContain('crates.io'));
+    expect((await backend().sitesForAll()).allow).toContain('holidays.example');
+    expect((await backend().siteRules(sandbox)).allow).not.toContain('holidays.example');
+    await userEvent.click(screen.getByTestId('site-always'));
+    await waitFor(async () => expect((await backend().siteRules(sandbox)).allow).toContain('crates.io'));
   });
 
   it('belongs to its sandbox only', async () => {

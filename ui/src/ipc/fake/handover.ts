@@ -39,17 +39,17 @@ function out(
 
 const AGENTS: AgentCard[] = [
   card('shell', 'Shell', 'Needs nothing'),
-  card('claude', 'Claude Code', 'Anthropic key, saved'),
-  card('codex', 'Codex', 'OpenAI key', 'No OpenAI key is saved yet'),
-  card('gemini', 'Gemini CLI', 'Google key', 'No Google key is saved yet'),
-  card('opencode', 'OpenCode', 'Anthropic key, saved'),
-  card('aider', 'Aider', 'Anthropic key, saved'),
+  card('claude', 'Claude Code', 'Uses your Anthropic key'),
+  card('codex', 'Codex', 'OpenAI account or key: needs a log-in'),
+  card('gemini', 'Gemini CLI', 'Google account or key: needs a log-in'),
+  card('opencode', 'OpenCode', 'Uses your Anthropic key'),
+  card('aider', 'Aider', 'Uses your Anthropic key'),
   card('own', 'Own command', 'A command to run in the sandbox'),
 ];
 
-function card(id: string, name: string, needs: string, reason: string | null = null): AgentCard {
+function card(id: string, name: string, needs: string): AgentCard {
   const needs_network = id !== 'shell' && id !== 'own';
-  return { id, name, needs, needs_network, available: reason === null, unavailable_reason: reason };
+  return { id, name, needs, needs_network, available: true, unavailable_reason: null };
 }
 
 function preflight(project: string, choices: HandOverChoices): Preflight {

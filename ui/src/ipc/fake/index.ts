@@ -3,6 +3,7 @@ import type { Backend } from '../backend';
 import { fakeActivity } from './activity';
 import { fakeApp } from './app';
 import { fakeHandOver } from './handover';
+import { fakeKeys } from './keys';
 import { fakeNetwork } from './network';
 import { fakePorts } from './ports';
 import { fakeReview } from './review';
@@ -28,6 +29,7 @@ export function fakeBackend(options: Partial<FakeOptions> = {}): { backend: Back
     ...fakeActivity(world),
     ...fakeNetwork(world),
     ...fakePorts(world),
+    ...fakeKeys(world),
   };
   return { backend, world };
 }

@@ -1,5 +1,5 @@
 /** What sandboxes may reach: the lists, the rules, and a question in the states that show one. */
-import type { SiteAsk, SiteRules } from '../index';
+import type { SiteAsk, SiteRules, SitesForAll } from '../index';
 import type { Part } from './part';
 import type { World } from './world';
 
@@ -14,13 +14,16 @@ const PRESETS = [
   { id: 'github', name: 'GitHub (can also send)', what: 'git clones over https', hosts: ['github.com'] },
 ];
 
-export function fakeNetwork(world: World): Part<'siteAsks' | 'answerSite' | 'siteRules' | 'changeSites'> {
+type Names = 'siteAsks' | 'answerSite' | 'siteRules' | 'changeSites' | 'sitesForAll' | 'forgetSiteForAll';
+
+export function fakeNetwork(world: World): Part<Names> {
   const bySandbox = new Map<string, SiteRules>();
   const rulesOf = (sandbox: string): SiteRules => {
     let rules = bySandbox.get(sandbox);
     if (!rules) bySandbox.set(sandbox, (rules = startingRules(world, sandbox)));
     return rules;
   };
+  const everywhere: SitesForAll = { allow: ['docs.python.org'], block: [] };
   const row = world.rows.find((other) => other.network === 'approved');
   let asks: SiteAsk[] =
     row && world.is('site-prompt', 'site-prompts')
@@ -32,10 +35,10 @@ export function fakeNetwork(world: World): Part<'siteAsks' | 'answerSite' | 'sit
       : [];
   return {
     siteAsks: () => world.answer(asks),
-    answerSite: async (sandbox, ask, answer) => {
+    answerSite: async (sandbox, ask, answer, forAll) => {
       const found = asks.find((one) => one.id === ask);
       if (!found) return world.fail('not_found', `there is no question ${ask}`);
-      const rules = rulesOf(sandbox);
+      const rules = forAll ? everywhere : rulesOf(sandbox);
       if (answer === 'always') rules.allow.push(found.host);
       if (answer === 'block') rules.block.push(found.host);
       asks = asks.filter((one) => one.id !== ask);
@@ -43,6 +46,12 @@ export function fakeNetwork(world: World): Part<'siteAsks' | 'answerSite' | 'sit
       return world.answer(undefined);
     },
     siteRules: (sandbox) => world.answer(rulesOf(sandbox)),
+    sitesForAll: () => world.answer(everywhere),
+    forgetSiteForAll: (rule) => {
+      everywhere.allow = everywhere.allow.filter((one) => one !== rule);
+      everywhere.block = everywhere.block.filter((one) => one !== rule);
+      return world.answer(everywhere);
+    },
     changeSites: async (sandbox, change) => {
       const rules = rulesOf(sandbox);
       const bad = [...change.allow, ...change.block].find((rule) => !/^(\*\.)?[a-z0-9.-]+\.[a-z]+(:\d+)?$/i.test(rule));

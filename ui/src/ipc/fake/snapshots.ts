@@ -15,7 +15,8 @@ type Names =
   | 'compareDiff'
   | 'putBack'
   | 'reset'
-  | 'startAgain';
+  | 'startAgain'
+  | 'wipe';
 
 function today(hour: number, minute: number): number {
   return new Date().setHours(hour, minute, 0, 0);
@@ -112,6 +113,11 @@ export function fakeSnapshots(world: World): Part<Names> {
       const safety = add(sandbox, { kind: 'safety', name: 'Before the reset', changed: 15 });
       world.emit({ type: 'workspace', sandbox });
       return world.answer({ snapshot: snapshot ?? 's1', safety: safety.id, files: 6, millis: 310 });
+    },
+    wipe: async (sandbox) => {
+      const safety = add(sandbox, { kind: 'safety', name: 'Before the reset', changed: 15 });
+      world.emit({ type: 'workspace', sandbox });
+      return world.answer({ snapshot: 's1', safety: safety.id, files: 6, millis: 910 });
     },
   };
 }

@@ -1,0 +1,269 @@
+//! Agents: what each is, how it is installed and started. Data; what is done with it is elsewhere.
+
+pub mod layer;
+mod newest;
+mod recipe;
+pub mod start;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+pub use recipe::{Install, Recipe, WithKey};
+
+use crate::state::data_dir::DataDir;
+use crate::state::json_file;
+use crate::{Engine, Error, Result};
+
+const BUILT_IN: &str = include_str!("recipes.toml");
+/// Where a person adds their own, in the data folder.
+pub const OWN_FILE: &str = "agents.toml";
+/// Where chosen versions are kept.
+const VERSIONS: &str = "agent-versions.json";
+/// Longest file of a person's own.
+const MOST: u64 = 256 * 1024;
+
+static RECIPES: LazyLock<Vec<Recipe>> =
+    LazyLock::new(|| read(BUILT_IN, false).map_or_else(|_| Vec::new(), |read| read.0));
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    agent: Vec<toml::Value>,
+}
+
+/// Those that come with the app, as they were tried.
+pub fn built_in() -> &'static [Recipe] {
+    &RECIPES
+}
+
+/// All agents that there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipes {
+    /// In the order in which they are shown.
+    pub list: Vec<Recipe>,
+    /// What of the person's own file could not be taken, in words.
+    pub problems: Vec<String>,
+}
+
+impl Recipes {
+    /// The recipe of that id.
+    pub fn find(&self, id: &str) -> Option<&Recipe> {
+        self.list.iter().find(|recipe| recipe.id == id)
+    }
+
+    /// Its hosts; none for what is not known.
+    pub fn hosts(&self, id: &str) -> &[String] {
+        self.find(id).map_or(&[], |recipe| &recipe.hosts)
+    }
+
+    /// The name that is shown for it.
+    pub fn name(&self, id: &str) -> String {
+        self.find(id).map_or(id, |recipe| &recipe.name).to_owned()
+    }
+
+    /// Ours, then the person's own before the last one; in the versions that were chosen.
+    fn load(data: &DataDir) -> Self {
+        let mut list = RECIPES.clone();
+        let mut problems = Vec::new();
+        match own(&data.root().join(OWN_FILE)) {
+            Ok((own, wrong)) => {
+                problems = wrong;
+                for recipe in own {
+                    if list.iter().any(|known| known.id == recipe.id) {
+                        problems.push(format!(
+                            "{OWN_FILE}: there is an agent {} already",
+                            recipe.id
+                        ));
+                        continue;
+                    }
+                    list.insert(list.len() - 1, recipe);
+                }
+            }
+            Err(error) => problems.push(error.to_string()),
+        }
+        match versions(data) {
+            Ok(chosen) => {
+                for recipe in &mut list {
+                    if let (Some(install), Some(version)) =
+                        (&recipe.install, chosen.get(&recipe.id))
+                    {
+                        recipe.install = Some(install.of_version(version));
+                    }
+                }
+            }
+            Err(error) => problems.push(error.to_string()),
+        }
+        Self { list, problems }
+    }
+}
+
+fn own(path: &Path) -> Result<(Vec<Recipe>, Vec<String>)> {
+    let text = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
+        Ok(found) if found.len() <= MOST => fs::read_to_string(path),
+        Ok(_) => Err(io::Error::other("it is too long")),
+        Err(error) => Err(error),
+    };
+    let text = text.map_err(|source| Error::io("read", path, source))?;
+    read(&text, true).map_err(|reason| Error::Damaged {
+        path: path.to_owned(),
+        reason,
+    })
+}
+
+/// Those that can be taken, and what is wrong with the others.
+fn read(text: &str, is_own: bool) -> Result<(Vec<Recipe>, Vec<String>), String> {
+    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    let mut list: Vec<Recipe> = Vec::new();
+    let mut wrong = Vec::new();
+    for (at, value) in file.agent.into_iter().enumerate() {
+        let read = recipe::Written::deserialize(value)
+            .map_err(|error| error.to_string())
+            .and_then(|written| {
+                let id = written.id.clone();
+                written
+                    .checked(is_own)
+                    .map_err(|why| format!("{id}: {why}"))
+            });
+        match read {
+            Ok(recipe) => list.push(recipe),
+            Err(why) => wrong.push(format!("{OWN_FILE}, agent {}: {}", at + 1, why.trim())),
+        }
+    }
+    Ok((list, wrong))
+}
+
+fn versions(data: &DataDir) -> Result<BTreeMap<String, String>> {
+    let chosen: Option<BTreeMap<String, String>> = json_file::read(&data.root().join(VERSIONS))?;
+    let mut chosen = chosen.unwrap_or_default();
+    chosen.retain(|_, version| recipe::is_version(version).is_ok());
+    Ok(chosen)
+}
+
+impl Engine {
+    /// All agents, as they are now.
+    pub fn recipes(&self) -> Recipes {
+        Recipes::load(self.data())
+    }
+
+    /// Takes another version of an agent from now on; `None`: the one that was tried with this app. Sandboxes that
+    /// are there get it when they are started the next time.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::InvalidRequest`] for what is no version.
+    pub fn choose_version(&self, agent: &str, version: Option<&str>) -> Result<()> {
+        let recipes = self.recipes();
+        let found = recipes
+            .find(agent)
+            .filter(|recipe| recipe.install.is_some());
+        if found.is_none() {
+            return Err(Error::NotFound {
+                what: "installed agent",
+                name: agent.to_owned(),
+            });
+        }
+        let mut chosen = versions(self.data())?;
+        match version {
+            Some(version) => {
+                recipe::is_version(version).map_err(|message| Error::InvalidRequest { message })?;
+                chosen.insert(agent.to_owned(), version.to_owned());
+            }
+            None => {
+                chosen.remove(agent);
+            }
+        }
+        json_file::write(&self.data().root().join(VERSIONS), &chosen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn our_own_recipes_read() {
+        let (list, wrong) = read(BUILT_IN, false).unwrap();
+        assert_eq!(wrong, Vec::<String>::new());
+        assert!(list.len() >= 7);
+        for recipe in &list {
+            assert_eq!(
+                list.iter().filter(|other| other.id == recipe.id).count(),
+                1,
+                "twice: {}",
+                recipe.id
+            );
+            if recipe.install.is_some() {
+                assert!(recipe.start.starts_with(&recipe.program), "{}", recipe.id);
+                assert!(recipe.memory >= 2 << 30, "{}", recipe.id);
+                assert!(
+                    layer::dockerfile("x", recipe)
+                        .unwrap()
+                        .contains(recipe.install.as_ref().unwrap().version())
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_persons_own_is_taken_and_what_is_wrong_is_named() {
+        let temp = tempfile::tempdir().unwrap();
+        let data = DataDir::open(temp.path()).unwrap();
+        assert_eq!(Recipes::load(&data).problems, Vec::<String>::new());
+        let good = "[[agent]]\nid = \"mine\"\nname = \"Mine\"\nnpm = \"mine\"\nversion = \"1.0\"\nprogram = \"mine\"\nstart = \"mine -y\"\n";
+        for (bad, why) in [
+            ("[[agent]]\nid = \"claude\"\nname = \"X\"\n", "already"),
+            ("[[agent]]\nid = \"Up\"\nname = \"X\"\n", "small letters"),
+            (
+                "[[agent]]\nid = \"a\"\nname = \"X\"\nnpm = \"a; rm -rf /\"\nversion = \"1\"\n",
+                "no package",
+            ),
+            (
+                "[[agent]]\nid = \"a\"\nname = \"X\"\nnpm = \"a\"\nversion = \"1 && x\"\nprogram = \"a\"\n",
+                "no version",
+            ),
+            (
+                "[[agent]]\nid = \"a\"\nname = \"X\"\nnpm = \"a\"\n",
+                "with a version",
+            ),
+            (
+                "[[agent]]\nid = \"a\"\nname = \"X\"\nhosts = [\"*\"]\n",
+                "no site",
+            ),
+            (
+                "[[agent]]\nid = \"a\"\nname = \"X\"\nenv = { PATH = \"/x\" }\n",
+                "cannot be set",
+            ),
+            ("[[agent]]\nid = \"a\"\nname = \"X\"\nmore = 1\n", "more"),
+            (
+                "[[agent]]\nid = \"a\"\nname = \"X\"\nkeys = { nobody = {} }\n",
+                "no provider",
+            ),
+            (
+                "[[agent]]\nid = \"a\"\nname = \"X\"\nlogin_file = \"../x\"\n",
+                "home folder",
+            ),
+        ] {
+            fs::write(temp.path().join(OWN_FILE), format!("{good}{bad}")).unwrap();
+            let all = Recipes::load(&data);
+            assert!(
+                all.find("mine").is_some_and(|mine| mine.is_own),
+                "one that is wrong spoils no other: {bad}"
+            );
+            assert!(
+                all.problems.iter().any(|problem| problem.contains(why)),
+                "{bad}: {:?}",
+                all.problems
+            );
+        }
+        fs::write(temp.path().join(OWN_FILE), "[[agent").unwrap();
+        let all = Recipes::load(&data);
+        assert!(all.find("claude").is_some() && all.problems.len() == 1);
+    }
+}

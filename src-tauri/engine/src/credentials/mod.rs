@@ -1,0 +1,295 @@
+//! Keys of model providers. They are kept outside of every sandbox, go to gateways only, and are added there.
+
+mod keep;
+pub mod providers;
+mod route;
+mod server;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+pub use keep::{Keychain, Place, Unanswered};
+pub(crate) use route::{by_rank, filled};
+pub use sandbox_protocol::routes::{PLACEHOLDER, Secret};
+pub use server::Server;
+
+use self::keep::Files;
+use self::providers::{OWN, Provider};
+use crate::event::Event;
+use crate::state::json_file;
+use crate::{Engine, Error, Result};
+
+/// What is known of the keys, without any of them.
+const LIST: &str = "keys.json";
+
+/// Keys of this program's life only.
+pub(crate) type Session = Mutex<HashMap<String, (Kept, Option<Secret>)>>;
+
+/// One key, but for the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The provider's id.
+    pub provider: String,
+    /// Where it is.
+    pub place: Place,
+    /// Milliseconds since 1970.
+    pub since: i64,
+    /// The address of the user's own server, or of one that stands in a provider's place.
+    #[serde(default)]
+    pub server: Option<String>,
+    /// The model that it is asked for by itself.
+    #[serde(default)]
+    pub model: Option<String>,
+}
+
+impl Kept {
+    /// Whose it is.
+    pub fn provider(&self) -> Option<&'static Provider> {
+        providers::find(&self.provider)
+    }
+}
+
+/// A key to keep.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// The provider's id.
+    pub provider: String,
+    /// The key; absent only for a server that wants none.
+    pub key: Option<Secret>,
+    /// Where; absent: in the keychain, and nowhere else.
+    pub place: Option<Place>,
+    /// The address of the user's own server.
+    pub server: Option<String>,
+    /// The model that it is asked for by itself.
+    pub model: Option<String>,
+}
+
+impl Engine {
+    /// All keys that are kept, without the keys.
+    pub fn keys(&self) -> Result<Vec<Kept>> {
+        let mut all = self.written_keys()?;
+        for (kept, _) in self.session().values() {
+            all.retain(|other| other.provider != kept.provider);
+            all.push(kept.clone());
+        }
+        let place = |kept: &Kept| {
+            providers::PROVIDERS
+                .iter()
+                .position(|one| one.id == kept.provider)
+        };
+        all.sort_by_key(place);
+        Ok(all)
+    }
+
+    fn written_keys(&self) -> Result<Vec<Kept>> {
+        let written: Option<Vec<Kept>> = json_file::read(&self.data().root().join(LIST))?;
+        Ok(written.unwrap_or_default())
+    }
+
+    fn write_keys(&self, list: &[Kept]) -> Result<()> {
+        json_file::write(&self.data().root().join(LIST), &list)
+    }
+
+    fn session(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Kept, Option<Secret>)>> {
+        self.session_keys()
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn files(&self) -> Files {
+        Files::new(self.data().root())
+    }
+
+    /// The name under which the keychain knows a key: data folders do not share them.
+    fn keychain_name(&self, provider: &str) -> String {
+        format!("{} {provider}", self.data().instance())
+    }
+
+    /// Whether the system's keychain answers, and why not.
+    pub async fn keychain_answers(&self) -> Result<(), Unanswered> {
+        let name = self.keychain_name("-");
+        keep::ask(self.config().keychain.clone(), move |keychain| {
+            keychain.get(&name).map(drop)
+        })
+        .await
+    }
+
+    /// Keeps a key, and hands it to every gateway that uses it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a provider that is not known, [`Error::InvalidRequest`] for an address that is none
+    /// or a key that is missing, [`Error::NotSupported`] where the keychain was wanted and does not answer: nothing
+    /// is kept then, and nothing is put anywhere else.
+    pub async fn set_key(&self, new: NewKey) -> Result<Kept> {
+        let provider = known(&new.provider)?;
+        let server = match &new.server {
+            Some(text) => Some(Server::parse(text).map(|_| text.trim().to_owned())?),
+            None if provider.id == OWN => {
+                return Err(missing(
+                    "the address of the server: --server http://localhost:11434/v1",
+                ));
+            }
+            None => None,
+        };
+        if new.key.is_none() && provider.id != OWN {
+            return Err(missing("the key"));
+        }
+        let place = match &new.key {
+            None => Place::Nowhere,
+            Some(_) => new.place.unwrap_or(Place::Keychain),
+        };
+        let kept = Kept {
+            provider: provider.id.to_owned(),
+            place,
+            since: self.now(),
+            server,
+            model: new.model.filter(|model| !model.trim().is_empty()),
+        };
+        self.put_key(&kept, new.key).await?;
+        self.keys_changed(provider.id).await;
+        Ok(kept)
+    }
+
+    async fn put_key(&self, kept: &Kept, key: Option<Secret>) -> Result<()> {
+        let id = kept.provider.clone();
+        let before = self
+            .written_keys()?
+            .into_iter()
+            .find(|one| one.provider == id);
+        match (&key, kept.place) {
+            (Some(key), Place::Keychain) => {
+                let (name, key) = (self.keychain_name(&id), key.clone());
+                let keychain = self.config().keychain.clone();
+                let set =
+                    keep::ask(keychain, move |keychain| keychain.set(&name, key.expose())).await;
+                set.map_err(|error| no_keychain(&error))?;
+            }
+            (Some(key), Place::File) => self.files().set(&id, key)?,
+            _ => {}
+        }
+        let mut list = self.written_keys()?;
+        list.retain(|one| one.provider != id);
+        if kept.place == Place::Session {
+            self.session().insert(id.clone(), (kept.clone(), key));
+        } else {
+            self.session().remove(&id);
+            list.push(kept.clone());
+        }
+        self.write_keys(&list)?;
+        // Only now: the old one is not needed any more.
+        if let Some(before) = before.filter(|before| before.place != kept.place) {
+            self.forget_at(&id, before.place).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a key, here and in every gateway.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::NotSupported`] where it is in a keychain that does not answer: it stays listed.
+    pub async fn remove_key(&self, provider: &str) -> Result<()> {
+        let kept = self
+            .keys()?
+            .into_iter()
+            .find(|one| one.provider == provider);
+        let kept = kept.ok_or_else(|| Error::NotFound {
+            what: "key",
+            name: provider.to_owned(),
+        })?;
+        self.forget_at(provider, kept.place).await?;
+        self.session().remove(provider);
+        let mut list = self.written_keys()?;
+        list.retain(|one| one.provider != provider);
+        self.write_keys(&list)?;
+        self.keys_changed(provider).await;
+        Ok(())
+    }
+
+    async fn forget_at(&self, provider: &str, place: Place) -> Result<()> {
+        match place {
+            Place::Keychain => {
+                let name = self.keychain_name(provider);
+                let removed = keep::ask(self.config().keychain.clone(), move |keychain| {
+                    keychain.remove(&name)
+                })
+                .await;
+                removed.map_err(|error| no_keychain(&error))
+            }
+            Place::File => self.files().remove(provider),
+            Place::Session | Place::Nowhere => Ok(()),
+        }
+    }
+
+    /// The key itself: only for a gateway.
+    async fn key_of(&self, kept: &Kept) -> Result<Option<Secret>> {
+        match kept.place {
+            Place::Nowhere => Ok(None),
+            Place::Session => Ok(self
+                .session()
+                .get(&kept.provider)
+                .and_then(|(_, key)| key.clone())),
+            Place::File => self.files().get(&kept.provider),
+            Place::Keychain => {
+                let name = self.keychain_name(&kept.provider);
+                let found = keep::ask(self.config().keychain.clone(), move |keychain| {
+                    keychain.get(&name)
+                })
+                .await;
+                let text = found.map_err(|error| no_keychain(&error))?;
+                Ok(text.and_then(|text| Secret::new(text.to_string())))
+            }
+        }
+    }
+
+    /// Takes every key out of the keychain, for the removal of everything. Says what stays.
+    pub(crate) async fn forget_keys(&self) -> Vec<String> {
+        let mut stays = Vec::new();
+        for kept in self.keys().unwrap_or_default() {
+            if let Err(error) = self.forget_at(&kept.provider, kept.place).await {
+                stays.push(format!("the key of {}: {error}", kept.provider));
+            }
+        }
+        self.session().clear();
+        stays
+    }
+
+    async fn keys_changed(&self, provider: &str) {
+        self.events().send(Event::Settings);
+        for record in self.records().unwrap_or_default() {
+            if !self.key_users(&record).iter().any(|one| one == provider) {
+                continue;
+            }
+            if let Err(error) = self.hand_keys_over(&record.id).await {
+                tracing::warn!(%error, sandbox = %record.id, "a changed key was not handed over");
+            }
+        }
+    }
+}
+
+fn known(id: &str) -> Result<&'static Provider> {
+    providers::find(id).ok_or_else(|| Error::InvalidRequest {
+        message: format!(
+            "there is no provider \u{201c}{}\u{201d}; there are {}",
+            id.escape_debug(),
+            providers::PROVIDERS.map(|provider| provider.id).join(", ")
+        ),
+    })
+}
+
+fn missing(what: &str) -> Error {
+    Error::InvalidRequest {
+        message: format!("this needs {what}"),
+    }
+}
+
+fn no_keychain(error: &Unanswered) -> Error {
+    Error::NotSupported {
+        message: format!(
+            "{error}. Nothing was changed. A key can be kept in a file that only you can read, or in the window for as long as it is open"
+        ),
+    }
+}

@@ -1,0 +1,254 @@
+//! Keys with a keychain of the test's own.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::docker::{Deadlines, EndpointSearch};
+use crate::sandbox::Config;
+use crate::state::record::Owner;
+
+const KEY: &str = "sk-canary-0123456789";
+
+#[derive(Default)]
+struct Drawer {
+    kept: Mutex<HashMap<String, String>>,
+    locked: Mutex<bool>,
+}
+
+impl Drawer {
+    fn open(&self) -> Result<std::sync::MutexGuard<'_, HashMap<String, String>>, Unanswered> {
+        if *self.locked.lock().unwrap() {
+            return Err(Unanswered("it is locked".to_owned()));
+        }
+        Ok(self.kept.lock().unwrap())
+    }
+}
+
+impl Keychain for Drawer {
+    fn get(&self, name: &str) -> Result<Option<Zeroizing<String>>, Unanswered> {
+        Ok(self.open()?.get(name).cloned().map(Zeroizing::new))
+    }
+    fn set(&self, name: &str, value: &str) -> Result<(), Unanswered> {
+        self.open()?.insert(name.to_owned(), value.to_owned());
+        Ok(())
+    }
+    fn remove(&self, name: &str) -> Result<(), Unanswered> {
+        self.open()?.remove(name);
+        Ok(())
+    }
+}
+
+fn engine(folder: &Path, keychain: Option<Arc<dyn Keychain>>) -> Engine {
+    Engine::open(Config {
+        data_dir: folder.join("data"),
+        home: None,
+        endpoints: EndpointSearch::default(),
+        deadlines: Deadlines::default(),
+        process: Owner { uid: 1, gid: 1 },
+        certificates: Vec::new(),
+        guest: &[],
+        keychain,
+        clock: Arc::new(|| 7),
+    })
+    .unwrap()
+}
+
+fn new(provider: &str, place: Place) -> NewKey {
+    NewKey {
+        provider: provider.to_owned(),
+        key: Secret::new(KEY.to_owned()),
+        place: Some(place),
+        server: None,
+        model: None,
+    }
+}
+
+/// Whether a text is in any file of a folder.
+fn holds(folder: &Path, text: &str) -> bool {
+    fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return holds(&path, text);
+        }
+        let bytes = fs::read(&path).unwrap();
+        bytes
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_where_it_is_said_to_be_and_nowhere_else() {
+    let temp = tempfile::tempdir().unwrap();
+    let drawer = Arc::new(Drawer::default());
+    let engine = engine(temp.path(), Some(drawer.clone()));
+    let data = engine.data().root().to_owned();
+
+    engine
+        .set_key(new("anthropic", Place::Keychain))
+        .await
+        .unwrap();
+    assert_eq!(drawer.kept.lock().unwrap().values().next().unwrap(), KEY);
+    assert!(!holds(&data, KEY), "in the keychain only");
+    let kept = engine.keys().unwrap().remove(0);
+    assert_eq!((kept.place, kept.since), (Place::Keychain, 7));
+    assert_eq!(engine.key_of(&kept).await.unwrap().unwrap().expose(), KEY);
+
+    // Another place: it leaves the first one.
+    engine.set_key(new("anthropic", Place::File)).await.unwrap();
+    assert!(drawer.kept.lock().unwrap().is_empty());
+    let file = data.join("keys/anthropic");
+    assert_eq!(
+        fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(
+        fs::metadata(data.join("keys"))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777,
+        0o700
+    );
+    assert!(holds(&data, KEY), "the probe can succeed");
+
+    engine
+        .set_key(new("anthropic", Place::Session))
+        .await
+        .unwrap();
+    assert!(!holds(&data, KEY) && !file.exists());
+    assert!(
+        !fs::read_to_string(data.join("keys.json"))
+            .unwrap()
+            .contains("anthropic")
+    );
+    assert_eq!(engine.keys().unwrap().len(), 1, "while this program runs");
+
+    engine.remove_key("anthropic").await.unwrap();
+    assert_eq!(engine.keys().unwrap(), []);
+    assert!(engine.remove_key("anthropic").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_keychain_nothing_is_kept_anywhere() {
+    let temp = tempfile::tempdir().unwrap();
+    let drawer = Arc::new(Drawer::default());
+    let engine = engine(temp.path(), Some(drawer.clone()));
+    engine
+        .set_key(new("openai", Place::Keychain))
+        .await
+        .unwrap();
+    *drawer.locked.lock().unwrap() = true;
+    let error = engine
+        .set_key(new("anthropic", Place::Keychain))
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("locked") && !error.to_string().contains(KEY),
+        "{error}"
+    );
+    assert_eq!(engine.keys().unwrap().len(), 1);
+    assert!(!holds(engine.data().root(), KEY));
+    // One that cannot be forgotten stays listed.
+    assert!(engine.remove_key("openai").await.is_err());
+    assert_eq!(engine.keys().unwrap().len(), 1);
+    *drawer.locked.lock().unwrap() = false;
+    engine.remove_key("openai").await.unwrap();
+    assert!(drawer.kept.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_makes_no_sense_is_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let engine = engine(temp.path(), None);
+    let own = |server: Option<&str>| NewKey {
+        server: server.map(str::to_owned),
+        key: None,
+        ..new("own", Place::File)
+    };
+    assert!(engine.set_key(own(None)).await.is_err());
+    assert!(
+        engine
+            .set_key(own(Some("http://llm.example.com")))
+            .await
+            .is_err()
+    );
+    assert!(engine.set_key(new("nobody", Place::File)).await.is_err());
+    let without = NewKey {
+        key: None,
+        ..new("openai", Place::File)
+    };
+    assert!(engine.set_key(without).await.is_err());
+    let kept = engine
+        .set_key(own(Some("http://localhost:11434/v1")))
+        .await
+        .unwrap();
+    assert_eq!(kept.place, Place::Nowhere);
+}
+
+fn kept(provider: &str) -> Kept {
+    Kept {
+        provider: provider.to_owned(),
+        place: Place::File,
+        since: 0,
+        server: None,
+        model: Some("m".to_owned()),
+    }
+}
+
+#[test]
+fn programs_are_told_of_the_route_and_given_a_stand_in() {
+    let temp = tempfile::tempdir().unwrap();
+    let recipes = engine(temp.path(), None).recipes();
+    let told = |agent: &str, providers: &[&str]| -> HashMap<String, String> {
+        let keys: Vec<Kept> = providers.iter().map(|id| kept(id)).collect();
+        route::environment(recipes.find(agent), &keys)
+            .into_iter()
+            .collect()
+    };
+    let claude = told("claude", &["anthropic"]);
+    assert_eq!(
+        claude["ANTHROPIC_BASE_URL"],
+        "http://127.0.0.1:3128/keys/anthropic"
+    );
+    assert_eq!(claude["ANTHROPIC_AUTH_TOKEN"], PLACEHOLDER);
+    let shell = told("shell", &["openai"]);
+    assert_eq!(
+        shell["OPENAI_BASE_URL"],
+        "http://127.0.0.1:3128/keys/openai/v1"
+    );
+    // Several at once are one document.
+    let both: serde_json::Value = serde_json::from_str(
+        &told("opencode", &["anthropic", "openai"])["OPENCODE_CONFIG_CONTENT"],
+    )
+    .unwrap();
+    for provider in ["anthropic", "openai"] {
+        let url = &both["provider"][provider]["options"]["baseURL"];
+        assert_eq!(url, &format!("http://127.0.0.1:3128/keys/{provider}/v1"));
+    }
+    // A server of one's own goes before.
+    let aider = told("aider", &["openai", "own"]);
+    assert_eq!(aider["OPENAI_API_BASE"], "http://127.0.0.1:3128/keys/own");
+    assert_eq!(aider["AIDER_MODEL"], "openai/m");
+    let codex = recipes.find("codex").unwrap();
+    let line = crate::agents::start::with_flags(codex, &codex.start, &[kept("openai")]);
+    assert!(
+        line.starts_with("codex -c model_provider=kept -c 'model_providers.kept={"),
+        "{line}"
+    );
+    assert!(
+        line.ends_with("--dangerously-bypass-approvals-and-sandbox"),
+        "{line}"
+    );
+    assert_eq!(
+        crate::agents::start::with_flags(codex, &codex.start, &[]),
+        codex.start
+    );
+}

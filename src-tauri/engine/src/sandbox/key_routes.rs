@@ -1,0 +1,115 @@
+//! Keys on their way to a gateway, and the user's own model server on its way to a sandbox.
+
+use tokio::net::TcpStream;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Engine, network, services};
+use crate::credentials::{Kept, Server, providers};
+use crate::event::Event;
+use crate::network::link::Link;
+use crate::state::activity::ActivityKind;
+use crate::state::record::{NetworkMode, Record};
+use crate::{Error, Result, SandboxId};
+
+impl Engine {
+    /// Lets a sandbox use these providers' keys beside those of its agent, from now on.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for a provider that is not known.
+    pub async fn use_keys(&self, id: &SandboxId, mut wanted: Vec<String>) -> Result<()> {
+        if let Some(unknown) = wanted.iter().find(|one| providers::find(one).is_none()) {
+            return Err(Error::InvalidRequest {
+                message: format!(
+                    "there is no provider \u{201c}{}\u{201d}",
+                    unknown.escape_debug()
+                ),
+            });
+        }
+        wanted.sort();
+        wanted.dedup();
+        let mut working = self.work_on(id).await?;
+        if working.record.keys == wanted {
+            return Ok(());
+        }
+        working.record.keys = wanted;
+        working.record.save(&working.dir)?;
+        let words = match working.record.keys.as_slice() {
+            [] => "Its agent\u{2019}s only".to_owned(),
+            some => some.join(", "),
+        };
+        self.note(id, ActivityKind::Network, "Keys changed", words, None);
+        self.hand_keys_over(id).await?;
+        self.events().send(Event::Sandbox(id.clone()));
+        Ok(())
+    }
+
+    /// Hands a sandbox's keys to its gateway, where one runs. Its sites change with them.
+    pub(crate) async fn hand_keys_over(&self, id: &SandboxId) -> Result<()> {
+        let (_, record) = self.load(id)?;
+        if record.network.mode == NetworkMode::Offline || !record.container_made {
+            return Ok(());
+        }
+        let docker = self.docker().await?;
+        let found = docker.find_gateway(self.data().instance(), id).await?;
+        let Some(gateway) = found.filter(|found| found.state.is_up()) else {
+            // It gets them when it starts.
+            return Ok(());
+        };
+        let mut link = Link::open(&docker, &gateway.id).await?;
+        network::hand_over(self, &docker, &record, &mut link).await
+    }
+
+    /// Serves connections of a sandbox to this computer until what it gives is dropped: for a command without a
+    /// window. `None`: nothing of this computer is opened to it.
+    pub async fn stand_by(&self, id: &SandboxId) -> Result<Option<Standing>> {
+        let (_, record) = self.load(id)?;
+        let own = |kept: &Kept| kept.server.is_some();
+        if record.network.services.is_empty() && !self.keys_for(&record).iter().any(own) {
+            return Ok(None);
+        }
+        let docker = self.docker().await?;
+        let found = docker.find_gateway(self.data().instance(), id).await?;
+        let Some(gateway) = found.filter(|found| found.state.is_up()) else {
+            return Ok(None);
+        };
+        let task = tokio::spawn(services::serve(
+            self.clone(),
+            id.clone(),
+            docker,
+            gateway.id,
+        ));
+        Ok(Some(Standing(AbortOnDropHandle::new(task))))
+    }
+
+    /// A server of the user's own, for a route that a gateway names: whatever it says, only what the user wrote.
+    pub(super) async fn own_server(&self, id: &SandboxId, route: &str) -> Result<TcpStream> {
+        let (_, record) = self.load(id)?;
+        let keys = self.keys_for(&record);
+        let kept = keys.iter().find(|kept| kept.provider == route);
+        let text = kept.and_then(|kept| kept.server.as_deref());
+        let text = text.ok_or_else(|| Error::NotFound {
+            what: "model server",
+            name: route.to_owned(),
+        })?;
+        let server = Server::parse(text)?.upstream;
+        if !server.by_computer {
+            return Err(Error::InvalidRequest {
+                message: "that server is not on this computer\u{2019}s network".to_owned(),
+            });
+        }
+        let host = server.host.trim_matches(['[', ']']).to_owned();
+        let place = format!("{}:{}", server.host, server.port);
+        TcpStream::connect((host, server.port))
+            .await
+            .map_err(|error| Error::io("reach the model server at", place, error))
+    }
+}
+
+/// See [`Engine::stand_by`].
+pub struct Standing(#[expect(dead_code, reason = "dropped, it ends")] AbortOnDropHandle<()>);
+
+/// All keys of a sandbox, with what their connections are checked against.
+pub(super) async fn hand_over(engine: &Engine, record: &Record, link: &mut Link) -> Result<()> {
+    let routes = engine.routes_for(record).await;
+    Ok(link.routes(&engine.config().certificates, routes).await?)
+}
