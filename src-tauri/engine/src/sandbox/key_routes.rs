@@ -78,7 +78,9 @@ impl Engine {
             docker,
             gateway.id,
         ));
-        Ok(Some(Standing(AbortOnDropHandle::new(task))))
+        Ok(Some(Standing {
+            _task: AbortOnDropHandle::new(task),
+        }))
     }
 
     /// A server of the user's own, for a route that a gateway names: whatever it says, only what the user wrote.
@@ -106,7 +108,9 @@ impl Engine {
 }
 
 /// See [`Engine::stand_by`].
-pub struct Standing(#[expect(dead_code, reason = "dropped, it ends")] AbortOnDropHandle<()>);
+pub struct Standing {
+    _task: AbortOnDropHandle<()>,
+}
 
 /// All keys of a sandbox, with what their connections are checked against.
 pub(super) async fn hand_over(engine: &Engine, record: &Record, link: &mut Link) -> Result<()> {
