@@ -252,7 +252,10 @@ async fn everything_is_looked_at_again_after_a_minute_and_when_a_scan_knew_bette
         "the probe: nobody saw it"
     );
     let op = Operation::silent();
-    engine.changes(id, None, Side::Live, &op).await.unwrap();
+    engine
+        .changes(id, Side::Base, Side::Live, &op)
+        .await
+        .unwrap();
     let wanted = ["a.txt +2 -1", "b.txt +1 -1"];
     assert_eq!(rows(&engine.live(id).unwrap()), wanted);
 }
