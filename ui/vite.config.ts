@@ -24,6 +24,8 @@ export default defineConfig(({ mode }) => ({
     setupFiles: ['src/test-setup.ts'],
     include: ['src/**/*.test.ts'],
     restoreMocks: true,
+    // Generous: a build machine is busy.
+    testTimeout: 60_000,
     // The test of the tokens reads the styles themselves.
     css: true,
   },

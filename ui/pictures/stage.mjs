@@ -32,7 +32,8 @@ export async function stage() {
       // As in the real window (`freezePrototype`).
       await context.addInitScript(() => Object.freeze(Object.prototype));
       const page = await context.newPage();
-      page.setDefaultTimeout(5000);
+      // Generous: a build machine is busy.
+      page.setDefaultTimeout(30_000);
       page.on('pageerror', (error) => onerror(error.message));
       page.on('console', (message) => {
         if (message.type() === 'error' && !message.location().url.endsWith('/favicon.ico')) onerror(message.text());

@@ -2,6 +2,10 @@
 import '@testing-library/jest-dom/vitest';
 import { cleanup } from '@testing-library/svelte';
 import { afterEach } from 'vitest';
+import { configure } from '@testing-library/dom';
+
+// Generous: a build machine is busy. What is waited for comes in a moment elsewhere.
+configure({ asyncUtilTimeout: 15_000 });
 
 afterEach(() => cleanup());
 
