@@ -66,7 +66,6 @@ fn lay(project: &Path) -> Result<(), Failure> {
 async fn reset(house: &House, id: &SandboxId) -> Result<Duration, Failure> {
     let workspace = house.dir(id).join("workspace");
     empty(&workspace)?;
-    rustix::fs::sync();
     let begun = Instant::now();
     house.engine.reset(id, None, &Operation::silent()).await?;
     let hub = house.engine.terminals(id).await?;
@@ -145,7 +144,6 @@ impl Peer {
 
     fn reset(&self) -> Result<Duration, Failure> {
         empty(&self.copied())?;
-        rustix::fs::sync();
         let begun = Instant::now();
         self.remove()?;
         std::fs::remove_dir(self.copied())?;

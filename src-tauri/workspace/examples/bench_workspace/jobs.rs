@@ -94,7 +94,7 @@ impl Bench {
     }
 
     pub fn run(&self) -> Done<Table> {
-        let mut table = Table::default();
+        let mut table = Table::new(self.temp.path())?;
         for _ in 0..self.runs {
             let baseline = self.copies(&mut table)?;
             self.snapshots(&mut table, &baseline)?;

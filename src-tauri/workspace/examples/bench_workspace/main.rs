@@ -153,7 +153,10 @@ fn make_big(at: &Path) -> Done<()> {
 }
 
 fn file_system(at: &Path) -> &'static str {
-    const TMPFS: i64 = 0x0102_1994;
-    let kind = rustix::fs::statfs(at).map_or(0, |s| s.f_type as i64);
-    if kind == TMPFS { "tmpfs" } else { "disk" }
+    const TMPFS: u64 = 0x0102_1994;
+    let kind = rustix::fs::statfs(at).map(|s| u64::try_from(s.f_type));
+    match kind {
+        Ok(Ok(TMPFS)) => "tmpfs",
+        _ => "disk",
+    }
 }

@@ -151,7 +151,8 @@ fn differences(old: &Tree, new: &Tree) -> usize {
             (None, None) => return count,
             (Some(a), Some(b)) if a.path == b.path => {
                 count += usize::from(a.kind != b.kind || a.mode != b.mode);
-                (old.next(), new.next());
+                old.next();
+                new.next();
             }
             (Some(a), Some(b)) if a.path < b.path => {
                 count += 1;

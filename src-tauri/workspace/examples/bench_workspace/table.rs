@@ -1,6 +1,7 @@
 //! The results beside what is to be reached.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -36,12 +37,21 @@ struct Amount {
 
 #[derive(Default)]
 pub struct Table {
+    folder: Option<std::fs::File>,
     rows: Vec<(&'static str, Row)>,
     amounts: Vec<Amount>,
     missing: BTreeSet<&'static str>,
 }
 
 impl Table {
+    /// A table of what is done in this folder.
+    pub fn new(folder: &Path) -> Done<Self> {
+        Ok(Self {
+            folder: Some(std::fs::File::open(folder)?),
+            ..Self::default()
+        })
+    }
+
     /// Times one part of a job. What was written before is on the disk first, so that nobody pays for
     /// another's writes. A peer that is not installed is noted.
     pub fn time<T>(
@@ -50,7 +60,9 @@ impl Table {
         who: &'static str,
         act: impl FnOnce() -> Done<T>,
     ) -> Done<()> {
-        rustix::fs::sync();
+        if let Some(folder) = &self.folder {
+            rustix::fs::syncfs(folder)?;
+        }
         let begun = Instant::now();
         let done = act();
         let took = begun.elapsed();
