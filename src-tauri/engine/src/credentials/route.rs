@@ -45,10 +45,10 @@ impl Engine {
             match self.route(&kept).await {
                 Ok(Some(route)) => list.push(route),
                 Ok(None) => {
-                    tracing::warn!(provider = %kept.provider, "a key is listed and not there")
+                    tracing::warn!(provider = %kept.provider, "a key is listed and not there");
                 }
                 Err(error) => {
-                    tracing::warn!(%error, provider = %kept.provider, "a key is not handed over")
+                    tracing::warn!(%error, provider = %kept.provider, "a key is not handed over");
                 }
             }
         }
@@ -151,18 +151,16 @@ fn joined(first: &str, second: &str) -> String {
     use serde_json::Value;
 
     fn join(into: &mut Value, from: Value) {
-        match (into, from) {
-            (Value::Object(into), Value::Object(from)) => {
-                for (name, value) in from {
-                    match into.get_mut(&name) {
-                        Some(before) => join(before, value),
-                        None => {
-                            into.insert(name, value);
-                        }
-                    }
+        let (Value::Object(into), Value::Object(from)) = (into, from) else {
+            return;
+        };
+        for (name, value) in from {
+            match into.get_mut(&name) {
+                Some(before) => join(before, value),
+                None => {
+                    into.insert(name, value);
                 }
             }
-            _ => {}
         }
     }
 
