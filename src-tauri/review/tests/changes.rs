@@ -325,3 +325,34 @@ fn missing_content_is_an_error_and_not_an_empty_file() {
     let nothing = MemoryBlobs::default();
     assert!(compare(&case.base, &capture, &nothing, &Options::default()).is_err());
 }
+
+#[test]
+fn a_copy_is_said_to_be_one_and_stays_an_addition() {
+    let long: String = (0..60).map(|n| format!("line {n} of the file\n")).collect();
+    let rows = long.replace("line", "row");
+    let mut case = Case::new(|root| {
+        write(root, "kept", &long);
+        write(root, "edited", &rows);
+        write(root, "stub", "x\n");
+    });
+    let workspace = case.workspace();
+    write(&workspace, "copy", &long);
+    write(&workspace, "edited", rows.clone() + "more\n");
+    write(&workspace, "like", rows.replace("row 7 ", "ROW 7 "));
+    write(&workspace, "stub2", "x\n");
+    write(
+        &workspace,
+        "new",
+        long.replace("line", "entirely other words"),
+    );
+    let list = case.changes().list;
+    let source = |name: &str| {
+        let change = of(&list, name);
+        assert_eq!(change.status, Status::Added, "{name}");
+        change.copied_from.as_ref().map(|from| from.to_lossy())
+    };
+    assert_eq!(source("copy").as_deref(), Some("kept"));
+    assert_eq!(source("like").as_deref(), Some("edited"), "as git's -C");
+    assert_eq!(source("stub2"), None, "too short to say anything");
+    assert_eq!(source("new"), None);
+}

@@ -87,6 +87,9 @@ pub fn change_json(change: &Change) -> Value {
     if let Some(old) = &change.old_path {
         put_path(&mut object, "old_path", old);
     }
+    if let Some(source) = &change.copied_from {
+        put_path(&mut object, "copied_from", source);
+    }
     let kind = match change.kind {
         ChangeKind::File => "file",
         ChangeKind::Dir => "dir",

@@ -62,6 +62,10 @@ pub struct ReviewFile {
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_path: Option<WirePath>,
+    /// Of an added file the one that it began as a copy of.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copied_from: Option<WirePath>,
     pub status: ChangeStatus,
     pub kind: ChangeKind,
     pub binary: bool,

@@ -65,6 +65,7 @@ fn one(old: Option<&Entry>, new: Option<&Entry>, from: &Tree, to: &Tree) -> Opti
     Some(Change {
         path: shown.path.clone(),
         old_path: None,
+        copied_from: None,
         status,
         kind: ChangeKind::of(&shown.kind),
         from: old.cloned(),

@@ -1,5 +1,6 @@
 //! What differs between two trees, path by path, as a person or a script is told.
 
+mod copies;
 mod count;
 mod list;
 mod renames;
@@ -52,6 +53,9 @@ pub struct Change {
     pub path: WorkspacePath,
     /// Of a rename the old place.
     pub old_path: Option<WorkspacePath>,
+    /// Of an added file the one that it began as a copy of, which is still there or was moved.
+    #[serde(default)]
+    pub copied_from: Option<WorkspacePath>,
     /// What happened.
     pub status: Status,
     /// What it is.
@@ -156,6 +160,7 @@ pub fn compare(
     let mut found = list::differences(from, to, options.left_out);
     if options.renames {
         renames::find(&mut found.list, blobs, &options.cancel)?;
+        copies::find(&mut found.list, from, blobs, &options.cancel)?;
     }
     let emptied = to.entries().is_empty() && to.is_complete() && from.entries().len() > 1;
     for change in &mut found.list {

@@ -72,6 +72,7 @@ impl From<&Change> for ReviewFile {
         let Change {
             path,
             old_path,
+            copied_from,
             status,
             kind,
             from,
@@ -89,6 +90,7 @@ impl From<&Change> for ReviewFile {
         Self {
             path: path.into(),
             old_path: old_path.as_ref().map(WirePath::from),
+            copied_from: copied_from.as_ref().map(WirePath::from),
             status: (*status).into(),
             kind: (*kind).into(),
             binary: *binary,

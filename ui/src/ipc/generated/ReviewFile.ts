@@ -8,7 +8,11 @@ import type { WireRisk } from "./WireRisk";
 /**
  * A changed file of the review.
  */
-export type ReviewFile = { path: WirePath, old_path?: WirePath, status: ChangeStatus, kind: ChangeKind, binary: boolean, 
+export type ReviewFile = { path: WirePath, old_path?: WirePath, 
+/**
+ * Of an added file the one that it began as a copy of.
+ */
+copied_from?: WirePath, status: ChangeStatus, kind: ChangeKind, binary: boolean, 
 /**
  * Lines; absent for binary.
  */
