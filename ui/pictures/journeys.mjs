@@ -132,10 +132,10 @@ const journeys = {
   'answer a site': async () => {
     const page = await open('screen=work&state=site-prompts');
     await settled(page);
+    await page.waitForSelector('.xterm-helper-textarea:focus');
     if ((await focus(page)).includes('Allow')) throw new Error('the question took the focus');
     await press(page, 'F6');
-    if (!(await focus(page)).includes('more')) await tabTo(page, 'Allow once', 3);
-    else await press(page, 'Tab');
+    await tabTo(page, 'Allow once', 4);
     await focused(page, 'Allow once');
     await ringed(page);
     await press(page, 'Enter');
@@ -175,7 +175,7 @@ const journeys = {
     await press(page, 'Control+k');
     await page.keyboard.type('rye');
     await press(page, 'Enter');
-    await has(page, 'Claude Code');
+    await page.waitForSelector('.xterm-helper-textarea:focus');
     await press(page, 'Control+Shift+E');
     await has(page, 'will be copied');
     const before = await page.textContent('.file h2');
