@@ -42,6 +42,7 @@ impl Watched {
             },
             certificates: Vec::new(),
             guest: &[],
+            keychain: None,
             clock: Arc::new(move || now.load(Ordering::SeqCst)),
         })
         .unwrap();
