@@ -10,7 +10,6 @@ use agent_sandbox::ipc::event::Event;
 use agent_sandbox::ipc::handover::{Phase, ProgressReport};
 use agent_sandbox::ipc::network::SiteAsk;
 use agent_sandbox::ipc::sandbox::{Attention, NetworkMode, SandboxRow, SandboxStatus};
-use sandbox_engine::agents;
 use sandbox_engine::docker::events::EngineEvent;
 use sandbox_engine::event::Event as Told;
 use sandbox_engine::network::presets;
