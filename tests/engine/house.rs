@@ -56,6 +56,7 @@ impl House {
             command: None,
             image: Some(image::BASE.to_owned()),
             image_from: None,
+            runtime: None,
             network,
             limits: LimitsWanted::default(),
             rules: sandbox_workspace::Rules::default(),

@@ -57,6 +57,7 @@ impl Watched {
             command: None,
             image: None,
             image_from: None,
+            runtime: None,
             network: NetworkPolicy::default(),
             limits: LimitsWanted::default(),
             rules: sandbox_workspace::Rules::default(),

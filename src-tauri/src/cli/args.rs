@@ -125,6 +125,8 @@ pub enum Verb {
         #[command(subcommand)]
         what: Option<super::agents::Agents>,
     },
+    /// What happened in a sandbox, oldest first: network decisions, snapshots, copy-outs, starts and stops
+    Activity(One),
     /// The store of all snapshots
     #[command(subcommand)]
     Store(Store),
@@ -175,6 +177,9 @@ pub struct Create {
     /// engine's network
     #[arg(long, value_enum, value_name = "FILE", conflicts_with = "image")]
     pub image_from: Option<ImageFrom>,
+    /// A runtime that the engine offers, such as runsc; one that is missing is refused
+    #[arg(long, value_name = "NAME")]
+    pub runtime: Option<String>,
     /// What it may reach [default: offline]
     #[arg(long, value_enum)]
     pub network: Option<Network>,

@@ -100,6 +100,7 @@ impl Call<'_> {
             Verb::Reset(wanted) => self.reset(&wanted).await,
             Verb::Recover => self.recover().await,
             Verb::Network(wanted) => self.network(&wanted).await,
+            Verb::Activity(one) => self.activity(&one.sandbox),
             Verb::Preview(wanted) => {
                 let id = self.find(&wanted.sandbox)?;
                 preview::preview(&self.engine, self.printer, &id, &wanted).await
@@ -485,6 +486,29 @@ impl Call<'_> {
                 })
             }
         }
+    }
+
+    fn activity(&self, sandbox: &str) -> Done {
+        let entries = self.engine.activity(&self.find(sandbox)?)?;
+        let document = serde_json::to_value(&entries)
+            .map_err(|error| Mistake::failed(format!("could not print: {error}")))?;
+        self.answer(&document, |printer| {
+            let lines = entries.iter().map(|entry| {
+                let parts = [entry.decision.as_deref(), Some(entry.detail.as_str())];
+                let rest: Vec<String> = parts
+                    .into_iter()
+                    .flatten()
+                    .filter(|part| !part.is_empty())
+                    .map(|part| printer.name(part.as_bytes()))
+                    .collect();
+                let what = printer.name(entry.what.as_bytes());
+                let time = jiff::Timestamp::from_millisecond(entry.time)
+                    .map_or_else(|_| entry.time.to_string(), |time| time.to_string());
+                let end = if rest.is_empty() { "" } else { ": " };
+                format!("{time} {what}{end}{}\n", rest.join(", "))
+            });
+            lines.collect()
+        })
     }
 
     async fn image(&self) -> Done {

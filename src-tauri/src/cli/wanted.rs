@@ -23,6 +23,7 @@ pub fn new_sandbox(
         name: wanted.name,
         command: None,
         image: wanted.image,
+        runtime: wanted.runtime,
         image_from: wanted.image_from.map(|from| match from {
             ImageFrom::Dockerfile => FolderImage::Dockerfile,
             ImageFrom::Devcontainer => FolderImage::Devcontainer,

@@ -150,7 +150,7 @@ impl Desk {
                 limit: row.record.limits.memory,
             }),
             State::Paused if self.is_paused_for_space(id) => Some(Attention::DiskLow {
-                free: self.engine().free_space()?,
+                free: self.engine().space_of(id)?,
             }),
             _ => None,
         };

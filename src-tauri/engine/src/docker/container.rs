@@ -290,13 +290,8 @@ impl Docker {
     /// A runtime that was asked for and is missing; a name that is taken by somebody else's container;
     /// a container that came out wider than the contract (it is removed again).
     pub async fn create_container(&self, spec: &ContainerSpec) -> Result<String, DockerError> {
-        if let Some(runtime) = &spec.runtime
-            && !self.info().runtimes.contains(runtime)
-        {
-            return Err(DockerError::new(
-                Problem::Unsupported,
-                format!("the runtime {runtime} was asked for and this engine does not have it"),
-            ));
+        if let Some(runtime) = &spec.runtime {
+            self.offers(runtime)?;
         }
         let name = spec.sandbox.container_name();
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
@@ -320,6 +315,26 @@ impl Docker {
                 Err(error)
             }
         }
+    }
+
+    /// Whether containers can be run by this runtime.
+    ///
+    /// # Errors
+    /// [`Problem::Unsupported`], naming those that there are. Another one never takes its place.
+    pub fn offers(&self, runtime: &str) -> Result<(), DockerError> {
+        let there = &self.info().runtimes;
+        if there.contains(runtime) {
+            return Ok(());
+        }
+        let there: Vec<&str> = there.iter().map(String::as_str).collect();
+        Err(DockerError::new(
+            Problem::Unsupported,
+            format!(
+                "the runtime {} was asked for and this engine does not have it; it has {}",
+                runtime.escape_debug(),
+                there.join(", ")
+            ),
+        ))
     }
 
     /// What of the contract a container breaks; empty is right.

@@ -66,6 +66,8 @@ pub struct NewSandbox {
     pub image: Option<String>,
     /// The folder's own file that says what the image is; beats `image`.
     pub image_from: Option<FolderImage>,
+    /// A runtime instead of the engine's own; one that is missing is refused, never replaced.
+    pub runtime: Option<String>,
     /// What it may reach.
     pub network: NetworkPolicy,
     /// What it may use.
@@ -139,6 +141,10 @@ impl Engine {
         let mut limits = self.limits(new.limits)?;
         if !chosen {
             limits.memory = limits.memory.max(recipe.memory);
+        }
+        if let Some(runtime) = new.runtime.as_ref().filter(|_| new.start) {
+            // Before anything is copied.
+            self.docker().await?.offers(runtime)?;
         }
         let config = self.config();
         let (project, path) =
@@ -305,6 +311,7 @@ impl Engine {
             image: new.image.clone(),
             image_from: new.image_from,
             packages: Vec::new(),
+            runtime: new.runtime.clone(),
             owner,
             rules: handed.rules,
             rewritten: handed.rewritten,

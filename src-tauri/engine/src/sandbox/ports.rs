@@ -87,6 +87,16 @@ impl Engine {
         lock(&self.0.ports.reports).get(id).cloned()
     }
 
+    /// Free bytes of home folders, as guests report them.
+    pub(super) fn reported(&self) -> Vec<(SandboxId, u64)> {
+        let reports = lock(&self.0.ports.reports);
+        let homes = reports.iter().filter_map(|(id, report)| {
+            let home = report.home?;
+            Some((id.clone(), home.free))
+        });
+        homes.collect()
+    }
+
     /// Opens a preview of a port, or gives another address of the one that is open. It ends with the sandbox.
     ///
     /// # Errors

@@ -64,15 +64,30 @@ impl Engine {
         Ok(())
     }
 
-    /// Freezes every sandbox that runs when less than `low` bytes are free where the data lies, and says
-    /// why. Gives those that it froze; the user lets them go on.
+    /// Bytes that a sandbox can still fill: where the data lies, and where the engine keeps its volumes, which
+    /// may be another disk. What the guest says of that is a claim; it can only make the figure smaller.
+    pub fn space_of(&self, id: &SandboxId) -> Result<u64> {
+        let here = self.free_space()?;
+        let home = self.last_report(id).and_then(|report| report.home);
+        Ok(home.map_or(here, |home| here.min(home.free)))
+    }
+
+    /// Freezes every sandbox that runs when less than `low` bytes are free for it, and says why. Gives those
+    /// that it froze; the user lets them go on.
     pub async fn guard_space(&self, low: u64) -> Result<Vec<SandboxId>> {
-        if self.free_space()? >= low {
+        let here = self.free_space()?;
+        let reported = self.reported();
+        if here >= low && reported.iter().all(|(_, free)| *free >= low) {
             return Ok(Vec::new());
         }
+        let is_low = |id: &SandboxId| {
+            here < low || reported.iter().any(|(one, free)| one == id && *free < low)
+        };
         let mut frozen = Vec::new();
         for record in self.records()? {
-            if !matches!(self.glimpse(&record.id).await?.state, State::Running) {
+            if !is_low(&record.id)
+                || !matches!(self.glimpse(&record.id).await?.state, State::Running)
+            {
                 continue;
             }
             match self.pause_as(&record.id, pause::PausedBy::Space).await {

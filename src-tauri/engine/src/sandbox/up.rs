@@ -267,7 +267,7 @@ async fn create(working: &mut Working, docker: &Docker, layer: Personal) -> Resu
         services: working.record.network.services.clone(),
         apparmor: docker.info().apparmor,
         certificates: (!config.certificates.is_empty()).then_some(image::CERTIFICATES),
-        runtime: None,
+        runtime: working.record.runtime.clone(),
     };
     Ok(docker.create_container(&spec).await?)
 }

@@ -104,6 +104,9 @@ pub struct Record {
     /// The system packages that its container was made with.
     #[serde(default)]
     pub packages: Vec<PackageName>,
+    /// The runtime that was asked for, such as gVisor's; absent: the engine's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
     /// Whom it runs as.
     pub owner: Owner,
     /// What hand-over leaves out.

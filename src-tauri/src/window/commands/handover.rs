@@ -147,6 +147,7 @@ pub async fn create_sandbox(
             None => desk.engine().settings()?.image,
         },
         image_from: image_from.map(FolderImage::from),
+        runtime: None,
         network: NetworkPolicy {
             presets: match network {
                 NetworkMode::Approved => presets::USUAL.map(str::to_owned).to_vec(),
