@@ -3,6 +3,7 @@
 //! with it. Always for Linux, whatever the computer: containers are.
 #![forbid(unsafe_code)]
 
+mod bulk;
 mod control;
 mod egress;
 mod init;

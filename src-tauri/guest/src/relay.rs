@@ -14,6 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Semaphore;
 
+use crate::bulk;
+use crate::egress::pump::Counts;
+
 /// Connections at once.
 const MAX_CONNECTIONS: usize = 1024;
 const NO_GATEWAY: &str = "Agent Sandbox: the guarded network is not running at the moment, so nothing can be \
@@ -101,10 +104,7 @@ async fn pass(mut client: TcpStream, service: Option<u16>) {
                 // As a port that nothing listens on: what the program speaks is not known here.
                 return;
             }
-            let size = 16 * 1024;
-            let copied =
-                tokio::io::copy_bidirectional_with_sizes(&mut client, &mut gateway, size, size);
-            let _ = copied.await;
+            bulk::both(&client, &gateway, &Counts::new()).await;
         }
         Err(_) => {
             let answer = format!(

@@ -143,7 +143,34 @@ pub fn bench(shell: &Shell, options: &[&str]) -> Result<(), Failure> {
     run("sandbox-workspace", "bench_workspace", options)?;
     run("sandbox-review", "bench_review", &[])?;
     crate::ready::everything(shell)?;
-    run("sandbox-tests", "bench_reset", &[])
+    run("sandbox-tests", "bench_reset", &[])?;
+    gateway(shell)
+}
+
+/// In a network of its own, in which loopback has a public address.
+fn gateway(shell: &Shell) -> Result<(), Failure> {
+    let example = [
+        "--release",
+        "-p",
+        "sandbox-guest",
+        "--example",
+        "bench_gateway",
+    ];
+    shell.run("cargo", &[&["build"], &example[..]].concat())?;
+    let bench = shell.path("target/release/examples/bench_gateway");
+    let arch = std::env::consts::ARCH;
+    let guest = shell.path(&format!(
+        "target/{arch}-unknown-linux-musl/guest/sandbox-guest"
+    ));
+    let words = [
+        "-n",
+        "-m",
+        &bench.to_string_lossy(),
+        &guest.to_string_lossy(),
+    ]
+    .map(str::to_owned);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    shell.run("unshare", &words)
 }
 
 #[cfg(test)]

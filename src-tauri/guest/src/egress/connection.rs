@@ -8,6 +8,8 @@ use sandbox_protocol::policy::{Host, Reason, Via};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::bulk;
+
 use super::pump::{Counts, one_way};
 use super::request::{self, Malformed, Request};
 use super::state::Gateway;
@@ -75,30 +77,9 @@ async fn tunnel(
         return Ok(());
     }
     counts.sent.fetch_add(first.len() as u64, Ordering::Relaxed);
-    let (from_client, to_client) = client.split();
-    let (from_upstream, to_upstream) = upstream.split();
-    let both = async {
-        tokio::join!(
-            one_way(
-                from_client,
-                to_upstream,
-                u64::MAX,
-                true,
-                counts,
-                &counts.sent
-            ),
-            one_way(
-                from_upstream,
-                to_client,
-                u64::MAX,
-                true,
-                counts,
-                &counts.received
-            ),
-        )
-    };
+    let both = bulk::both(&*client, &upstream, counts);
     tokio::select! {
-        _ = both => Ok(()),
+        () = both => Ok(()),
         () = gateway.revoked(&request.target, request.via) => Err(Refusal::Policy(Reason::Blocked)),
     }
 }
@@ -146,22 +127,8 @@ async fn local(
     let (from_service, to_service) = tokio::io::split(service);
     let both = async {
         tokio::join!(
-            one_way(
-                from_client,
-                to_service,
-                u64::MAX,
-                true,
-                counts,
-                &counts.sent
-            ),
-            one_way(
-                from_service,
-                to_client,
-                u64::MAX,
-                true,
-                counts,
-                &counts.received
-            ),
+            one_way(from_client, to_service, counts, &counts.sent),
+            one_way(from_service, to_client, counts, &counts.received),
         )
     };
     tokio::select! {
@@ -189,17 +156,9 @@ async fn plain(
     }
     counts.sent.fetch_add(first.len() as u64, Ordering::Relaxed);
     let left = request.body - early as u64;
-    let (from_client, to_client) = client.split();
-    let (from_upstream, to_upstream) = upstream.split();
-    let sending = one_way(from_client, to_upstream, left, false, counts, &counts.sent);
-    let answer = one_way(
-        from_upstream,
-        to_client,
-        u64::MAX,
-        true,
-        counts,
-        &counts.received,
-    );
+    let client = &*client;
+    let sending = bulk::at_most(client, &upstream, left, counts, &counts.sent);
+    let answer = bulk::whole(&upstream, client, counts, &counts.received);
     let both = async {
         // The answer ends it, also where it comes before the whole request was sent.
         tokio::pin!(answer);

@@ -7,7 +7,7 @@ mod control;
 mod decisions;
 mod greeting;
 mod outside;
-mod pump;
+pub(crate) mod pump;
 mod request;
 mod routes;
 mod services;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// A connection on which nothing came for this long is ended.
-const IDLE: Duration = Duration::from_secs(30 * 60);
+pub const IDLE: Duration = Duration::from_secs(30 * 60);
 /// Two of these for each connection: a thousand of them fit into the gateway's memory.
 const PIECE: usize = 32 * 1024;
 
@@ -32,45 +32,40 @@ impl Counts {
         }
     }
 
-    fn count(&self, which: &AtomicU64, bytes: usize) {
+    /// Counts bytes in one of the directions.
+    pub fn count(&self, which: &AtomicU64, bytes: usize) {
         which.fetch_add(bytes as u64, Ordering::Relaxed);
         self.last
             .store(self.started.elapsed().as_secs(), Ordering::Relaxed);
     }
 
-    fn idle(&self) -> Duration {
+    /// Since the last byte, in either direction.
+    pub fn idle(&self) -> Duration {
         let last = Duration::from_secs(self.last.load(Ordering::Relaxed));
         self.started.elapsed().saturating_sub(last)
     }
 }
 
-/// Passes on at most `most` bytes; shuts the writer down at the reader's end if `close`.
+/// Passes on all bytes; shuts the writer down at the reader's end.
 pub async fn one_way(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    most: u64,
-    close: bool,
     counts: &Counts,
     which: &AtomicU64,
 ) {
     let mut piece = vec![0; PIECE];
-    let mut left = most;
-    while left > 0 {
-        let room = PIECE.min(usize::try_from(left).unwrap_or(PIECE));
-        let count = match tokio::time::timeout(IDLE, from.read(&mut piece[..room])).await {
+    loop {
+        let count = match tokio::time::timeout(IDLE, from.read(&mut piece)).await {
             Ok(Ok(0) | Err(_)) => break,
             Ok(Ok(count)) => count,
             // The other direction may well be busy.
             Err(_) if counts.idle() < IDLE => continue,
             Err(_) => break,
         };
-        if to.write_all(&piece[..count]).await.is_err() {
+        if to.write_all(&piece[..count]).await.is_err() || to.flush().await.is_err() {
             break;
         }
-        left -= count as u64;
         counts.count(which, count);
     }
-    if close {
-        let _ = to.shutdown().await;
-    }
+    let _ = to.shutdown().await;
 }
