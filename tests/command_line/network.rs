@@ -10,7 +10,7 @@ use crate::bench_of_one::{Bench, Said};
 
 const SITE: &str = "https://index.crates.io/config.json";
 
-fn create(bench: &Bench, more: &[&str]) -> String {
+pub fn create(bench: &Bench, more: &[&str]) -> String {
     let project = bench.project();
     let mut args = vec!["create", "--json", project.to_str().unwrap()];
     args.extend(more);
@@ -18,12 +18,12 @@ fn create(bench: &Bench, more: &[&str]) -> String {
     said.json()["id"].as_str().unwrap().to_owned()
 }
 
-fn sh(bench: &Bench, id: &str, script: &str) -> Said {
+pub fn sh(bench: &Bench, id: &str, script: &str) -> Said {
     bench.run(["exec", id, "--", "sh", "-c", script])
 }
 
 /// The proxy's status for a tunnel, as curl tells it: 200, 403, 000 where there is no proxy at all.
-fn tunnel(bench: &Bench, id: &str, address: &str) -> String {
+pub fn tunnel(bench: &Bench, id: &str, address: &str) -> String {
     let script = format!(
         "curl -s -m 30 -x http://127.0.0.1:3128 --noproxy '' -o /dev/null -w '%{{http_connect}}' https://{address} || true"
     );
@@ -225,7 +225,7 @@ fn without_its_gateway_nothing_goes_and_a_start_brings_it_back() {
     assert_eq!(docker(&["ps", "-q", "--filter", &format!("name={id}")]), "");
 }
 
-fn docker(args: &[&str]) -> String {
+pub fn docker(args: &[&str]) -> String {
     let said = std::process::Command::new("docker")
         .args(args)
         .output()

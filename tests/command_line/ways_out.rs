@@ -1,0 +1,167 @@
+//! What becomes of the guarded network when its gateway is harmed, and of everything when the app is.
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::bench_of_one::Bench;
+use crate::network::{create, docker, sh, tunnel};
+
+const SITE: &str = "index.crates.io";
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Frozen, stopped, flooded and killed: each time nothing goes out, and the next start repairs it.
+#[test]
+fn a_gateway_that_stands_still_or_dies_lets_nothing_out() {
+    let bench = Bench::new();
+    let id = create(&bench, &["--network", "open"]);
+    let gateway = format!("agent-sandbox-{id}-gateway");
+    let try_once = "curl -s -m 4 -o /dev/null -w '%{http_connect}' https://index.crates.io; true";
+    assert_eq!(tunnel(&bench, &id, SITE), "200", "the probe can succeed");
+
+    docker(&["pause", &gateway]);
+    assert_eq!(sh(&bench, &id, try_once).ended(0).out, "000", "frozen");
+    docker(&["unpause", &gateway]);
+    assert_eq!(tunnel(&bench, &id, SITE), "200", "and goes on");
+
+    docker(&["kill", "--signal", "STOP", &gateway]);
+    assert_eq!(sh(&bench, &id, try_once).ended(0).out, "000", "stopped");
+    docker(&["kill", "--signal", "CONT", &gateway]);
+    assert_eq!(tunnel(&bench, &id, SITE), "200", "and goes on");
+
+    // As many half-asked questions as it takes: what it holds is bounded, and it goes on afterwards.
+    let flood = "for i in $(seq 900); do exec {fd}<>/dev/tcp/127.0.0.1/3128; printf 'CONNECT x' >&$fd; done; sleep 2";
+    bench.run(["exec", &id, "--", "bash", "-c", flood]).ended(0);
+    let state = "{{.State.Running}} {{.State.OOMKilled}}";
+    assert_eq!(docker(&["inspect", "-f", state, &gateway]), "true false");
+    assert_eq!(tunnel(&bench, &id, SITE), "200", "and goes on");
+
+    // As the kernel ends what runs out of memory.
+    docker(&["kill", &gateway]);
+    assert_ne!(tunnel(&bench, &id, SITE), "200", "it is gone");
+    bench.run(["start", &id]).ended(0);
+    assert_eq!(tunnel(&bench, &id, SITE), "200", "a start repairs it");
+}
+
+/// A face of the app that holds something of a sandbox open.
+fn hold(bench: &Bench, arguments: &[&str]) -> Child {
+    bench
+        .command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Killed where it stands, with three sandboxes running: all go on, are adopted, and nothing is left behind.
+#[test]
+fn an_app_that_is_killed_leaves_three_sandboxes_that_are_adopted() {
+    let bench = Bench::new();
+    let ids: Vec<String> = (0..3).map(|_| create(&bench, &[])).collect();
+    for id in &ids {
+        sh(
+            &bench,
+            id,
+            "echo $$ > /tmp/mark; (setsid sleep 600 &) >/dev/null 2>&1",
+        )
+        .ended(0);
+    }
+    // Somebody else's, by a name and labels that look like ours.
+    let stranger = format!("agent-sandbox-{}-gateway-2", ids[0]);
+    let image = docker(&["images", "-q", "agent-sandbox/base"]);
+    let image = image.lines().next().unwrap().to_owned();
+    let labels = [
+        "io.agent-sandbox.instance=somebody-else".to_owned(),
+        format!("io.agent-sandbox.sandbox={}", ids[0]),
+        "io.agent-sandbox.role=gateway".to_owned(),
+    ];
+    let mut run = vec!["run", "-d", "--name", &stranger];
+    run.extend(labels.iter().flat_map(|label| ["--label", label]));
+    run.extend([image.as_str(), "sleep", "600"]);
+    let foreign = docker(&run);
+
+    let mut held = vec![
+        hold(&bench, &["exec", &ids[0], "--", "sleep", "600"]),
+        hold(&bench, &["preview", &ids[1], "8000"]),
+        hold(&bench, &["snapshot", &ids[2]]),
+    ];
+    let mut said = String::new();
+    let out = held[1].stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut said).unwrap();
+    let port: u16 = said
+        .split(".localhost:")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next()?.parse().ok())
+        .unwrap();
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    for child in &mut held {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    until("the preview is gone with the app", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+    });
+
+    bench.run(["recover"]).ended(0);
+    let rows = bench.run(["list", "--json"]).ended(0).json();
+    for id in &ids {
+        let row = rows.as_array().unwrap().iter().find(|r| r["id"] == **id);
+        assert_eq!(row.unwrap()["state"], "running", "{rows}");
+        let said = sh(&bench, id, "cat /tmp/mark && pgrep -x sleep").ended(0);
+        assert!(said.out.lines().count() >= 2, "{}", said.out);
+        bench.run(["snapshot", id]).ended(0);
+    }
+    for id in &ids {
+        bench.run(["remove", id]).ended(0);
+    }
+    let alive = docker(&["inspect", "-f", "{{.State.Running}}", &foreign]);
+    docker(&["rm", "-f", &foreign]);
+    assert_eq!(alive, "true", "somebody else's is left alone");
+}
+
+/// What was asked for and is missing is refused before anything is made.
+#[test]
+fn a_runtime_that_is_missing_is_named_and_nothing_is_made() {
+    let bench = Bench::new();
+    let project = bench.project();
+    let project = project.to_str().unwrap();
+    let said = bench
+        .run(["create", project, "--runtime", "no-such"])
+        .ended(1);
+    assert!(
+        said.err.contains("no-such") && said.err.contains("runc"),
+        "{}",
+        said.err
+    );
+    assert_eq!(
+        bench
+            .run(["list", "--json"])
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        0
+    );
+    let said = bench
+        .run(["create", project, "--runtime", "runc", "--json"])
+        .ended(0);
+    let name = said.json()["container"].as_str().unwrap().to_owned();
+    let runtime = docker(&["inspect", "-f", "{{.HostConfig.Runtime}}", &name]);
+    assert_eq!(runtime, "runc");
+    let id = said.json()["id"].as_str().unwrap().to_owned();
+    let said = bench.run(["activity", &id, "--json"]).ended(0).json();
+    let kinds: Vec<&str> = said
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|entry| entry["kind"].as_str())
+        .collect();
+    assert!(kinds.contains(&"handed_over"), "{said}");
+}
