@@ -84,9 +84,7 @@ impl Working {
             cancel: op.cancel(),
         };
         let done = restore(&place, &found.tree, &to.tree, &options)?;
-        if let Err(error) = done.index.save(&self.dir.index()) {
-            tracing::warn!(%error, "the next look at the workspace will be slower");
-        }
+        self.know(found.index, done.index);
         let failed = done.failed.iter();
         Ok(Reset {
             snapshot: to.id.clone(),

@@ -5,7 +5,7 @@
 
 use sandbox_workspace::restore::{Place, Trashed};
 use sandbox_workspace::snapshots::{Snapshot, SnapshotId, SnapshotKind, Snapshots};
-use sandbox_workspace::{Dir, RestoreOptions, restore};
+use sandbox_workspace::{Dir, Index, RestoreOptions, Scan, restore};
 use serde::{Deserialize, Serialize};
 use tokio::task::block_in_place;
 
@@ -121,8 +121,8 @@ impl Working {
         let was = self.halt().await?;
         let done = match op.enter(Phase::Capturing) {
             Ok(()) => match block_in_place(|| self.prepare(to, was, also, op)) {
-                Ok(safety) => match self.empty_home(also).await {
-                    Ok(()) => self.put_back(to, &safety, also, op),
+                Ok((safety, found)) => match self.empty_home(also).await {
+                    Ok(()) => self.put_back(to, &safety, Some(found), also, op),
                     Err(error) => Err(error),
                 },
                 Err(error) => Err(error),
@@ -130,6 +130,8 @@ impl Working {
             Err(error) => Err(error),
         };
         let started = self.resume(was).await;
+        // What runs comes first: the list of changes is another one as well.
+        block_in_place(|| self.engine.look_where_seen(self.id()));
         let reset = done?;
         started?;
         for event in [
@@ -181,11 +183,17 @@ impl Working {
         Ok(())
     }
 
-    /// The safety snapshot and the intent.
-    fn prepare(&self, to: &Snapshot, was: Was, also: Also, op: &Operation) -> Result<Snapshot> {
+    /// The safety snapshot with what was found for it, and the intent.
+    fn prepare(
+        &self,
+        to: &Snapshot,
+        was: Was,
+        also: Also,
+        op: &Operation,
+    ) -> Result<(Snapshot, Scan)> {
         let wanted = self.engine.store().tree(&to.tree)?;
-        let (tree, scan) = self.read_into_store(true, &[&wanted], op)?;
-        if let Some(unread) = scan.tree.unreadable.first() {
+        let (tree, found) = self.read_into_store(true, &[&wanted], op)?;
+        if let Some(unread) = found.tree.unreadable.first() {
             return Err(Error::Incomplete {
                 message: format!("{}, so nothing was put back", unread.reason),
             });
@@ -201,26 +209,28 @@ impl Working {
                 wipe: also == Also::Wipe,
             },
         )?;
-        Ok(safety)
+        Ok((safety, found))
     }
 
-    /// Restores tree and base together. Also what the recovery does: reading again first is what makes it
-    /// right from any state in between.
+    /// Restores tree and base together. Also what the recovery does: there nothing was `found` just now, and
+    /// reading again first is what makes it right from any state in between.
     fn put_back(
         &mut self,
         to: &Snapshot,
         safety: &Snapshot,
+        found: Option<Scan>,
         also: Also,
         op: &Operation,
     ) -> Result<Reset> {
-        let failed = block_in_place(|| self.restore(to, safety, op))?;
+        let failed = block_in_place(|| self.restore(to, safety, found, op))?;
         if self.record.base != to.base {
             self.record.epoch += 1;
         }
         if also == Also::Baseline {
             to.id.as_str().clone_into(&mut self.record.baseline);
         }
-        self.set_base(to.base)?;
+        self.record.base = to.base;
+        self.record.save(&self.dir)?;
         let intent = self.dir.reset_intent();
         std::fs::remove_file(&intent).map_err(|e| Error::io("remove", &intent, e))?;
         Ok(Reset {
@@ -230,7 +240,13 @@ impl Working {
         })
     }
 
-    fn restore(&self, to: &Snapshot, safety: &Snapshot, op: &Operation) -> Result<Vec<String>> {
+    fn restore(
+        &self,
+        to: &Snapshot,
+        safety: &Snapshot,
+        mut found: Option<Scan>,
+        op: &Operation,
+    ) -> Result<Vec<String>> {
         op.enter(Phase::Restoring)?;
         let workspace = self.workspace()?;
         let trash = Dir::open_root(&self.dir.trash())?;
@@ -245,9 +261,15 @@ impl Working {
         let mut trashed: Vec<Trashed> = safety.trashed.clone();
         if let Some(done) = sandbox_workspace::recover(&place, &progress)? {
             trashed.extend(done.trashed);
+            found = None;
         }
-        let wanted = self.engine.store().tree(&to.tree)?;
-        let (_, found) = self.read_into_store(true, &[&wanted], op)?;
+        let found = match found {
+            Some(found) => found,
+            None => {
+                let wanted = self.engine.store().tree(&to.tree)?;
+                self.read_into_store(true, &[&wanted], op)?.1
+            }
+        };
         let options = RestoreOptions {
             owner: self.gives_to(),
             skipped: &found.skipped,
@@ -263,11 +285,17 @@ impl Working {
             safety.trashed = trashed;
             Snapshots::new(self.dir.snapshots()).write(&safety)?;
         }
-        if let Err(error) = done.index.save(&self.dir.index()) {
-            tracing::warn!(%error, "the next look at the workspace will be slower");
-        }
+        self.know(found.index, done.index);
         let all = done.failed.iter().chain(&done.not_brought_back);
         Ok(all.map(|(path, why)| format!("{path}: {why}")).collect())
+    }
+
+    /// Keeps what is known of the files that stayed and of those that were written.
+    pub(super) fn know(&self, mut stayed: Index, written: Index) {
+        stayed.extend(written);
+        if let Err(error) = stayed.save(&self.dir.index()) {
+            tracing::warn!(%error, "the next look at the workspace will be slower");
+        }
     }
 
     /// Starts what ran before, and freezes again what the user had frozen.
@@ -295,8 +323,9 @@ impl Working {
         let to = snapshots.get(&intent.to)?;
         let safety = snapshots.get(&intent.safety)?;
         self.empty_home(intent.also()).await?;
-        self.put_back(&to, &safety, intent.also(), &Operation::silent())?;
+        self.put_back(&to, &safety, None, intent.also(), &Operation::silent())?;
         self.resume(intent.was).await?;
+        block_in_place(|| self.engine.look_where_seen(self.id()));
         Ok(true)
     }
 }
