@@ -6,7 +6,7 @@ mod support;
 use sandbox_review::changes::{Change, ChangeKind, Options, Status, compare};
 use sandbox_review::copyout::{self, Resolution, Skip, Take};
 use sandbox_review::{Class, Refusal};
-use sandbox_workspace::{MemoryBlobs, Tree, Unreadable};
+use sandbox_workspace::{MemoryBlobs, Tree, Unreadable, WorkspacePath};
 use support::*;
 
 fn of<'a>(list: &'a [Change], name: &str) -> &'a Change {
@@ -349,7 +349,7 @@ fn a_copy_is_said_to_be_one_and_stays_an_addition() {
     let source = |name: &str| {
         let change = of(&list, name);
         assert_eq!(change.status, Status::Added, "{name}");
-        change.copied_from.as_ref().map(|from| from.to_lossy())
+        change.copied_from.as_ref().map(WorkspacePath::to_lossy)
     };
     assert_eq!(source("copy").as_deref(), Some("kept"));
     assert_eq!(source("like").as_deref(), Some("edited"), "as git's -C");

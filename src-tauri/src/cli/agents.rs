@@ -1,7 +1,7 @@
 //! `agents`: which there are, and which version of one is taken.
 
 use clap::Subcommand;
-use sandbox_engine::agents::{OWN_FILE, Recipe};
+use sandbox_engine::agents::{Install, OWN_FILE, Recipe};
 use sandbox_engine::{Engine, Operation};
 use serde_json::{Value, json};
 
@@ -89,8 +89,8 @@ fn list(engine: &Engine) -> (Value, String) {
 fn row(engine: &Engine, recipe: &Recipe) -> Value {
     json!({
         "id": recipe.id, "name": recipe.name, "own": recipe.is_own,
-        "version": recipe.install.as_ref().map(|install| install.version()),
-        "package": recipe.install.as_ref().map(|install| install.package()),
+        "version": recipe.install.as_ref().map(Install::version),
+        "package": recipe.install.as_ref().map(Install::package),
         "start": recipe.start, "needs": engine.agent_needs(recipe), "hosts": recipe.hosts,
         "keys": recipe.keys.keys().collect::<Vec<_>>(),
     })

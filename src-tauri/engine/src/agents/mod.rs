@@ -199,13 +199,13 @@ mod tests {
                 "twice: {}",
                 recipe.id
             );
-            if recipe.install.is_some() {
+            if let Some(install) = &recipe.install {
                 assert!(recipe.start.starts_with(&recipe.program), "{}", recipe.id);
                 assert!(recipe.memory >= 2 << 30, "{}", recipe.id);
                 assert!(
                     layer::dockerfile("x", recipe)
                         .unwrap()
-                        .contains(recipe.install.as_ref().unwrap().version())
+                        .contains(install.version())
                 );
             }
         }

@@ -69,7 +69,7 @@ pub async fn speak(
                     send(&mut to, &[FromGateway::Granted]).await?;
                 }
                 ToGateway::Trust(piece) if trust.len() + piece.len() <= MAX_TRUST => {
-                    trust.extend(piece)
+                    trust.extend(piece);
                 }
                 ToGateway::Trust(_) => return Err(io::Error::other("too many certificates")),
                 ToGateway::Routes(routes) => {

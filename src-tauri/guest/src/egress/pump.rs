@@ -48,8 +48,19 @@ impl Counts {
 
 /// Passes on all bytes; shuts the writer down at the reader's end.
 pub async fn one_way(
-    mut from: impl AsyncRead + Unpin,
+    from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
+    counts: &Counts,
+    which: &AtomicU64,
+) {
+    pass_on(from, &mut to, counts, which).await;
+    let _ = to.shutdown().await;
+}
+
+/// Passes on all bytes; the writer stays open.
+pub async fn pass_on(
+    mut from: impl AsyncRead + Unpin,
+    to: &mut (impl AsyncWrite + Unpin),
     counts: &Counts,
     which: &AtomicU64,
 ) {
@@ -67,5 +78,4 @@ pub async fn one_way(
         }
         counts.count(which, count);
     }
-    let _ = to.shutdown().await;
 }

@@ -28,7 +28,7 @@ use self::ask::Ask;
 use self::mask::Mask;
 use self::upstream::Failed;
 use super::connection::{say, words};
-use super::pump::{Counts, one_way};
+use super::pump::{Counts, pass_on};
 use super::request::Malformed;
 use super::state::Gateway;
 
@@ -177,16 +177,13 @@ async fn pass(gateway: &Gateway, client: &mut UnixStream, turn: &Turn<'_>, rest:
     let left = ask.body.saturating_sub(early);
     let sending = async {
         let counts = turn.counts;
-        one_way(
-            from_client,
+        pass_on(
+            from_client.take(left),
             &mut to_upstream,
-            left,
-            false,
             counts,
             &counts.sent,
         )
         .await;
-        let _ = to_upstream.flush().await;
     };
     let mask = Mask::new(route.credential.as_ref().map(|one| one.key.expose()));
     let answering = back(from_upstream, &mut to_client, turn, mask);
