@@ -169,7 +169,7 @@ fn devcontainer(read: Read<'_>) -> Result<Found, FolderImageError> {
     })
 }
 
-/// Keys that ask for something that is not done, in the order of the file.
+/// Keys that ask for something that is not done, sorted: how a map is ordered is a setting of other crates.
 fn not_obeyed(parsed: &Map<String, Value>, build: Option<&Map<String, Value>>) -> Vec<String> {
     let asks = |value: &Value| match value {
         Value::Null | Value::Bool(false) => false,
@@ -184,10 +184,13 @@ fn not_obeyed(parsed: &Map<String, Value>, build: Option<&Map<String, Value>>) -
     let inner = build.into_iter().flatten().filter(|(key, value)| {
         !["dockerfile", "dockerFile", "context", "target"].contains(&key.as_str()) && asks(value)
     });
-    top.chain(inner.map(|(key, _)| format!("build.{key}")))
+    let mut all: Vec<String> = top
+        .chain(inner.map(|(key, _)| format!("build.{key}")))
         .map(|key| key.chars().take(60).collect())
-        .take(20)
-        .collect()
+        .collect();
+    all.sort_unstable();
+    all.truncate(20);
+    all
 }
 
 fn first(names: &[&str], read: Read<'_>) -> Option<(WorkspacePath, Vec<u8>)> {

@@ -55,7 +55,7 @@ pub use ports::{Opened, Port};
 pub use purge::Purged;
 pub use recovery::Recovery;
 pub use reset::Reset;
-pub use review::{Compared, Side};
+pub use review::{Compared, LEFT_OUT_MOST, Side};
 pub use reviewing::{Accepted, ConflictSides, Review};
 use sandbox_workspace::Store;
 pub use saving::Chosen;
