@@ -261,3 +261,36 @@ fn a_patch_applies_with_real_git_and_a_folder_has_the_files() {
         "was not chosen"
     );
 }
+
+#[test]
+fn the_agents_own_commits_come_as_patches_made_inside() {
+    let bench = Bench::new();
+    let project = bench.project();
+    git(&project, &["init", "-q", "-b", "main"]);
+    git(&project, &["add", "-A"]);
+    git(&project, &["commit", "-qm", "one"]);
+    let created = bench.run(["create", "--json", project.to_str().unwrap()]);
+    let id = created.ended(0).json()["id"].as_str().unwrap().to_owned();
+    let patches = project.with_file_name("own.patch");
+    let save = || bench.run(["save", &id, "--commits", patches.to_str().unwrap()]);
+
+    let none = save().ended(1);
+    assert!(none.err.contains("no commits of its own"), "{}", none.err);
+    assert!(!patches.exists(), "written where there was nothing");
+
+    let script = "git config user.name Bot && git config user.email bot@example.org \
+                  && echo '<p>two</p>' >> index.html && git commit -qam second \
+                  && printf '\\0\\1' > data.bin && git add data.bin && git commit -qm third";
+    bench.run(["exec", &id, "--", "sh", "-c", script]).ended(0);
+    save().ended(0);
+    let copy = project.with_file_name("copy");
+    git(project.parent().unwrap(), &["clone", "-q", "site", "copy"]);
+    git(&copy, &["am", "-q", patches.to_str().unwrap()]);
+    assert_eq!(
+        said(&copy, &["log", "--format=%s"]),
+        "third\nsecond\none\n",
+        "one patch for each commit, in order"
+    );
+    assert_eq!(fs::read(copy.join("data.bin")).unwrap(), b"\0\x01");
+    save().ended(1);
+}
