@@ -105,6 +105,16 @@ pub struct Review {
     pub changed_since: u32,
 }
 
+/// The program that wrote a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum MadeBy {
+    /// A lock file.
+    PackageManager,
+    /// Generated or minified.
+    Generator,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum LineKind {
@@ -162,6 +172,8 @@ pub enum FileDiff {
         notes: Vec<String>,
         /// Hidden or bidirectional characters were found, by line.
         hidden: Vec<u32>,
+        /// A program wrote it: folded at first, with its counts.
+        made_by: Option<MadeBy>,
     },
     Binary {
         description: String,

@@ -43,6 +43,7 @@ export type { LineKind } from './generated/LineKind';
 export type { Listing } from './generated/Listing';
 export type { LiveChange } from './generated/LiveChange';
 export type { LiveChanges } from './generated/LiveChanges';
+export type { MadeBy } from './generated/MadeBy';
 export type { MergePiece } from './generated/MergePiece';
 export type { MergeSide } from './generated/MergeSide';
 export type { NetworkMode } from './generated/NetworkMode';

@@ -5,11 +5,13 @@
 
 mod hunks;
 mod image;
+mod made_by;
 mod sides;
 mod words;
 
 pub use hunks::{Hunk, HunkId, Line, LineKind, TextDiff};
 pub use image::{ImageSide, dimensions};
+pub use made_by::MadeBy;
 pub use sides::{LARGEST, Side, Sides};
 
 use sandbox_workspace::{BlobSource, EntryKind};
@@ -24,6 +26,8 @@ pub struct Diff {
     pub body: FileDiff,
     /// What is said above them.
     pub notes: Vec<Note>,
+    /// The program that wrote the text, where no person did.
+    pub made_by: Option<MadeBy>,
 }
 
 /// The contents of one change, by what they are.
@@ -150,18 +154,25 @@ fn words_of(kind: crate::ChangeKind) -> &'static str {
 /// The diff of one change.
 pub fn of(change: &Change, blobs: &dyn BlobSource) -> Result<Diff, ReviewError> {
     let mut notes = facts(change);
+    let mut made_by = None;
     let (from, to) = (kind(&change.from), kind(&change.to));
     let body = match (from, to) {
         (Some(EntryKind::File { .. }), Some(EntryKind::File { .. }) | None)
-        | (None, Some(EntryKind::File { .. })) => contents(change, blobs, &mut notes)?,
+        | (None, Some(EntryKind::File { .. })) => {
+            contents(change, blobs, &mut notes, &mut made_by)?
+        }
         (Some(EntryKind::Symlink { .. }) | None, Some(EntryKind::Symlink { .. }))
         | (Some(EntryKind::Symlink { .. }), None) => link(change),
         // Another kind: what is there now is what matters.
-        (_, Some(EntryKind::File { .. })) => contents(change, blobs, &mut notes)?,
+        (_, Some(EntryKind::File { .. })) => contents(change, blobs, &mut notes, &mut made_by)?,
         (_, Some(EntryKind::Symlink { .. })) => link(change),
         _ => FileDiff::Facts,
     };
-    Ok(Diff { body, notes })
+    Ok(Diff {
+        body,
+        notes,
+        made_by,
+    })
 }
 
 fn kind(entry: &Option<sandbox_workspace::Entry>) -> Option<&EntryKind> {
@@ -206,6 +217,7 @@ fn contents(
     change: &Change,
     blobs: &dyn BlobSource,
     notes: &mut Vec<Note>,
+    made_by: &mut Option<MadeBy>,
 ) -> Result<FileDiff, ReviewError> {
     let sides = Sides::read(change, blobs)?;
     let size = |entry: &Option<sandbox_workspace::Entry>| match kind(entry) {
@@ -230,6 +242,7 @@ fn contents(
         [Some(Some(a)), None] | [None, Some(Some(a))] => [a, a],
         _ => return Ok(binary(old, new)),
     };
+    *made_by = made_by::made_by(&change.path, old);
     let text = TextDiff::new(&sides, old_encoding, new_encoding);
     text.notes(notes);
     Ok(FileDiff::Text(Box::new(text)))

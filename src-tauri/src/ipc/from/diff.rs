@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
-use sandbox_review::diff::{BinarySide, Diff, FileDiff as Body, ImageSide};
+use sandbox_review::diff::{self, BinarySide, Diff, FileDiff as Body, ImageSide};
 use sandbox_review::{Change, Decisions, Hunk, Line, TextDiff};
 
 use super::count;
-use crate::ipc::review::{DiffHunk, DiffLine, DiffOptions, FileDiff, LineKind, UnchangedLines};
+use crate::ipc::review::{
+    DiffHunk, DiffLine, DiffOptions, FileDiff, LineKind, MadeBy, UnchangedLines,
+};
 
 /// Hunks of one answer where the window names no number.
 const MOST_HUNKS: usize = 500;
@@ -20,7 +22,7 @@ pub fn file_diff(
 ) -> FileDiff {
     let notes: Vec<String> = diff.notes.iter().map(ToString::to_string).collect();
     match &diff.body {
-        Body::Text(text) => text_diff(change, text, decisions, options, notes),
+        Body::Text(text) => text_diff(change, text, decisions, options, notes, diff.made_by),
         Body::Image { old, new } => FileDiff::Image {
             old: old.is_some(),
             new: new.is_some(),
@@ -61,6 +63,7 @@ fn text_diff(
     decisions: &Decisions,
     options: &DiffOptions,
     notes: Vec<String>,
+    made_by: Option<diff::MadeBy>,
 ) -> FileDiff {
     let range = asked_for(options, text.hunk_count());
     let more = text.hunk_count() - range.end;
@@ -77,6 +80,10 @@ fn text_diff(
         more_hunks: count(more),
         notes,
         hidden: text.hidden().into_iter().map(count).collect(),
+        made_by: made_by.map(|made| match made {
+            diff::MadeBy::PackageManager => MadeBy::PackageManager,
+            diff::MadeBy::Generator => MadeBy::Generator,
+        }),
     }
 }
 

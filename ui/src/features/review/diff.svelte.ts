@@ -18,6 +18,8 @@ export class OpenDiff {
   failure = $state.raw<unknown>(null);
   hunks = $state.raw<readonly DiffHunk[]>([]);
   moreHunks = $state(0);
+  /** A program wrote it and nothing in it asks for a look: its lines wait until they are wanted. */
+  folded = $state(false);
   unfolded = $state.raw<ReadonlyMap<string, { lines: readonly DiffLine[] }>>(new Map());
   current = $state(0);
   selection = $state.raw<Selection | null>(null);
@@ -55,13 +57,19 @@ export class OpenDiff {
     try {
       const result = await this.#ask(0, FIRST_HUNKS);
       this.result = result;
-      if (result.kind === 'text') {
-        this.hunks = result.hunks;
-        this.moreHunks = result.more_hunks;
-      }
+      this.folded = isFolded(result, this.file);
+      if (!this.folded) this.open();
     } catch (cause) {
       this.failure = cause;
     }
+  }
+
+  /** Shows the lines. */
+  open(): void {
+    this.folded = false;
+    if (this.result?.kind !== 'text') return;
+    this.hunks = this.result.hunks;
+    this.moreHunks = this.result.more_hunks;
   }
 
   /** The next part; false when there is none. */
@@ -108,4 +116,10 @@ export class OpenDiff {
       max_hunks: most,
     });
   }
+}
+
+/** What acts on this computer, conflicts or hides characters is never folded away. */
+function isFolded(result: FileDiff, file: ReviewFile): boolean {
+  if (result.kind !== 'text' || result.made_by === null) return false;
+  return file.risks.length === 0 && file.refused === null && !file.conflict && result.hidden.length === 0;
 }

@@ -1,7 +1,7 @@
 import { configure, render, screen, waitFor, within } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Review, SandboxRow } from '../../ipc';
+import type { FileDiff, Review, SandboxRow } from '../../ipc';
 import { setBackend } from '../../ipc/current';
 import { fakeBackend } from '../../ipc/fake';
 import { app } from '../../state/app.svelte';
@@ -172,11 +172,39 @@ describe('the review', () => {
         more_hunks: 0,
         notes: [],
         hidden: [],
+        made_by: null,
       });
     made.world.emit({ type: 'review', sandbox: 'rye-and-salt' });
     await screen.findByText('<script>alert(2)</script>');
     expect(screen.getAllByText(name, { exact: false }).length).toBeGreaterThan(0);
     expect(document.querySelector('img, script, b > b')).toBeNull();
+  });
+
+  it('folds what a program wrote, with its counts, but never what asks for a look', async () => {
+    await open('README.md');
+    const review = (await made.backend.review('rye-and-salt', false, 'test')) as Review;
+    const options = { ignore_whitespace: false, context: 3, from_hunk: 0, max_hunks: 100 };
+    const usual = await made.backend.fileDiff('rye-and-salt', review.capture, { text: 'README.md' }, options);
+    const lock = { ...usual, made_by: 'package_manager' } as FileDiff;
+    const asked = vi.fn(() => Promise.resolve(lock));
+    made.backend.fileDiff = asked;
+    const show = (capture: string, risks: Review['files'][number]['risks']): void => {
+      const file = { ...(review.files.at(-1) as Review['files'][number]), path: { text: 'yarn.lock' }, risks };
+      const files = [{ ...file, additions: 40, deletions: 2 }];
+      made.backend.review = () => Promise.resolve({ ...review, capture, files });
+      made.world.emit({ type: 'review', sandbox: 'rye-and-salt' });
+    };
+
+    show('locked', []);
+    expect(await screen.findByText(/40 lines added, 2 lines removed/)).toBeVisible();
+    expect(screen.queryByTestId('diff-rows')).toBeNull();
+    await userEvent.click(screen.getByRole('button', { name: 'Show the changes' }));
+    expect(await screen.findByTestId('diff-rows')).toBeVisible();
+
+    show('risky', review.files.find((file) => file.risks.length > 0)?.risks ?? []);
+    await waitFor(() => expect(asked).toHaveBeenCalledTimes(2));
+    expect(await screen.findByTestId('diff-rows')).toBeVisible();
+    expect(screen.queryByText('A lock file')).toBeNull();
   });
 
   it('draws only what is seen of 5,000 files', async () => {

@@ -222,6 +222,7 @@ export function fakeReview(world: World): Part<Names> {
           more_hunks: hugeHunks - from - some.length,
           notes: [],
           hidden: [],
+          made_by: null,
         };
       }
       const file = texts.get(path.text);
@@ -242,6 +243,7 @@ export function fakeReview(world: World): Part<Names> {
         more_hunks: 0,
         notes: file?.notes ?? [],
         hidden: [],
+        made_by: path.text.endsWith('package-lock.json') ? 'package_manager' : null,
       };
     },
     async unchangedLines(_sandbox, _capture, path, newFrom, count) {

@@ -97,6 +97,7 @@ export function fakeSnapshots(world: World): Part<Names> {
         more_hunks: 0,
         notes: [],
         hidden: [],
+        made_by: null,
       });
     },
     putBack: async (sandbox, snapshot, paths) => {
