@@ -28,6 +28,7 @@ fn engine(bench: &Bench) -> Engine {
         },
         certificates: Vec::new(),
         guest: &[],
+        keychain: None,
         clock: Arc::new(|| 0),
     })
     .unwrap()

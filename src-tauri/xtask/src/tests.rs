@@ -243,8 +243,8 @@ fn command_line(shell: &Shell) -> Result<Count, Failure> {
         "cargo",
         &[
             "test",
-            "-p",
-            "sandbox-tests",
+            // The same features as the other tests: nothing is built anew for it.
+            "--workspace",
             "--test",
             "command_line",
             "--no-fail-fast",
@@ -269,8 +269,8 @@ fn window(shell: &Shell) -> Result<Count, Failure> {
         "cargo",
         &[
             "test",
-            "-p",
-            "sandbox-tests",
+            // The same features as the other tests: nothing is built anew for it.
+            "--workspace",
             "--test",
             "e2e",
             "--no-fail-fast",
