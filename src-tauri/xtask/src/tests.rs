@@ -30,6 +30,11 @@ const STEPS: [Step; 12] = [
                 "clippy",
                 "--workspace",
                 "--all-targets",
+                // Not among all targets: they run only in a step of their own.
+                "--test",
+                "command_line",
+                "--test",
+                "e2e",
                 "--",
                 "-D",
                 "warnings",
