@@ -129,8 +129,11 @@ const server = createServer(async (request, response) => {
     return;
   }
   response.writeHead(200, { 'content-type': 'text/event-stream', 'x-echo': KEY });
-  response.write(`: ${KEY.slice(0, 9)}`);
-  response.write(`${KEY.slice(9)}\n\n`);
+  // In two pieces; Gemini CLI takes no comments in a stream.
+  if (speak !== gemini) {
+    response.write(`: ${KEY.slice(0, 9)}`);
+    response.write(`${KEY.slice(9)}\n\n`);
+  }
   for (const [kind, data] of speak(JSON.parse(text || '{}'), request.headers['user-agent'] ?? '')) {
     if (kind) response.write(`event: ${kind}\n`);
     response.write(`data: ${JSON.stringify(kind ? { type: kind, ...data } : data)}\n\n`);
