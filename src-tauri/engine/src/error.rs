@@ -9,6 +9,7 @@ use sandbox_workspace::project::{HandOverError, ProjectError};
 use sandbox_workspace::snapshots::SnapshotsError;
 use sandbox_workspace::{FsError, RestoreError, RulesError, ScanError, StoreError};
 
+use crate::agents::RecipeError;
 use crate::docker::{DockerError, Problem};
 use crate::terminal::TerminalError;
 
@@ -255,6 +256,14 @@ fn is_full(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
     )
+}
+
+impl From<RecipeError> for Error {
+    fn from(error: RecipeError) -> Self {
+        Self::InvalidRequest {
+            message: error.to_string(),
+        }
+    }
 }
 
 impl From<FsError> for Error {

@@ -1,5 +1,6 @@
 //! Agents: what each is, how it is installed and started. Data; what is done with it is elsewhere.
 
+mod check;
 pub mod layer;
 mod newest;
 mod recipe;
@@ -13,6 +14,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+pub use check::RecipeError;
 pub use recipe::{Install, Recipe, WithKey};
 
 use crate::state::data_dir::DataDir;
@@ -111,15 +113,15 @@ fn own(path: &Path) -> Result<(Vec<Recipe>, Vec<String>)> {
         Err(error) => Err(error),
     };
     let text = text.map_err(|source| Error::io("read", path, source))?;
-    read(&text, true).map_err(|reason| Error::Damaged {
+    read(&text, true).map_err(|error| Error::Damaged {
         path: path.to_owned(),
-        reason,
+        reason: error.to_string(),
     })
 }
 
 /// Those that can be taken, and what is wrong with the others.
-fn read(text: &str, is_own: bool) -> Result<(Vec<Recipe>, Vec<String>), String> {
-    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+fn read(text: &str, is_own: bool) -> Result<(Vec<Recipe>, Vec<String>), toml::de::Error> {
+    let file: File = toml::from_str(text)?;
     let mut list: Vec<Recipe> = Vec::new();
     let mut wrong = Vec::new();
     for (at, value) in file.agent.into_iter().enumerate() {
@@ -142,7 +144,7 @@ fn read(text: &str, is_own: bool) -> Result<(Vec<Recipe>, Vec<String>), String> 
 fn versions(data: &DataDir) -> Result<BTreeMap<String, String>> {
     let chosen: Option<BTreeMap<String, String>> = json_file::read(&data.root().join(VERSIONS))?;
     let mut chosen = chosen.unwrap_or_default();
-    chosen.retain(|_, version| recipe::is_version(version).is_ok());
+    chosen.retain(|_, version| check::version(version).is_ok());
     Ok(chosen)
 }
 
@@ -171,7 +173,7 @@ impl Engine {
         let mut chosen = versions(self.data())?;
         match version {
             Some(version) => {
-                recipe::is_version(version).map_err(|message| Error::InvalidRequest { message })?;
+                check::version(version)?;
                 chosen.insert(agent.to_owned(), version.to_owned());
             }
             None => {

@@ -31,7 +31,7 @@ impl Engine {
         let dockerfile = dockerfile(&below, &install, self.now());
         let built = docker.build_and_read(&dockerfile, MARK, op.cancel()).await;
         let version = built.map_err(|error| cancelled(error.into(), op))?;
-        super::recipe::is_version(&version).map_err(|message| Error::InvalidRequest { message })?;
+        super::check::version(&version)?;
         Ok(version)
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::check::{self, RecipeError};
+
 /// How an agent gets into an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Install {
@@ -141,7 +143,10 @@ pub(super) struct Written {
 
 impl Written {
     /// The recipe, or what is wrong with it.
-    pub(super) fn checked(self, is_own: bool) -> Result<Recipe, String> {
+    ///
+    /// # Errors
+    /// The first thing that cannot be taken.
+    pub(super) fn checked(self, is_own: bool) -> Result<Recipe, RecipeError> {
         let install = match (self.npm, self.pip, self.version) {
             (None, None, None) => None,
             (Some(package), None, Some(version)) => Some(Install::Npm { package, version }),
@@ -150,7 +155,7 @@ impl Written {
                 version,
                 instead: self.pip_instead,
             }),
-            _ => return Err("state npm or pip, with a version".to_owned()),
+            _ => return Err(RecipeError::Install),
         };
         let recipe = Recipe {
             id: self.id,
@@ -168,98 +173,6 @@ impl Written {
             files: self.files,
             is_own,
         };
-        check(&recipe).map(|()| recipe)
-    }
-}
-
-fn check(recipe: &Recipe) -> Result<(), String> {
-    use sandbox_protocol::policy::HostPattern;
-
-    let plain = |text: &str, more: &str, most: usize| {
-        !text.is_empty()
-            && text.len() <= most
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || more.as_bytes().contains(&byte))
-    };
-    if !plain(&recipe.id, "-", 32)
-        || recipe.id.starts_with('-')
-        || recipe.id.bytes().any(|b| b.is_ascii_uppercase())
-    {
-        return Err("its id is small letters, digits and hyphens".to_owned());
-    }
-    if recipe.name.trim().is_empty()
-        || recipe.name.chars().count() > 40
-        || recipe.name.chars().any(char::is_control)
-    {
-        return Err("its name has 1 to 40 characters".to_owned());
-    }
-    if let Some(install) = &recipe.install {
-        // Both stand in a line that is run as root while the image is made.
-        if !plain(install.package(), "@/._-", 120) || install.package().starts_with('-') {
-            return Err(format!("{:?} is no package", install.package()));
-        }
-        is_version(install.version())?;
-        if let Install::Pip { instead, .. } = install
-            && let Some(wrong) = instead.iter().find(|one| !plain(one, "<>=.,_-", 80))
-        {
-            return Err(format!("{wrong:?} is no requirement"));
-        }
-        if !plain(&recipe.program, "._-", 64) || recipe.program.starts_with(['-', '.']) {
-            return Err("its program is a name in the package".to_owned());
-        }
-    }
-    for host in &recipe.hosts {
-        host.parse::<HostPattern>()
-            .map_err(|error| format!("{host:?} is no site: {error}"))?;
-    }
-    let keys = recipe.keys.values().flat_map(|key| key.env.keys());
-    for name in recipe.env.keys().chain(keys) {
-        let begins_well = !name.starts_with(|c: char| c.is_ascii_digit());
-        if !plain(name, "_", 100) || !begins_well || NOT_TO_SET.contains(&name.as_str()) {
-            return Err(format!("{name:?} cannot be set"));
-        }
-    }
-    for (name, text) in &recipe.files {
-        // They are written in the same line.
-        let quiet = text.len() <= 4096
-            && !text.contains(['\'', '\\', '%'])
-            && !text.chars().any(char::is_control);
-        if !plain(name, "._-", 64) || name.starts_with(['-', '.']) || !quiet {
-            return Err(format!("{name:?} is no file that can be put beside it"));
-        }
-    }
-    let steps_out = recipe.login_file.split('/').any(|part| part == "..");
-    if recipe.login_file.starts_with('/') || steps_out {
-        return Err("its log-in file lies below the home folder".to_owned());
-    }
-    let known = crate::credentials::providers::PROVIDERS.map(|provider| provider.id);
-    match recipe.keys.keys().find(|id| !known.contains(&id.as_str())) {
-        Some(id) => Err(format!(
-            "{id:?} is no provider; there are {}",
-            known.join(", ")
-        )),
-        None => Ok(()),
-    }
-}
-
-/// What a sandbox rests on.
-const NOT_TO_SET: [&str; 6] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LD_PRELOAD",
-    "http_proxy",
-    "https_proxy",
-];
-
-/// Whether this names one version.
-pub(super) fn is_version(text: &str) -> Result<(), String> {
-    let plain = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b".-+".contains(&byte));
-    match plain && text.starts_with(|c: char| c.is_ascii_digit()) && text.len() <= 40 {
-        true => Ok(()),
-        false => Err(format!("{text:?} is no version, for instance 1.2.3")),
+        check::recipe(&recipe).map(|()| recipe)
     }
 }
