@@ -204,20 +204,9 @@ impl Docker {
             recipe.id,
             image::key(&[dockerfile.as_bytes()])
         );
-        if let Some(found) = self.image(&tag).await? {
-            return Ok(found.id.unwrap_or_default());
-        }
         let phase = format!("Installing {}", recipe.name);
-        tell(listener, &phase, None, None);
-        let context = image::one_file(dockerfile.as_bytes()).map_err(|e| tar_failed(&e))?;
-        let named = |progress: ImageProgress| {
-            listener(ImageProgress {
-                phase: phase.clone(),
-                fraction: None,
-                ..progress
-            });
-        };
-        self.build(&tag, context, cancel, &named).await
+        self.ensure_layer(&tag, &dockerfile, &phase, cancel, listener)
+            .await
     }
 
     /// System packages on the environment; gives its id. `below` must be one of Debian.
@@ -233,20 +222,32 @@ impl Docker {
         };
         let key = image::key(&[dockerfile.as_bytes()]);
         let tag = format!("agent-sandbox/packages:{key}");
-        if let Some(found) = self.image(&tag).await? {
+        self.ensure_layer(&tag, &dockerfile, "Adding packages", cancel, listener)
+            .await
+    }
+
+    /// The image of that tag, built from its recipe alone where it is missing; gives its id.
+    async fn ensure_layer(
+        &self,
+        tag: &str,
+        dockerfile: &str,
+        phase: &str,
+        cancel: &Cancel,
+        listener: Listener<'_>,
+    ) -> Result<String, DockerError> {
+        if let Some(found) = self.image(tag).await? {
             return Ok(found.id.unwrap_or_default());
         }
-        let phase = "Adding packages".to_owned();
-        tell(listener, &phase, None, None);
+        tell(listener, phase, None, None);
         let context = image::one_file(dockerfile.as_bytes()).map_err(|e| tar_failed(&e))?;
         let named = |progress: ImageProgress| {
             listener(ImageProgress {
-                phase: phase.clone(),
+                phase: phase.to_owned(),
                 fraction: None,
                 ..progress
             });
         };
-        self.build(&tag, context, cancel, &named).await
+        self.build(tag, context, cancel, &named).await
     }
 
     /// Builds an image for what one of its steps prints behind a mark, and takes it away again.
