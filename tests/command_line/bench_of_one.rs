@@ -63,7 +63,8 @@ impl Bench {
     /// Runs the program.
     pub fn run<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Said {
         said(
-            self.command(arguments)
+            &self
+                .command(arguments)
                 .stdin(Stdio::null())
                 .output()
                 .unwrap(),
@@ -75,7 +76,7 @@ impl Bench {
         let nowhere = format!("unix://{}/no.sock", self.folder.path().display());
         let mut command = self.command(arguments);
         said(
-            command
+            &command
                 .env("DOCKER_HOST", nowhere)
                 .stdin(Stdio::null())
                 .output()
@@ -99,20 +100,7 @@ impl Bench {
     pub fn keep_key(&self, provider: &str, key: &str, more: &[&str]) -> Said {
         let mut args = vec!["key", "set", provider, "--from-stdin", "--keep", "file"];
         args.extend(more);
-        let mut child = self
-            .command(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(key.as_bytes())
-            .unwrap();
-        said(child.wait_with_output().unwrap()).ended(0)
+        feed(&mut self.command(args), key).ended(0)
     }
 
     /// A file beside the project that only the host may read.
@@ -148,7 +136,24 @@ fn built() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/agent-sandbox")
 }
 
-fn said(output: Output) -> Said {
+/// What a program says that is given this on its standard input.
+pub fn feed(command: &mut Command, text: &str) -> Said {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    said(&child.wait_with_output().unwrap())
+}
+
+fn said(output: &Output) -> Said {
     Said {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

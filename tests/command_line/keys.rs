@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::bench_of_one::{Bench, Said};
+use crate::bench_of_one::{Bench, Said, feed};
 use crate::model::{KEY, Model};
 
 fn sh(bench: &Bench, id: &str, script: &str) -> Said {
@@ -198,29 +198,6 @@ fn a_key_is_typed_or_read_and_kept_where_it_was_said() {
     );
     bench.run_alone(["purge"]).ended(0);
     assert!(!bench.data().join("keys").exists());
-}
-
-fn feed(command: &mut Command, text: &str) -> Said {
-    use std::io::Write;
-    use std::process::Stdio;
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    Said {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
 }
 
 #[test]

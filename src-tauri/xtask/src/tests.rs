@@ -22,25 +22,7 @@ const STEPS: [Step; 12] = [
     ("interface tests", |s| {
         count(&mut s.command("npm", &["run", "--silent", "--prefix", "ui", "test"]))
     }),
-    ("lints", |s| {
-        check(
-            s,
-            "cargo",
-            &[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                // Not among all targets: they run only in a step of their own.
-                "--test",
-                "command_line",
-                "--test",
-                "e2e",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        )
-    }),
+    ("lints", lints),
     ("docs", docs),
     ("tests", |s| {
         rust(
@@ -207,6 +189,23 @@ fn ui(shell: &Shell, script: &str) -> Result<Count, Failure> {
 
 fn rust(shell: &Shell, arguments: &[&str]) -> Result<Count, Failure> {
     count(&mut shell.command("cargo", arguments))
+}
+
+/// Everything; then the outer tests, which run only in steps of their own and so are not among all targets.
+fn lints(shell: &Shell) -> Result<Count, Failure> {
+    for which in [
+        &["--all-targets"][..],
+        &["--test", "command_line", "--test", "e2e"],
+    ] {
+        let mut words = vec!["clippy", "--workspace"];
+        words.extend(which);
+        words.extend(["--", "-D", "warnings"]);
+        shell.run("cargo", &words)?;
+    }
+    Ok(Count {
+        passed: 1,
+        ..Count::default()
+    })
 }
 
 fn docs(shell: &Shell) -> Result<Count, Failure> {
