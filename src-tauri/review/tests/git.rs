@@ -11,22 +11,6 @@ use sandbox_review::merge::Merge;
 use sandbox_review::unified::{Form, patch};
 use support::*;
 
-fn git(at: &Path, args: &[&str]) -> std::process::Output {
-    Command::new("git")
-        .args(args)
-        .current_dir(at)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("HOME", at)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_AUTHOR_NAME", "t")
-        .env("GIT_AUTHOR_EMAIL", "t@example.org")
-        .env("GIT_COMMITTER_NAME", "t")
-        .env("GIT_COMMITTER_EMAIL", "t@example.org")
-        .output()
-        .unwrap()
-}
-
 /// What git says about the step from the project to the workspace of a case.
 fn git_diff(case: &Case, args: &[&str]) -> Vec<u8> {
     let repository = case.project();

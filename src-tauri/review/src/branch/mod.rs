@@ -5,13 +5,14 @@
 //! not the base (the user has changes that are not committed), the agent's change is merged onto HEAD's file.
 
 mod config;
+mod owner;
 mod repository;
 
 use std::path::Path;
 
 use gix_object::bstr::ByteSlice;
 use gix_object::tree::{Editor, EntryKind as GitKind};
-use gix_object::{Commit, Tree as GitTree, WriteTo};
+use gix_object::{Commit, Tree as GitTree};
 use sandbox_workspace::{BlobSource, Cancel, Entry, EntryKind, WorkspacePath};
 
 use crate::Change;
@@ -401,12 +402,5 @@ impl Repository {
             id,
             source: Source::Bytes(content),
         }))
-    }
-
-    fn write(&self, object: &dyn WriteTo) -> Result<gix_hash::ObjectId, BranchError> {
-        use gix_object::Write;
-        self.objects
-            .write(object)
-            .map_err(BranchError::git("write an object"))
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gix_hash::ObjectId;
 use gix_object::tree::EntryKind as GitKind;
-use gix_object::{FindExt, Kind, Tree, Write};
+use gix_object::{FindExt, Kind, Tree, Write, WriteTo};
 use gix_ref::FullName;
 use gix_ref::file::ReferenceExt;
 use gix_ref::transaction::{PreviousValue, RefEdit};
@@ -13,6 +13,7 @@ use sandbox_workspace::{Dir, WorkspacePath};
 
 use super::BranchError;
 use super::config::{self, Person, Settings};
+use super::owner::Owner;
 
 /// Other names of the branch, where one is taken.
 const NAMES: u32 = 999;
@@ -20,6 +21,7 @@ const NAMES: u32 = 999;
 /// A repository that can be added to.
 pub(super) struct Repository {
     pub(super) objects: gix_odb::Handle,
+    owner: Owner,
     refs: gix_ref::file::Store,
     common: PathBuf,
     settings: Settings,
@@ -60,8 +62,10 @@ impl Repository {
         } else {
             gix_ref::file::Store::for_linked_worktree(folder, common.clone(), sha1)
         };
+        let owner = Owner::of(&common).map_err(BranchError::git("look at .git"))?;
         Ok(Self {
             objects,
+            owner,
             refs,
             common,
             settings,
@@ -137,10 +141,14 @@ impl Repository {
         Ok(buffer)
     }
 
+    pub(super) fn write(&self, object: &dyn WriteTo) -> Result<ObjectId, BranchError> {
+        let written = self.objects.write(object);
+        self.taken(written.map_err(BranchError::git("write an object"))?)
+    }
+
     pub(super) fn write_blob(&self, content: &[u8]) -> Result<ObjectId, BranchError> {
-        self.objects
-            .write_buf(Kind::Blob, content)
-            .map_err(BranchError::git("write a file"))
+        let written = self.objects.write_buf(Kind::Blob, content);
+        self.taken(written.map_err(BranchError::git("write a file"))?)
     }
 
     pub(super) fn write_blob_of(
@@ -148,9 +156,16 @@ impl Repository {
         size: u64,
         content: &mut dyn Read,
     ) -> Result<ObjectId, BranchError> {
-        self.objects
-            .write_stream(Kind::Blob, size, content)
-            .map_err(BranchError::git("write a file"))
+        let written = self.objects.write_stream(Kind::Blob, size, content);
+        self.taken(written.map_err(BranchError::git("write a file"))?)
+    }
+
+    /// At once, so that also what an error leaves behind is the owner's.
+    fn taken(&self, id: ObjectId) -> Result<ObjectId, BranchError> {
+        self.owner
+            .take_object(&id)
+            .map_err(BranchError::git("hand over an object"))?;
+        Ok(id)
     }
 
     /// Makes the new objects durable before anything names them.
@@ -179,7 +194,13 @@ impl Repository {
                 continue;
             }
             match self.name(&name, commit, person) {
-                Ok(()) => return Ok(name),
+                Ok(()) => {
+                    // It is made and of use; an error here must not say that it is not.
+                    if let Err(error) = self.owner.take_branch(&name) {
+                        tracing::warn!(%error, "the new branch belongs to this process");
+                    }
+                    return Ok(name);
+                }
                 Err(error) if self.is_taken(&name) => failed = Some(error),
                 Err(error) => return Err(error),
             }

@@ -300,3 +300,21 @@ pub fn change_everything(root: &Path) {
     write(root, "same.bin", "\0\u{1}\u{3}");
     link(root, "dangling", "nowhere");
 }
+
+/// Real git, a tool of these tests only, as if nobody had configured it and whoever owns the folder.
+pub fn git(at: &Path, args: &[&str]) -> std::process::Output {
+    std::process::Command::new("git")
+        .args(["-c", "safe.directory=*"])
+        .args(args)
+        .current_dir(at)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", at)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_AUTHOR_NAME", "t")
+        .env("GIT_AUTHOR_EMAIL", "t@example.org")
+        .env("GIT_COMMITTER_NAME", "t")
+        .env("GIT_COMMITTER_EMAIL", "t@example.org")
+        .output()
+        .unwrap()
+}
