@@ -71,6 +71,12 @@ fn one(change: &mut Change, blobs: &dyn BlobSource) -> Result<(), ReviewError> {
     }
     let found = risk::by_content(change, sides.old.bytes(), sides.new.bytes());
     change.risks.extend(found);
+    if matches!(sides.new, Side::TooLarge) {
+        let old = Side::beginning(&change.path, change.from.as_ref(), blobs)?;
+        let new = Side::beginning(&change.path, change.to.as_ref(), blobs)?;
+        let found = risk::by_beginning(change, old.as_deref(), &new.unwrap_or_default());
+        change.risks.extend(found);
+    }
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! The two contents of a change, read from the store.
 
+use std::io::Read;
+
 use sandbox_workspace::{BlobSource, Entry, EntryKind, WorkspacePath};
 
 use crate::text::{Encoding, Lines};
@@ -7,6 +9,8 @@ use crate::{Change, ReviewError};
 
 /// Contents of more bytes are not compared line by line.
 pub const LARGEST: u64 = 64 << 20;
+/// Bytes that are read of a larger one.
+const BEGINNING: u64 = 4096;
 
 /// One content.
 #[derive(Debug, Clone)]
@@ -59,6 +63,27 @@ impl Side {
                 blob: *blob,
                 source,
             })
+    }
+
+    /// The first bytes of a file of any size: enough to tell a program.
+    pub(crate) fn beginning(
+        path: &WorkspacePath,
+        entry: Option<&Entry>,
+        blobs: &dyn BlobSource,
+    ) -> Result<Option<Vec<u8>>, ReviewError> {
+        let Some(EntryKind::File { blob, .. }) = entry.map(|entry| &entry.kind) else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        let read = blobs
+            .open(blob)
+            .and_then(|content| content.take(BEGINNING).read_to_end(&mut bytes));
+        read.map_err(|source| ReviewError::Content {
+            path: path.clone(),
+            blob: *blob,
+            source,
+        })?;
+        Ok(Some(bytes))
     }
 
     /// The bytes, where there is a file.

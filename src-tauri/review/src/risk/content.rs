@@ -1,6 +1,6 @@
 //! What only the bytes show.
 
-use super::{Class, Risk, hidden, manifest, secrets, table};
+use super::{Class, Risk, hidden, manifest, pattern, secrets};
 use crate::Change;
 
 /// Risks that the contents before and after show. A deletion has none.
@@ -8,10 +8,12 @@ pub fn by_content(change: &Change, old: Option<&[u8]>, new: Option<&[u8]>) -> Ve
     let Some(new) = new else {
         return Vec::new();
     };
-    let mut risks: Vec<Risk> = table::matches(&change.path)
+    // Under its old name it may have meant nothing.
+    let known = old.filter(|_| change.old_path.is_none());
+    let mut risks: Vec<Risk> = pattern::matches(&change.path)
         .filter(|rule| rule.by_content)
         .filter_map(|rule| {
-            let at = manifest::danger(change.path.file_name(), old, new)?;
+            let at = manifest::danger(change.path.file_name(), known, new)?;
             Some(Risk::new(rule.class, rule.reason, &at))
         })
         .collect();
@@ -23,6 +25,11 @@ pub fn by_content(change: &Change, old: Option<&[u8]>, new: Option<&[u8]>) -> Ve
     risks.extend(hidden::find(&added));
     risks.extend(secrets::find(&added));
     risks
+}
+
+/// The risk that the first bytes of a file show which is too large to be read whole.
+pub fn by_beginning(change: &Change, old: Option<&[u8]>, new: &[u8]) -> Option<Risk> {
+    program(change, old, new)
 }
 
 /// Lines of the new content that the old one does not have, with their numbers from 1.

@@ -7,17 +7,19 @@ mod content;
 mod hidden;
 mod manifest;
 mod names;
+mod pattern;
 mod secrets;
 mod table;
 
-pub use content::by_content;
+pub use content::{by_beginning, by_content};
 pub use names::{is_git, is_git_internal, refusal};
 pub use table::{Rule, TABLE};
 
-use sandbox_workspace::{EntryKind, WorkspacePath};
+use sandbox_workspace::{Entry, EntryKind, WorkspacePath};
 use serde::{Deserialize, Serialize};
 
 use crate::Change;
+use crate::diff::LARGEST;
 
 /// What a risky file can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -107,8 +109,8 @@ pub fn by_name(change: &Change) -> Vec<Risk> {
     let Some(to) = &change.to else {
         return Vec::new();
     };
-    let mut risks: Vec<Risk> = table::matches(&change.path)
-        .filter(|rule| !rule.by_content)
+    let mut risks: Vec<Risk> = pattern::matches(&change.path)
+        .filter(|rule| !rule.by_content || is_unread(to))
         .map(|rule| Risk::new(rule.class, rule.reason, rule.pattern))
         .collect();
     match &to.kind {
@@ -129,6 +131,15 @@ pub fn by_name(change: &Change) -> Vec<Risk> {
         _ => {}
     }
     risks
+}
+
+/// Whether no content is looked at: a link's is elsewhere, and a very large one is not read.
+fn is_unread(entry: &Entry) -> bool {
+    match &entry.kind {
+        EntryKind::File { size, .. } => *size > LARGEST,
+        EntryKind::Symlink { .. } => true,
+        EntryKind::Dir | EntryKind::Unsupported(_) => false,
+    }
 }
 
 fn link(path: &WorkspacePath, target: &[u8]) -> Option<Risk> {

@@ -1,13 +1,10 @@
 //! The table: which names act on the user's machine, and how to say so.
 //!
 //! A pattern is matched against the end of a path, component by component, at any depth, in any
-//! spelling. `*` stands for anything in one component; a final `**` for everything below a folder.
+//! spelling (`pattern.rs`). `*` stands for anything in one component; a final `**` for everything below a
+//! folder. `tests/risk.rs` holds the list of SECURITY §1.3 against it.
 
-use std::sync::OnceLock;
-
-use sandbox_workspace::WorkspacePath;
-
-use super::{Class, names};
+use super::Class;
 
 /// One row.
 #[derive(Debug, Clone, Copy)]
@@ -95,14 +92,7 @@ pub const TABLE: &[&[Rule]] = &[
     &rows(
         RunsByItself,
         "Programs take their settings from it, and may send data where it says.",
-        [
-            ".env",
-            ".env.*",
-            ".ripgreprc",
-            ".netrc",
-            ".curlrc",
-            ".wgetrc",
-        ],
+        [".env*", ".ripgreprc", ".netrc", ".curlrc", ".wgetrc"],
         false,
     ),
     &rows(
@@ -124,6 +114,7 @@ pub const TABLE: &[&[Rule]] = &[
             ".devcontainer.json",
             ".cursor/**",
             ".vimrc",
+            "_vimrc",
             ".exrc",
             ".nvimrc",
             ".nvim.lua",
@@ -139,6 +130,12 @@ pub const TABLE: &[&[Rule]] = &[
     ),
     &rows(
         RunsByItself,
+        "Editors obey it when they save: indents, line ends, encodings.",
+        [".editorconfig"],
+        false,
+    ),
+    &rows(
+        RunsByItself,
         "An agent on your machine runs commands or tools named here.",
         [
             ".claude/settings*.json",
@@ -148,6 +145,8 @@ pub const TABLE: &[&[Rule]] = &[
             ".claude/skills/**",
             ".claude/plugins/**",
             ".claude-plugin/**",
+            ".github/copilot*",
+            ".github/copilot*/**",
             ".mcp.json",
             "mcp.json",
             ".codex/**",
@@ -185,8 +184,7 @@ pub const TABLE: &[&[Rule]] = &[
             ".roomodes",
             ".rules",
             ".goosehints",
-            ".github/copilot*",
-            ".github/copilot*/**",
+            ".github/copilot-instructions.md",
             ".github/instructions/**",
             ".github/prompts/**",
             ".github/chatmodes/**",
@@ -236,8 +234,7 @@ pub const TABLE: &[&[Rule]] = &[
         "The package manager takes its settings from it, and can run programs.",
         [
             ".npmrc",
-            ".yarnrc",
-            ".yarnrc.yml",
+            ".yarnrc*",
             ".pnp.cjs",
             ".pnp.loader.mjs",
             ".yarn/**",
@@ -269,8 +266,7 @@ pub const TABLE: &[&[Rule]] = &[
             "*.config.ts",
             "*.config.mts",
             "*.config.cts",
-            ".eslintrc",
-            ".eslintrc.*",
+            ".eslintrc*",
             ".prettierrc.js",
             ".prettierrc.cjs",
             ".prettierrc.mjs",
@@ -346,6 +342,12 @@ pub const TABLE: &[&[Rule]] = &[
             ".bazelversion",
             "build",
             "build.bazel",
+            "build.sh",
+            "build.py",
+            "build.js",
+            "build.cjs",
+            "build.mjs",
+            "build.ts",
             "workspace",
             "workspace.bazel",
             "module.bazel",
@@ -409,14 +411,12 @@ pub const TABLE: &[&[Rule]] = &[
         RunsOnBuild,
         "Runs when a container is built or started from it.",
         [
-            "dockerfile",
-            "dockerfile.*",
+            "dockerfile*",
             "*.dockerfile",
             "containerfile",
             "containerfile.*",
             "docker-compose*.y*ml",
-            "compose.y*ml",
-            "compose.*.y*ml",
+            "compose*.y*ml",
             ".dockerignore",
             "docker-bake.hcl",
             "docker-bake.json",
@@ -462,179 +462,3 @@ pub const TABLE: &[&[Rule]] = &[
         false,
     ),
 ];
-
-/// Names that only document: never matched, whatever the table says.
-const EXAMPLES: &[&str] = &[".env.example", ".env.sample", ".env.template", ".env.dist"];
-
-/// The rows that match a path, at most one per reason.
-pub(super) fn matches(path: &WorkspacePath) -> impl Iterator<Item = &'static Rule> {
-    let components = names::components(path);
-    let example = components
-        .last()
-        .is_some_and(|name| EXAMPLES.contains(&name.as_str()));
-    compiled()
-        .iter()
-        .filter_map(move |rows| rows.iter().find(|row| row.fits(&components)))
-        .map(|row| row.rule)
-        .filter(move |_| !example)
-}
-
-/// A rule with its pattern in components.
-struct Compiled {
-    rule: &'static Rule,
-    parts: Vec<&'static str>,
-    below: bool,
-}
-
-fn compiled() -> &'static [Vec<Compiled>] {
-    static COMPILED: OnceLock<Vec<Vec<Compiled>>> = OnceLock::new();
-    COMPILED.get_or_init(|| {
-        let compile = |rule: &'static Rule| {
-            let (folder, below) = match rule.pattern.strip_suffix("/**") {
-                Some(folder) => (folder, true),
-                None => (rule.pattern, false),
-            };
-            let parts = folder.split('/').collect();
-            Compiled { rule, parts, below }
-        };
-        TABLE
-            .iter()
-            .map(|rows| rows.iter().map(compile).collect())
-            .collect()
-    })
-}
-
-impl Compiled {
-    fn fits(&self, path: &[String]) -> bool {
-        let length = self.parts.len();
-        if self.below {
-            return path
-                .windows(length)
-                .take(path.len().saturating_sub(length))
-                .any(|part| same(&self.parts, part));
-        }
-        path.len() >= length && same(&self.parts, &path[path.len() - length..])
-    }
-}
-
-fn same(pattern: &[&str], names: &[String]) -> bool {
-    pattern
-        .iter()
-        .zip(names)
-        .all(|(p, name)| glob(p.as_bytes(), name.as_bytes()))
-}
-
-/// `*` for any run of bytes, the rest literally.
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut p, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        if pattern.get(p) == Some(&b'*') {
-            star = Some((p, n));
-            p += 1;
-        } else if pattern.get(p) == Some(&name[n]) {
-            (p, n) = (p + 1, n + 1);
-        } else if let Some((at, taken)) = star {
-            star = Some((at, taken + 1));
-            (p, n) = (at + 1, taken + 1);
-        } else {
-            return false;
-        }
-    }
-    pattern[p..].iter().all(|b| *b == b'*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn classes(path: &str) -> Vec<Class> {
-        let path = WorkspacePath::new(path.as_bytes()).expect("valid");
-        matches(&path)
-            .filter(|rule| !rule.by_content)
-            .map(|rule| rule.class)
-            .collect()
-    }
-
-    #[test]
-    fn what_acts_is_flagged_at_any_depth_and_in_any_spelling() {
-        for (path, class) in [
-            (".envrc", RunsByItself),
-            ("deep/er/.EnvRC", RunsByItself),
-            (".vscode/tasks.json", RunsByItself),
-            ("app/.VSCode/Tasks.json", RunsByItself),
-            (".vsc\u{200b}ode/tasks.json", RunsByItself),
-            (".vscode/tasks.json. ", RunsByItself),
-            (".husky/_/pre-commit", RunsByItself),
-            ("x/.idea/workspace.xml", RunsByItself),
-            (".claude/settings.local.json", RunsByItself),
-            ("AGENTS.md", SteersAgents),
-            ("docs/CLAUDE.md", SteersAgents),
-            ("Makefile", RunsOnBuild),
-            ("crates/a/build.rs", RunsOnBuild),
-            (".github/workflows/ci.yml", RunsOnBuild),
-            ("vite.config.ts", RunsOnBuild),
-            ("Dockerfile.dev", RunsOnBuild),
-            ("run.BAT", Executable),
-            (".env.local", RunsByItself),
-        ] {
-            assert!(
-                classes(path).contains(&class),
-                "{path}: {:?}",
-                classes(path)
-            );
-        }
-    }
-
-    #[test]
-    fn ordinary_files_are_not_flagged() {
-        for path in [
-            "README.md",
-            "src/main.rs",
-            "src/build/mod.rs",
-            "index.html",
-            "css/site.css",
-            "a.txt",
-            "notes.md",
-            "app.js",
-            "lib/config.js",
-            "config.json",
-            "data.csv",
-            "thesis.tex",
-            "img/logo.png",
-            "test_app.py",
-            "main.go",
-            ".gitignore",
-            ".gitkeep",
-            "LICENSE",
-            "Cargo.toml",
-            "docs/agents/overview.md",
-            "workspace/a.rs",
-            "build/x.css",
-            "env.ts",
-            ".env.example",
-            "src/environment.ts",
-            "package.md",
-            "com",
-            "x.command.md",
-            "idea/notes.md",
-            "tasks.json",
-            "settings.json",
-            "tsconfig.json",
-            "requirements.txt",
-            ".editorconfig",
-            "style.config.css",
-            "CHANGELOG.md",
-        ] {
-            assert_eq!(classes(path), [], "{path}");
-        }
-    }
-
-    #[test]
-    fn patterns_are_in_the_form_they_are_compared_in() {
-        for rule in TABLE.iter().copied().flatten() {
-            assert_eq!(rule.pattern, rule.pattern.to_lowercase());
-            assert!(!rule.pattern.is_empty() && !rule.reason.is_empty());
-        }
-    }
-}
