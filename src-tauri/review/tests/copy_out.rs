@@ -3,8 +3,10 @@
 
 mod support;
 
+use std::os::unix::ffi::OsStrExt;
+
 use sandbox_review::copyout::{self, Reason, Skip};
-use sandbox_workspace::{Cancel, Silent};
+use sandbox_workspace::{Cancel, Entry, EntryKind, Silent, Tree};
 use support::*;
 
 #[test]
@@ -13,6 +15,7 @@ fn everything_is_copied_out_and_undone_and_redone() {
     change_everything(&case.workspace());
     let before = picture(&case.project());
     let after = picture(&case.workspace());
+    let times = times_of_files(&case.project());
     let report = case.copy_out();
     assert_eq!(report.conflicts, []);
     assert!(report.applied.len() >= 20, "{:?}", names(&report.applied));
@@ -30,6 +33,7 @@ fn everything_is_copied_out_and_undone_and_redone() {
     let undone = case.undo();
     assert_eq!(undone.conflicts, []);
     assert_eq!(picture(&case.project()), before, "the way back is exact");
+    assert_eq!(times_of_files(&case.project()), times, "to the nanosecond");
     assert!(case.changes().list.len() >= 20, "the base moved back");
 
     let redone = copyout::redo(
@@ -45,6 +49,18 @@ fn everything_is_copied_out_and_undone_and_redone() {
     assert_eq!(again.conflicts, []);
     assert_eq!(picture(&case.project()), before);
     assert!(copyout::last_to_undo(&case.copyouts()).unwrap().is_none());
+}
+
+/// When the content of each file and link last changed.
+fn times_of_files(root: &std::path::Path) -> Vec<(Vec<u8>, std::time::SystemTime)> {
+    let time = |name: Vec<u8>| {
+        let at = root.join(std::ffi::OsStr::from_bytes(&name));
+        let modified = at.symlink_metadata().unwrap().modified().unwrap();
+        (name, modified)
+    };
+    let all = picture(root).into_iter();
+    let files = all.filter(|(_, (kind, _, _))| *kind != 'd');
+    files.map(|(name, _)| time(name)).collect()
 }
 
 #[test]
@@ -64,7 +80,7 @@ fn a_second_copy_out_has_nothing_to_do() {
 #[test]
 fn every_kind_of_change_by_the_user_is_a_conflict_and_nothing_is_written() {
     type Edit = fn(&std::path::Path);
-    let edits: [(Edit, Reason); 8] = [
+    let edits: [(Edit, Reason); 9] = [
         (|p| write(p, "a.txt", "mine\n"), Reason::Changed),
         (|p| chmod(p, "a.txt", 0o600), Reason::Mode),
         (
@@ -102,6 +118,17 @@ fn every_kind_of_change_by_the_user_is_a_conflict_and_nothing_is_written() {
             Reason::Changed,
         ),
         (|p| write(p, "gone.txt", "still needed\n"), Reason::Changed),
+        (
+            |p| {
+                // Never opened: that would wait for a writer for ever.
+                std::fs::remove_file(p.join("a.txt")).unwrap();
+                let fifo = std::process::Command::new("mkfifo")
+                    .arg(p.join("a.txt"))
+                    .status();
+                assert!(fifo.unwrap().success());
+            },
+            Reason::Kind,
+        ),
     ];
     for (edit, reason) in edits {
         let mut case = Case::new(rich);
@@ -199,6 +226,65 @@ fn links_of_the_same_change_set_are_never_written_through() {
         b"alive\n"
     );
     assert!(!outside.path().join("planted").exists());
+}
+
+/// What no honest capture has, a hostile one might: a link, and files below it.
+#[test]
+fn a_link_planted_with_what_lies_below_it_leads_nowhere() {
+    let outside = tempfile::tempdir().unwrap();
+    write(outside.path(), "canary", "alive\n");
+    for (name, below) in [("dir", "dir/canary"), ("new", "new/deep/planted")] {
+        let mut case = Case::new(|root| write(root, "dir/canary", "inside\n"));
+        let mut entries = case.capture().into_entries();
+        entries.retain(|entry| !entry.path.starts_with(&path(name)));
+        let content = b"written by the agent\n".to_vec();
+        let size = content.len() as u64;
+        let blob = case.blobs.add(content);
+        let target = outside.path().as_os_str().as_bytes().to_vec();
+        for (at, kind) in [
+            (name, EntryKind::Symlink { target }),
+            (below, EntryKind::File { blob, size }),
+        ] {
+            entries.push(Entry {
+                path: path(at),
+                kind,
+                mode: 0o644,
+                mtime: epoch(),
+            });
+        }
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        let capture = Tree::new(entries);
+        let options = sandbox_review::changes::Options::default();
+        let changes = sandbox_review::compare(&case.base, &capture, &case.blobs, &options);
+        let (picks, _) = copyout::choose(&changes.unwrap().list, true);
+        assert!(picks.len() >= 2, "both are among the changes");
+        let before = picture(&case.project());
+        let plan = copyout::plan(&copyout::Request {
+            project: &case.project_dir(),
+            base: &case.base,
+            capture: &capture,
+            capture_id: None,
+            picks: &picks,
+            blobs: &case.blobs,
+            merge: true,
+            leave_conflicts: false,
+            resolutions: &[],
+        })
+        .unwrap();
+        let report = case.run(&plan);
+        assert!(
+            report.is_err() || !report.as_ref().unwrap().conflicts.is_empty(),
+            "{name}: {report:?}"
+        );
+        assert_eq!(picture(&case.project()), before, "{name}");
+        assert_eq!(
+            picture(outside.path()).len(),
+            1,
+            "{name}: something was planted"
+        );
+        let canary = std::fs::read(outside.path().join("canary")).unwrap();
+        assert_eq!(canary, b"alive\n", "{name}");
+    }
 }
 
 #[test]

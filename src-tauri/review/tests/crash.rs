@@ -9,7 +9,7 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use sandbox_review::copyout::{self, RecoveryOutcome};
+use sandbox_review::copyout::{self, CopyOutError, RecoveryOutcome};
 use sandbox_workspace::{Cancel, Dir, Silent};
 use support::*;
 
@@ -31,6 +31,8 @@ const POINTS: &[&str] = &[
     "copyout::finish",
     "copyout::kept",
 ];
+/// How many of them come before the commit: an error there puts everything back.
+const COMMITTED: usize = 9;
 const RECOVERY: &[&str] = &[
     "recover::step",
     "recover::stepped",
@@ -207,37 +209,140 @@ fn an_undo_that_is_killed_is_exactly_before_or_after_too() {
 fn an_error_anywhere_leaves_the_project_as_it_was() {
     let scenario = fail::FailScenario::setup();
     let mut failed = 0;
-    for point in POINTS.iter().filter(|point| {
-        !matches!(
-            **point,
-            "copyout::committed" | "copyout::finish" | "copyout::kept"
-        )
-    }) {
-        for (nth, what) in [(0, "full"), (0, "io"), (11, "full"), (25, "io")] {
-            let mut case = case();
-            let before = picture(&case.project());
-            let plan = case.plan(true);
-            fail::cfg(*point, &format!("{nth}*off->return({what})")).unwrap();
-            let result = case.run(&plan);
-            fail::remove(*point);
-            match result {
-                Err(e) => {
-                    failed += 1;
-                    assert_eq!(e.is_full(), what == "full", "{e}");
-                    assert_eq!(picture(&case.project()), before, "{point} {nth}");
-                    assert!(recover(&case).len() <= 1);
-                    assert_eq!(
-                        picture(&case.project()),
-                        before,
-                        "{point} {nth}: and stays so"
-                    );
-                }
-                Ok(_) => assert!(nth > 0),
+    for point in &POINTS[..COMMITTED] {
+        for what in ["full", "io"] {
+            for nth in 0.. {
+                let mut case = case();
+                let before = picture(&case.project());
+                let plan = case.plan(true);
+                fail::cfg(*point, &format!("{nth}*off->return({what})")).unwrap();
+                let result = case.run(&plan);
+                fail::remove(*point);
+                let Err(e) = result else {
+                    assert!(nth > 0, "{point} is never reached");
+                    break;
+                };
+                failed += 1;
+                let at = format!("{point} {nth} {what}");
+                assert_eq!(e.is_full(), what == "full", "{at}: {e}");
+                assert_eq!(picture(&case.project()), before, "{at}");
+                assert!(recover(&case).len() <= 1);
+                assert_eq!(picture(&case.project()), before, "{at}: and stays so");
             }
         }
     }
     scenario.teardown();
-    assert!(failed > 20, "{failed}");
+    assert!(failed > 160, "{failed}");
+}
+
+#[test]
+fn an_error_after_the_commit_is_said_to_be_one_and_is_finished() {
+    let scenario = fail::FailScenario::setup();
+    for point in &POINTS[COMMITTED..] {
+        for what in ["full", "io"] {
+            let mut case = case();
+            let after = picture(&case.workspace());
+            let plan = case.plan(true);
+            fail::cfg(*point, &format!("return({what})")).unwrap();
+            let result = case.run(&plan);
+            fail::remove(*point);
+            assert!(
+                matches!(result, Err(CopyOutError::Unfinished { .. })),
+                "{point}: {result:?}"
+            );
+            assert_eq!(picture(&case.project()), after, "{point}");
+            let recovered = recover(&case);
+            assert!(
+                matches!(recovered[0].outcome, RecoveryOutcome::Finished(_)),
+                "{point}: {recovered:?}"
+            );
+            assert_eq!(picture(&case.project()), after, "{point}: and stays so");
+        }
+    }
+    scenario.teardown();
+}
+
+/// The record of the commit may have reached the disk although the disk says that it failed.
+#[test]
+fn a_commit_that_could_not_be_synced_is_never_half_believed() {
+    let scenario = fail::FailScenario::setup();
+    // Two records come before it.
+    const COMMIT: &str = "journal::sync=2*off->return(io)";
+    let set = |points: &str| {
+        for one in points.split(';') {
+            let (name, action) = one.split_once('=').unwrap();
+            fail::cfg(name, action).unwrap();
+        }
+    };
+    // It is taken back, and then everything is put back.
+    let mut case = case();
+    let (before, after) = (picture(&case.project()), picture(&case.workspace()));
+    let plan = case.plan(true);
+    set(COMMIT);
+    let result = case.run(&plan);
+    fail::remove("journal::sync");
+    assert!(
+        matches!(result, Err(CopyOutError::Journal { .. })),
+        "{result:?}"
+    );
+    assert_eq!(picture(&case.project()), before);
+    assert_eq!(recover(&case), []);
+    // It cannot be taken back: nothing is, and the recovery believes what it reads.
+    let plan = case.plan(true);
+    set(&format!("{COMMIT};journal::cut=return(io)"));
+    let result = case.run(&plan);
+    fail::remove("journal::sync");
+    fail::remove("journal::cut");
+    assert!(
+        matches!(result, Err(CopyOutError::Unfinished { .. })),
+        "{result:?}"
+    );
+    assert_eq!(picture(&case.project()), after);
+    assert!(matches!(
+        recover(&case)[0].outcome,
+        RecoveryOutcome::Finished(_)
+    ));
+    assert_eq!(picture(&case.project()), after);
+    scenario.teardown();
+    // Killed while it is put back, it goes on to be put back.
+    let _alone = fail::FailScenario::setup();
+    for nth in [0, 5, 20] {
+        let case = self::case();
+        let points = format!("{COMMIT};recover::step={nth}*off->return(abort)");
+        assert_eq!(child_does(case.home.path(), "copy-out", &points), None);
+        check(&case, &before, &after, &points);
+        assert_eq!(picture(&case.project()), before, "{points}");
+    }
+}
+
+#[test]
+fn an_error_on_the_way_back_is_made_good_by_the_recovery() {
+    let scenario = fail::FailScenario::setup();
+    let mut failed = 0;
+    for point in ["recover::step", "recover::stepped", "recover::rolled_back"] {
+        for nth in [0, 6, 13] {
+            let mut case = case();
+            let (before, after) = (picture(&case.project()), picture(&case.workspace()));
+            let plan = case.plan(true);
+            fail::cfg("copyout::step", "20*off->return(io)").unwrap();
+            fail::cfg(point, &format!("{nth}*off->return(io)")).unwrap();
+            let result = case.run(&plan);
+            fail::remove("copyout::step");
+            fail::remove(point);
+            assert!(
+                matches!(
+                    result,
+                    Err(CopyOutError::Unfinished { .. } | CopyOutError::Journal { .. })
+                ),
+                "{point} {nth}: {result:?}"
+            );
+            failed += usize::from(picture(&case.project()) != before);
+            check(&case, &before, &after, &format!("{point} {nth}"));
+            assert_eq!(picture(&case.project()), before, "{point} {nth}");
+        }
+    }
+    scenario.teardown();
+    assert!(failed >= 2, "{failed}: no way back was interrupted");
 }
 
 /// Starts a copy-out and waits until its journal appears: before that there is nothing to interrupt.

@@ -64,6 +64,19 @@ pub enum CopyOutError {
         /// Which copy-out.
         id: CopyOutId,
     },
+    /// The disk failed at the very end, and what it holds of the record is not certain. Nothing was put back:
+    /// the recovery goes by what it reads.
+    #[error(
+        "copy-out {} could not be brought to its end: {source}. Nothing of yours is lost: the next start \
+         finishes it or puts everything back, and says which",
+        id.0
+    )]
+    Unfinished {
+        /// Which copy-out.
+        id: CopyOutId,
+        /// What failed.
+        source: Box<Self>,
+    },
     /// There is no copy-out left to undo or redo.
     #[error("there is nothing to {0}")]
     Nothing(&'static str),
@@ -90,6 +103,7 @@ impl CopyOutError {
         };
         match self {
             Self::NoSpace { .. } => true,
+            Self::Unfinished { source, .. } => source.is_full(),
             Self::File { source, .. } => source.is_full(),
             Self::Content { source, .. } | Self::Journal { source, .. } => full(source.kind()),
             _ => false,

@@ -8,7 +8,7 @@ use sandbox_workspace::{BlobId, Dir, WorkspacePath, system};
 use serde::{Deserialize, Serialize};
 
 use super::step::Step;
-use super::{BaseMove, CopyOutError, CopyOutId};
+use super::{BaseMove, CopyOutError, CopyOutId, point};
 
 const NAME: &[u8] = b"journal";
 const VERSION: u32 = 1;
@@ -102,6 +102,7 @@ impl Begin {
 pub(super) struct Journal {
     file: File,
     id: CopyOutId,
+    certain: bool,
 }
 
 impl Journal {
@@ -113,6 +114,7 @@ impl Journal {
         let journal = Self {
             file,
             id: id.clone(),
+            certain: true,
         };
         journal.reserve(RESERVE)?;
         Ok(journal)
@@ -136,6 +138,7 @@ impl Journal {
         Ok(Self {
             file,
             id: id.clone(),
+            certain: true,
         })
     }
 
@@ -154,8 +157,31 @@ impl Journal {
         line.push(b' ');
         line.extend_from_slice(&json);
         line.push(b'\n');
-        self.file.write_all(&line).map_err(|e| self.failed(e))?;
+        let before = self.file.metadata().map_err(|e| self.failed(e))?.len();
+        let written = self.append(&line);
+        if written.is_err() {
+            self.certain = self.cut(before).is_ok();
+        }
+        written
+    }
+
+    fn append(&mut self, line: &[u8]) -> Result<(), CopyOutError> {
+        self.file.write_all(line).map_err(|e| self.failed(e))?;
+        point("journal::sync")?;
         self.file.sync_data().map_err(|e| self.failed(e))
+    }
+
+    /// Takes a record back that could not be made durable: it may have reached the disk all the same, and a
+    /// recovery would believe it.
+    fn cut(&self, length: u64) -> Result<(), CopyOutError> {
+        point("journal::cut")?;
+        self.file.set_len(length).map_err(|e| self.failed(e))?;
+        self.file.sync_all().map_err(|e| self.failed(e))
+    }
+
+    /// Whether the disk holds what was written without an error, and nothing else.
+    pub(super) fn is_certain(&self) -> bool {
+        self.certain
     }
 
     fn failed(&self, source: std::io::Error) -> CopyOutError {

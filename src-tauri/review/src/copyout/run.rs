@@ -40,8 +40,9 @@ pub struct Report {
 
 /// Carries out a plan as one transaction, recorded in a new folder of `copyouts`.
 ///
-/// With conflicts in the plan nothing is touched (unless they are to be left out). On an error, on a
-/// cancel, and when the user changes a file at the very moment, everything is put back.
+/// With conflicts in the plan nothing is touched (unless they are to be left out). On an error (but for
+/// [`CopyOutError::Unfinished`]), on a cancel, and when the user changes a file at the very moment, everything
+/// is put back.
 pub fn execute(
     plan: &Plan,
     project: &Dir,
@@ -131,9 +132,12 @@ impl Run<'_> {
         let (conflicts, error) = match outcome {
             Ok(None) => match self.commit(&steps, &stages, &mut journal) {
                 Ok(()) => {
-                    super::recover::finish(&tx, self.project, stages.places(), &steps)?;
+                    self.finish(&tx, &steps, &stages)
+                        .map_err(|e| self.unfinished(e))?;
                     return Ok(Vec::new());
                 }
+                // A kill while it is put back would else meet a record that says "done".
+                Err(e) if !journal.is_certain() => return Err(self.unfinished(e)),
                 Err(e) => (Vec::new(), Some(e)),
             },
             Ok(Some(conflict)) => (vec![conflict], None),
@@ -147,7 +151,10 @@ impl Run<'_> {
             copyouts: self.copyouts,
             places: &places,
         };
-        roll_back(&rollback, &steps, &open, &mut journal)?;
+        roll_back(&rollback, &steps, &open, &mut journal).map_err(|e| match e {
+            CopyOutError::Unresolved { .. } => e,
+            e => self.unfinished(e),
+        })?;
         match error {
             Some(e) => Err(e),
             None => Ok(conflicts),
@@ -301,8 +308,20 @@ impl Run<'_> {
         point("copyout::applied")?;
         sync_folders(self.project, steps, stages.iter())?;
         point("copyout::commit")?;
-        journal.write(&Record::Committed)?;
-        point("copyout::committed")
+        journal.write(&Record::Committed)
+    }
+
+    /// The project is as accepted; only what lies beside it is put away.
+    fn finish(&self, tx: &Dir, steps: &[Step], stages: &Stages) -> Result<(), CopyOutError> {
+        point("copyout::committed")?;
+        super::recover::finish(tx, self.project, stages.places(), steps)
+    }
+
+    fn unfinished(&self, source: CopyOutError) -> CopyOutError {
+        CopyOutError::Unfinished {
+            id: self.id.clone(),
+            source: Box::new(source),
+        }
     }
 
     fn report(&self, entries: u64, entries_total: u64) {
