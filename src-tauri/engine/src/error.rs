@@ -217,7 +217,7 @@ impl Error {
                 Problem::Conflict | Problem::BuildFailed | Problem::Failed => Code::EngineFailed,
             },
             Self::CopyOut(CopyOutError::Cancelled) => Code::Cancelled,
-            Self::CopyOut(CopyOutError::NoSpace { .. }) => Code::DiskFull,
+            Self::CopyOut(error) if error.is_full() => Code::DiskFull,
             Self::CopyOut(CopyOutError::Nothing(_)) => Code::NotFound,
             Self::CopyOut(_) => Code::Io,
             Self::Terminal(_) => Code::EngineFailed,
@@ -234,6 +234,9 @@ impl Error {
             Self::Engine(error) => Some(error.fix()),
             Self::NameTaken { .. } => Some("Choose another name.".to_owned()),
             Self::DiskFull { .. } => Some("Free some space, then try again.".to_owned()),
+            Self::CopyOut(error) if error.is_full() => {
+                Some("Free some space, then try again.".to_owned())
+            }
             Self::Busy { .. } => Some("Wait for it to finish, then try again.".to_owned()),
             _ => None,
         }
@@ -245,7 +248,13 @@ impl Error {
             Self::DiskFull { .. }
             | Self::Damaged { .. }
             | Self::Incomplete { .. }
-            | Self::Io { .. } => Some("Your own folder was not changed."),
+            | Self::Io { .. }
+            | Self::CopyOut(
+                CopyOutError::File { .. }
+                | CopyOutError::Content { .. }
+                | CopyOutError::Journal { .. }
+                | CopyOutError::NoSpace { .. },
+            ) => Some("Your own folder was not changed."),
             _ => None,
         }
     }

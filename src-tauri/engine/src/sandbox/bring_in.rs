@@ -64,6 +64,7 @@ impl Engine {
                 ..BroughtIn::default()
             });
         }
+        point("bringin::read");
         op.enter(Phase::Capturing)?;
         let frozen = Frozen::begin(&working).await?;
         let still = frozen.is_some() || !working.record.container_made;
@@ -72,8 +73,7 @@ impl Engine {
             frozen.end().await;
         }
         let (report, safety) = written?;
-        working.remember_rewritten(&now)?;
-        working.keep_brought(&report)?;
+        working.keep_brought(report.id.as_ref(), report.base_moves.clone())?;
         if report.id.is_some() {
             working.tell_brought("Your latest edits were brought in", &report, Some(&safety));
         }
@@ -119,8 +119,7 @@ impl Engine {
         }
         let report = undone?;
         if report.id.is_some() {
-            working.keep_brought(&report)?;
-            forget(&working)?;
+            working.keep_brought(report.id.as_ref(), report.base_moves.clone())?;
             working.tell_brought("Bringing in your edits was undone", &report, None);
         }
         Ok(report)
@@ -181,7 +180,7 @@ impl Working {
     }
 
     fn write_brought(
-        &self,
+        &mut self,
         now: &ProjectNow,
         tree: TreeId,
         picks: &[Pick],
@@ -194,6 +193,8 @@ impl Working {
                 message: format!("{}, so nothing was brought in", unread.reason),
             });
         }
+        // Known before it is there: a kill in between must not make stand-ins look like the agent's work.
+        self.remember_rewritten(now)?;
         let store = self.engine.store();
         let base = store.tree(&self.record.base)?;
         let workspace = self.workspace()?;
@@ -209,6 +210,7 @@ impl Working {
             resolutions: &[],
         })?;
         let safety = self.record_snapshot(SnapshotKind::Safety, None, before)?;
+        point("bringin::snapshot");
         op.enter(Phase::Writing)?;
         let progress = op.phase(Phase::Writing);
         let report = copyout::execute(
@@ -219,31 +221,57 @@ impl Working {
             &progress,
             op.cancel(),
         )?;
+        point("bringin::written");
         Ok((report, safety.id))
     }
 
-    /// The base follows, captures of before are of another base, and old backups go.
-    fn keep_brought(&mut self, report: &Report) -> Result<()> {
-        self.advance_base(&report.base_moves)?;
-        let Some(id) = &report.id else {
+    /// What follows from a finished one, also where a crash came in between: the base moves, captures of
+    /// before are of another base, and old backups go.
+    pub(super) fn keep_brought(
+        &mut self,
+        id: Option<&CopyOutId>,
+        moves: Vec<copyout::BaseMove>,
+    ) -> Result<()> {
+        let moves = self.with_contents(moves, &self.workspace()?)?;
+        self.advance_base(&moves)?;
+        point("bringin::base");
+        let Some(id) = id else {
             return Ok(());
         };
         let folder = self.bring_ins()?;
-        json_file::write(
-            &self.dir.brought_in(),
-            &Last {
-                id: id.clone(),
-                base: self.record.base,
-            },
-        )?;
-        copyout::settle(&folder, id)?;
         let past = copyout::history(&folder)?;
+        let undoes = past.iter().any(|p| p.id == *id && p.undoes.is_some());
+        self.name_newest((!undoes).then_some(id))?;
+        point("bringin::named");
+        copyout::settle(&folder, id)?;
+        point("bringin::settled");
         for old in &past[..past.len().saturating_sub(KEPT)] {
             if !old.unresolved {
                 copyout::remove(&folder, &old.id)?;
             }
         }
         Ok(())
+    }
+
+    /// Which one can be taken back; none after an undo.
+    fn name_newest(&self, id: Option<&CopyOutId>) -> Result<()> {
+        let path = self.dir.brought_in();
+        let Some(id) = id else {
+            return match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    Err(Error::io("remove", &path, e))
+                }
+                _ => Ok(()),
+            };
+        };
+        let base = self.record.base;
+        json_file::write(
+            &path,
+            &Last {
+                id: id.clone(),
+                base,
+            },
+        )
     }
 
     /// Moves the base from outside of a review: captures of before would propose to take it back, so they
@@ -295,10 +323,14 @@ impl Working {
     }
 }
 
-fn forget(working: &Working) -> Result<()> {
-    let path = working.dir.brought_in();
-    std::fs::remove_file(&path).map_err(|e| Error::io("remove", &path, e))
+/// A place where a test can make the process die.
+#[cfg(feature = "failpoints")]
+fn point(name: &str) {
+    fail::fail_point!(name, |_| std::process::abort());
 }
+
+#[cfg(not(feature = "failpoints"))]
+fn point(_: &str) {}
 
 /// Paths of git's that differ between the two; what git moves with every command is counted as one.
 fn count_of_git(base: &Tree, now: &Tree, is_gits: &dyn Fn(&WorkspacePath) -> bool) -> u64 {

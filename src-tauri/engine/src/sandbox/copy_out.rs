@@ -52,7 +52,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::ProjectUnusable`] where the project is gone; [`Error::InvalidRequest`] for a named path that
-    /// may not go. On every error the project is as before.
+    /// may not go. On every error but [`copyout::CopyOutError::Unfinished`] the project is as before.
     pub async fn copy_out(
         &self,
         id: &SandboxId,
@@ -248,18 +248,28 @@ impl Working {
         Ok(())
     }
 
-    /// Likewise for an undo or redo, whose base is one of before: its contents may be gone from the store by
-    /// now, and then the project has them.
+    /// Likewise for an undo or redo.
     fn keep_base_of_before(&mut self, mut report: Report, project: &Dir) -> Result<()> {
-        block_in_place(|| -> Result<()> {
+        report.base_moves = self.with_contents(report.base_moves, project)?;
+        self.keep_base(&report)
+    }
+
+    /// Moves to a base of before, whose contents may be gone from the store by now: then they are taken from
+    /// where they were just written.
+    pub(super) fn with_contents(
+        &self,
+        mut moves: Vec<BaseMove>,
+        written: &Dir,
+    ) -> Result<Vec<BaseMove>> {
+        block_in_place(|| {
             let writer = self.engine.store().writer()?;
-            report.base_moves.retain(|change| match &change.after {
+            moves.retain(|change| match &change.after {
                 Some(Entry {
                     kind: EntryKind::File { blob, size },
                     ..
                 }) => {
                     writer.has(blob, *size)
-                        || project.open_file(&change.path).is_ok_and(|(file, _)| {
+                        || written.open_file(&change.path).is_ok_and(|(file, _)| {
                             writer
                                 .put_file(&file)
                                 .is_ok_and(|(found, _)| found == *blob)
@@ -267,9 +277,9 @@ impl Working {
                 }
                 _ => true,
             });
-            Ok(writer.commit()?)
-        })?;
-        self.keep_base(&report)
+            writer.commit()?;
+            Ok(moves)
+        })
     }
 
     pub(super) fn move_base(&mut self, moves: &[BaseMove]) -> Result<()> {

@@ -144,11 +144,12 @@ fn transactions(
             RecoveryOutcome::RolledBack => ("rolled back".to_owned(), true),
             RecoveryOutcome::Finished(moves) => {
                 if what == BRING_IN {
-                    working.advance_base(moves)?;
+                    working.keep_brought(Some(&one.id), moves.clone())?;
                 } else {
-                    working.move_base(moves)?;
+                    let moves = working.with_contents(moves.clone(), target)?;
+                    working.move_base(&moves)?;
+                    copyout::settle(folder, &one.id)?;
                 }
-                copyout::settle(folder, &one.id)?;
                 ("finished".to_owned(), true)
             }
             RecoveryOutcome::Unresolved(paths) => {

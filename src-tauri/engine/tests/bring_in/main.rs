@@ -1,0 +1,8 @@
+//! *Bring in my latest edits* that is killed at any instant, meets a full disk, or an agent that goes on writing:
+//! the project is never written, the workspace is exactly before or exactly after, nothing of the agent's is lost.
+#![allow(clippy::unwrap_used)]
+
+#[cfg(feature = "failpoints")]
+mod crash;
+mod desk;
+mod racing;
