@@ -267,7 +267,7 @@ fn an_error_after_the_commit_is_said_to_be_one_and_is_finished() {
 fn a_commit_that_could_not_be_synced_is_never_half_believed() {
     let scenario = fail::FailScenario::setup();
     // Two records come before it.
-    const COMMIT: &str = "journal::sync=2*off->return(io)";
+    const COMMIT: &str = "journal::sync=2*off->1*return(io)";
     let set = |points: &str| {
         for one in points.split(';') {
             let (name, action) = one.split_once('=').unwrap();
