@@ -103,6 +103,40 @@ pub struct Review {
     pub incomplete: bool,
     /// Files that changed again since the capture; grows live.
     pub changed_since: u32,
+    pub filters: ReviewFilters,
+}
+
+/// Which changes the user wants to see; kept with the review.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+pub struct ReviewFilters {
+    /// Words in the path.
+    pub query: String,
+    pub only: ReviewOnly,
+    /// Of all kinds where there are none.
+    pub status: Vec<ShownStatus>,
+    pub risky: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewOnly {
+    #[default]
+    All,
+    Unviewed,
+    Undecided,
+}
+
+/// As what a change is shown: a conflict hides the kind of change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ShownStatus {
+    Added,
+    Modified,
+    Deleted,
+    Renamed,
+    Mode,
+    Type,
+    Conflict,
 }
 
 /// The program that wrote a text.

@@ -37,6 +37,7 @@ import type { ProcessRow } from './generated/ProcessRow';
 import type { ResetReport } from './generated/ResetReport';
 import type { Resolution } from './generated/Resolution';
 import type { Review } from './generated/Review';
+import type { ReviewFilters } from './generated/ReviewFilters';
 import type { SandboxRow } from './generated/SandboxRow';
 import type { SavedBranch } from './generated/SavedBranch';
 import type { Settings } from './generated/Settings';
@@ -167,6 +168,10 @@ export interface Backend {
   ): Promise<UnchangedLines>;
   reviewImage(sandbox: string, capture: string, path: WirePath, side: 'old' | 'new'): Promise<FileView>;
   decide(sandbox: string, capture: string, decisions: Decide[]): Promise<Review>;
+  /** Files that changed again since the capture; null where its review is not at hand. */
+  changedSince(sandbox: string, capture: string): Promise<number | null>;
+  /** Which files are shown; the next review says it again. */
+  rememberFilters(sandbox: string, filters: ReviewFilters): Promise<void>;
   conflict(sandbox: string, capture: string, path: WirePath): Promise<ConflictView>;
   resolveConflict(sandbox: string, capture: string, path: WirePath, resolution: Resolution): Promise<Review>;
   copyOut(sandbox: string, capture: string, operation: string): Promise<CopyOutReport>;

@@ -99,6 +99,8 @@ export function tauriBackend(): Backend {
       invoke('unchanged_lines', { sandbox, capture, path, newFrom, count }),
     reviewImage: (sandbox, capture, path, side) => invoke('review_image', { sandbox, capture, path, side }),
     decide: (sandbox, capture, decisions) => invoke('decide', { sandbox, capture, decisions }),
+    changedSince: (sandbox, capture) => invoke('changed_since', { sandbox, capture }),
+    rememberFilters: (sandbox, filters) => invoke('remember_filters', { sandbox, filters }),
     conflict: (sandbox, capture, path) => invoke('conflict', { sandbox, capture, path }),
     resolveConflict: (sandbox, capture, path, resolution) =>
       invoke('resolve_conflict', { sandbox, capture, path, resolution }),

@@ -15,6 +15,7 @@ use tokio::task::block_in_place;
 
 use super::capture::Capture;
 use super::copy_out::{CopyOut, Wanted};
+use super::filters::Filters;
 use super::review::{Compared, Side};
 use super::{Engine, Working};
 use crate::event::Event;
@@ -31,6 +32,8 @@ struct Kept {
     decisions: Decisions,
     #[serde(default)]
     resolutions: Vec<Resolution>,
+    #[serde(default)]
+    filters: Filters,
 }
 
 /// The comparison behind the review of each sandbox: the same for all decisions on it.
@@ -53,6 +56,8 @@ pub struct Review {
     pub merges: HashSet<WorkspacePath>,
     /// Changes of the workspace since the capture.
     pub changed_since: usize,
+    /// Which changes the user wants to see.
+    pub filters: Filters,
 }
 
 /// The three sides of a conflict; `None` where there is no file, or none that is small enough to show.
@@ -119,6 +124,27 @@ impl Engine {
         kept.save(&working.dir)?;
         review.decisions = kept.decisions;
         Ok(review)
+    }
+
+    /// Keeps which changes the user wants to see, for every window and capture to come.
+    pub async fn remember_filters(&self, id: &SandboxId, filters: Filters) -> Result<()> {
+        let working = self.work_on(id).await?;
+        let mut kept = Kept::load(&working.dir)?;
+        kept.filters = filters;
+        kept.save(&working.dir)
+    }
+
+    /// Files that changed again since a capture, by the live list; `None` where its review is not at hand.
+    /// Takes no lock and stops nobody.
+    pub fn changed_since(&self, id: &SandboxId, capture: &str) -> Result<Option<usize>> {
+        let (_, record) = self.load(id)?;
+        let known = self.reviews().get(id).cloned();
+        let known = known.filter(|known| {
+            known.from == record.base && known.capture.as_ref().is_some_and(|c| c.id == capture)
+        });
+        let Some(known) = known else { return Ok(None) };
+        let live = self.live(id)?;
+        Ok(Some(differ(&known.changes.list, &live.changes.list)))
     }
 
     /// A change of a capture with its diff, and the decisions.
@@ -294,6 +320,7 @@ impl Working {
             conflicts,
             merges,
             changed_since: differ(&compared.changes.list, &live.changes.list),
+            filters: kept.filters.clone(),
             compared,
         })
     }

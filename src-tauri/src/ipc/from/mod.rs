@@ -5,6 +5,7 @@ mod changes;
 mod copyout;
 mod diff;
 mod error;
+mod filters;
 mod handover;
 mod merge;
 mod path;

@@ -75,6 +75,8 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         review::copy_out,
         review::copy_outs,
         review::decide,
+        review::changed_since,
+        review::remember_filters,
         review::file_diff,
         review::redo_copy_out,
         review::resolve_conflict,

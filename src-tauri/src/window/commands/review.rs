@@ -4,7 +4,7 @@ use agent_sandbox::ipc::from;
 use agent_sandbox::ipc::path::WirePath;
 use agent_sandbox::ipc::review::{
     ConflictView, CopyOutEntry, CopyOutReport, Decide, DiffOptions, FileDiff, Resolution, Review,
-    ReviewFile, UnchangedLines,
+    ReviewFile, ReviewFilters, UnchangedLines,
 };
 use agent_sandbox::ipc::sandbox::FileView;
 use sandbox_engine::Error;
@@ -16,6 +16,7 @@ use sandbox_review::{Change, Decisions, HunkId};
 use sandbox_workspace::{BlobSource, WorkspacePath};
 use serde::Deserialize;
 use tauri::State;
+use tokio::task::block_in_place;
 
 use super::view;
 use crate::desk::{Answer, Desk, id};
@@ -43,6 +44,7 @@ fn drawn(review: &Reviewed) -> Review {
         left_out: u32::try_from(changes.left_out).unwrap_or(u32::MAX),
         incomplete: changes.unknown,
         changed_since: u32::try_from(review.changed_since).unwrap_or(u32::MAX),
+        filters: review.filters.clone().into(),
     }
 }
 
@@ -142,6 +144,28 @@ pub async fn decide(
         })
         .await?;
     Ok(drawn(&review))
+}
+
+/// Files that changed again since the capture; nothing where its review is not at hand.
+#[tauri::command]
+pub async fn changed_since(
+    sandbox: &str,
+    capture: &str,
+    desk: State<'_, Desk>,
+) -> Answer<Option<u32>> {
+    let id = id(sandbox)?;
+    let again = block_in_place(|| desk.engine().changed_since(&id, capture))?;
+    Ok(again.map(|files| u32::try_from(files).unwrap_or(u32::MAX)))
+}
+
+#[tauri::command]
+pub async fn remember_filters(
+    sandbox: &str,
+    filters: ReviewFilters,
+    desk: State<'_, Desk>,
+) -> Answer<()> {
+    let id = id(sandbox)?;
+    Ok(desk.engine().remember_filters(&id, filters.into()).await?)
 }
 
 fn apply(

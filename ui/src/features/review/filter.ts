@@ -1,16 +1,7 @@
 /** Which changed files are shown. */
-import type { ChangeStatus, ReviewFile } from '../../ipc';
+import type { ReviewFile, ReviewFilters, ReviewOnly, ShownStatus } from '../../ipc';
 
-export type Only = 'all' | 'unviewed' | 'undecided';
-export type Filters = {
-  query: string;
-  only: Only;
-  /** Empty shows every status; `conflict` is one beside the wire's own. */
-  status: readonly (ChangeStatus | 'conflict')[];
-  risky: boolean;
-};
-
-export const noFilters: Filters = { query: '', only: 'all', status: [], risky: false };
+export const noFilters: ReviewFilters = { query: '', only: 'all', status: [], risky: false };
 
 export function isRisky(file: ReviewFile): boolean {
   return file.risks.length > 0;
@@ -22,7 +13,7 @@ export function isUndecided(file: ReviewFile): boolean {
 }
 
 /** The letter's meaning: a conflict hides the kind of change, as it does in the list. */
-export function shownStatus(file: ReviewFile): ChangeStatus | 'conflict' {
+export function shownStatus(file: ReviewFile): ShownStatus {
   return file.conflict ? 'conflict' : file.status;
 }
 
@@ -35,7 +26,7 @@ function hasWords(file: ReviewFile, query: string): boolean {
 }
 
 /** The files that pass. The selected one may be kept although it no longer does, so that it is not pulled away while read. */
-export function filterFiles(files: readonly ReviewFile[], filters: Filters, keep?: ReviewFile): ReviewFile[] {
+export function filterFiles(files: readonly ReviewFile[], filters: ReviewFilters, keep?: ReviewFile): ReviewFile[] {
   const query = filters.query.trim();
   return files.filter((file) => {
     if (query && !hasWords(file, query)) return false;
@@ -49,7 +40,7 @@ export function filterFiles(files: readonly ReviewFile[], filters: Filters, keep
 }
 
 /** The counts that stand on the filter's buttons. */
-export function filterCounts(files: readonly ReviewFile[]): Record<Only, number> {
+export function filterCounts(files: readonly ReviewFile[]): Record<ReviewOnly, number> {
   let unviewed = 0;
   let undecided = 0;
   for (const file of files) {

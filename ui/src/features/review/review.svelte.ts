@@ -1,5 +1,5 @@
 /** The review of one sandbox: its capture, what is shown of it, and the decisions on their way. */
-import type { Decide, Review, ReviewFile, WirePath } from '../../ipc';
+import type { Decide, Review, ReviewFile, ReviewFilters, WirePath } from '../../ipc';
 import type { Mode } from '../../components/diff/rows';
 import { backend } from '../../ipc/current';
 import { newOperation } from '../../state/app.svelte';
@@ -9,12 +9,14 @@ import { pathKey } from '../../words/path';
 import { CommentBox } from './comment-box.svelte';
 import { decideHunks, footer, lineTotals, sumDecisions, takenByAll, tickOfAll } from './decisions';
 import { OpenDiff } from './diff.svelte';
-import { filterCounts, filterFiles, noFilters, type Filters } from './filter';
+import { filterCounts, filterFiles, noFilters } from './filter';
 import { treeOrder, treeRows } from './tree';
 
 const mode = new Remembered<Mode>('review-mode', 'unified');
 const wrap = new Remembered('review-wrap', true);
 const spaces = new Remembered('review-spaces', false);
+/** After the last letter of a filter it is kept. */
+const TYPED_MS = 300;
 const ignore = new Remembered('review-ignore-whitespace', false);
 
 export class ReviewState {
@@ -23,12 +25,15 @@ export class ReviewState {
   failure = $state.raw<unknown>(null);
   /** The operation of a capture or copy-out that runs. */
   operation = $state<{ id: string; what: 'capture' | 'copy-out' } | null>(null);
+  /** Files that changed again since the capture; grows while the agent works. */
+  again = $state(0);
   selected = $state<string | null>(null);
-  filters = $state<Filters>(noFilters);
+  filters = $state.raw<ReviewFilters>(noFilters);
   closed = $state.raw<ReadonlySet<string>>(new Set());
   diff = $state.raw<OpenDiff | null>(null);
   readonly comments: CommentBox;
   #deciding = 0;
+  #remembering: ReturnType<typeof setTimeout> | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(readonly sandbox: string) {
@@ -85,13 +90,39 @@ export class ReviewState {
     this.loading = false;
   }
 
+  /** Counts what changed since, without touching what is read. */
+  async recount(): Promise<void> {
+    const capture = this.review?.capture;
+    if (capture === undefined) return;
+    // A look that fails is the work tab's to tell.
+    const again = await backend()
+      .changedSince(this.sandbox, capture)
+      .catch(() => null);
+    if (again !== null && this.review?.capture === capture) this.again = again;
+  }
+
   /** Takes an answer; what is being read stays selected if it is still there. */
   take(review: Review | null): void {
+    // As they were left, also in another window; from then on this window's own.
+    if (review && !this.review) this.filters = review.filters;
     this.review = review;
+    this.again = review?.changed_since ?? 0;
     if (review) this.comments.follow(review.capture);
     if (!this.file) this.selected = this.visible[0] ? pathKey(this.visible[0].path) : null;
     if (this.file) this.open();
     else this.diff = null;
+  }
+
+  /** Shows other files, and remembers it with the review. */
+  narrow(by: Partial<ReviewFilters>): void {
+    this.filters = { ...this.filters, ...by };
+    clearTimeout(this.#remembering);
+    this.#remembering = setTimeout(() => {
+      const { filters } = this;
+      const kept = this.#queue.then(() => backend().rememberFilters(this.sandbox, filters));
+      // Not worth a word: the next change tries again.
+      this.#queue = kept.catch(() => undefined);
+    }, TYPED_MS);
   }
 
   select(file: ReviewFile): void {
@@ -148,7 +179,10 @@ export class ReviewState {
       .then(
         (next) => {
           // Older answers do not undo what was clicked since.
-          if (this.#deciding === 1 && this.review?.capture === next.capture) this.review = next;
+          if (this.#deciding === 1 && this.review?.capture === next.capture) {
+            this.review = next;
+            this.again = next.changed_since;
+          }
         },
         (cause: unknown) => {
           toasts.failed(cause);

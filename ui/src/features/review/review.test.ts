@@ -57,6 +57,47 @@ describe('the review', () => {
     expect(screen.getByTestId('copy-out')).toHaveTextContent('Copy out 12 files');
   });
 
+  it('shows the same files again in the next window', async () => {
+    await open('README.md');
+    await userEvent.type(screen.getByRole('textbox', { name: 'Filter files' }), 'hours');
+    await userEvent.click(screen.getByRole('button', { name: /^Undecided/ }));
+    await waitFor(async () =>
+      expect((await made.backend.review('rye-and-salt', false, 'test'))?.filters).toEqual({
+        query: 'hours',
+        only: 'undecided',
+        status: [],
+        risky: false,
+      }),
+    );
+    const next = new ReviewState('rye-and-salt');
+    await next.load(false);
+    expect(next.filters.query).toBe('hours');
+    expect(next.visible.every((file) => file.path.text.includes('hours'))).toBe(true);
+    next.narrow({ query: 'nothing is called so' });
+    next.narrow({ only: 'all' });
+    await waitFor(async () =>
+      expect((await made.backend.review('rye-and-salt', false, 'test'))?.filters.query).toBe('nothing is called so'),
+    );
+  });
+
+  it('says that files changed again and moves nothing that is read', async () => {
+    await open('js/hours.js');
+    expect(screen.queryByTestId('changed-again')).toBeNull();
+    const diff = await screen.findByRole('region', { name: 'Changes of js/hours.js' });
+    const text = diff.textContent;
+    vi.spyOn(made.backend, 'changedSince').mockResolvedValue(3);
+    const looked = vi.spyOn(made.backend, 'review');
+    made.world.emit({ type: 'workspace', sandbox: 'rye-and-salt' });
+    expect(await screen.findByTestId('changed-again')).toHaveTextContent('3 files changed again');
+    expect(looked).not.toHaveBeenCalled();
+    expect(screen.getByRole('region', { name: 'Changes of js/hours.js' })).toBe(diff);
+    expect(diff.textContent).toBe(text);
+    // Below what is read, so that no line of it goes down.
+    expect(diff.compareDocumentPosition(screen.getByTestId('changed-again'))).toBe(Node.DOCUMENT_POSITION_FOLLOWING);
+    await userEvent.click(screen.getByRole('button', { name: 'Capture again' }));
+    await waitFor(() => expect(screen.queryByTestId('changed-again')).toBeNull());
+  });
+
   it('decides by file with keys only', async () => {
     await open('README.md');
     await userEvent.keyboard('x');

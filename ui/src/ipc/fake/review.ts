@@ -15,6 +15,7 @@ import type {
 import type { Part } from './part';
 import { picture } from './picture';
 import { diffLines } from './reviewDiff';
+import { moreFiles } from './reviewMore';
 import { hostileFiles, hugeHunk, hugeHunks, hugeLines, manyFiles } from './reviewScale';
 import { HOME } from './rows';
 import { openingHours, ryeAndSalt, type FakeFile } from './reviewTexts';
@@ -26,6 +27,8 @@ type Names =
   | 'unchangedLines'
   | 'reviewImage'
   | 'decide'
+  | 'changedSince'
+  | 'rememberFilters'
   | 'conflict'
   | 'resolveConflict'
   | 'copyOut'
@@ -54,6 +57,7 @@ function toReviewFile(file: FakeFile): ReviewFile {
   const hunks = file.sizes ? null : hunksOf(file);
   return {
     path: { text: file.path },
+    ...(file.copiedFrom === undefined ? {} : { copied_from: { text: file.copiedFrom } }),
     status: file.status,
     kind: 'file',
     binary: file.sizes !== undefined,
@@ -128,7 +132,9 @@ export function fakeReview(world: World): Part<Names> {
       ? []
       : world.is('hostile')
         ? hostileFiles()
-        : ryeAndSalt;
+        : world.is('more')
+          ? moreFiles()
+          : ryeAndSalt;
   const texts = new Map(source.map((file) => [file.path, file]));
   const hunks = new Map<string, DiffHunk[]>();
   const files = source.map(toReviewFile);
@@ -148,7 +154,8 @@ export function fakeReview(world: World): Part<Names> {
     files,
     left_out: 2,
     incomplete: false,
-    changed_since: 0,
+    changed_since: world.is('more') ? 3 : 0,
+    filters: { query: '', only: 'all', status: [], risky: false },
   };
   let undone: ReviewFile[] = [];
   let copied: ReviewFile[] = [];
@@ -243,7 +250,7 @@ export function fakeReview(world: World): Part<Names> {
         more_hunks: 0,
         notes: file?.notes ?? [],
         hidden: [],
-        made_by: path.text.endsWith('package-lock.json') ? 'package_manager' : null,
+        made_by: file?.madeBy ?? (path.text.endsWith('package-lock.json') ? 'package_manager' : null),
       };
     },
     async unchangedLines(_sandbox, _capture, path, newFrom, count) {
@@ -279,6 +286,14 @@ export function fakeReview(world: World): Part<Names> {
       await wait();
       decisions.forEach(decideOne);
       return state;
+    },
+    async changedSince() {
+      await wait();
+      return state.changed_since;
+    },
+    async rememberFilters(_sandbox, filters) {
+      await wait();
+      state = { ...state, filters };
     },
     async conflict(_sandbox, _capture, path) {
       await wait();

@@ -1,5 +1,5 @@
 /** Texts of the made-up project `rye-and-salt`, before and after the agent's work. */
-import type { ChangeStatus, Decision, WireRisk } from '../index';
+import type { ChangeStatus, Decision, MadeBy, WireRisk } from '../index';
 
 export type FakeFile = {
   path: string;
@@ -13,6 +13,8 @@ export type FakeFile = {
   conflict?: boolean;
   risks?: WireRisk[];
   notes?: string[];
+  madeBy?: MadeBy;
+  copiedFrom?: string;
   /** Hunks that are decided from the start, by place. */
   hunks?: Decision[];
 };
