@@ -1,12 +1,15 @@
 //! The main job through the real window, on a real engine: a folder is handed over, a program works on the
-//! copy, its change is read, accepted, copied out and undone; a snapshot, a disaster, a reset. A picture of
-//! each step is kept in `artifacts/e2e`.
+//! copy, its change is read, accepted, copied out and undone; a snapshot, a disaster, a reset. And the review:
+//! by keys, with comments, again and again, with hostile names, and of 5,000 files. A picture of each step is kept
+//! in `artifacts/e2e`.
 #![allow(clippy::unwrap_used)]
 
 mod display;
 mod engine;
 mod main_job;
 mod page;
+mod review;
+mod review_scale;
 mod site_prompt;
 
 use std::path::{Path, PathBuf};

@@ -44,7 +44,7 @@ pub fn window() -> PathBuf {
 }
 
 /// A copy-out is done when the window says so; the disk is looked at then, and given a moment for the toast.
-fn until_on_disk(path: &Path, content: Option<&str>) {
+pub fn until_on_disk(path: &Path, content: Option<&str>) {
     let until = Instant::now() + Duration::from_secs(20);
     while fs::read_to_string(path).ok().as_deref() != content {
         assert!(

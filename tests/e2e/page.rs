@@ -84,6 +84,58 @@ impl Page {
         input.send_keys(format!("{line}\n")).await.unwrap();
     }
 
+    /// Presses keys one after the other, wherever the focus is; text is typed.
+    pub async fn press(&self, keys: impl Into<TypingData>) {
+        let actions = self.driver.action_chain().send_keys(keys);
+        actions.perform().await.unwrap();
+    }
+
+    /// Presses a key while others are held.
+    pub async fn press_with(&self, held: &[Key], key: impl Into<TypingData>) {
+        let mut actions = self.driver.action_chain();
+        for one in held {
+            actions = actions.key_down(one.clone());
+        }
+        actions = actions.send_keys(key);
+        for one in held {
+            actions = actions.key_up(one.clone());
+        }
+        actions.perform().await.unwrap();
+    }
+
+    /// Likewise, in the terminal.
+    pub async fn hold_in_terminal(&self, held: &[Key], key: impl Into<TypingData>) {
+        let input = self.find_css("[data-testid='terminal'] textarea").await;
+        input.focus().await.unwrap();
+        self.press_with(held, key).await;
+    }
+
+    /// Clicks the entry of an open menu that says this.
+    pub async fn click_words(&self, words: &str) {
+        let path = format!("//*[@role='menuitem'][contains(., '{words}')]");
+        let query = self.driver.query(By::XPath(path)).wait(PATIENCE, LOOK);
+        query.first().await.unwrap().click().await.unwrap();
+    }
+
+    /// What a script of the page returns.
+    pub async fn asked(&self, script: &str) -> serde_json::Value {
+        let answer = self.driver.execute(script, Vec::new()).await.unwrap();
+        answer.json().clone()
+    }
+
+    /// Waits until a script of the page returns `true`.
+    pub async fn until_true(&self, what: &str, script: &str) {
+        let until = Instant::now() + PATIENCE;
+        while self.asked(script).await != json!(true) {
+            if Instant::now() >= until {
+                let path = self.pictures.join("failed.png");
+                self.driver.screenshot(&path).await.unwrap();
+                panic!("waited for: {what}\nthe page: {}", self.text("body").await);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// The text that a part of the page shows; empty where there is no such part.
     pub async fn text(&self, selector: &str) -> String {
         let script = "const e = document.querySelector(arguments[0]); return e ? e.innerText : '';";
