@@ -16,6 +16,7 @@ use crate::page::Page;
 
 const HEAD: &str = "section[aria-label='Diff'] h2";
 const ROWS: &str = "[data-testid='terminal'] .xterm-rows";
+const SAYS: &str = "section[aria-label='Diff']";
 const AGAIN: &str = "[data-testid='changed-again']";
 const COMMENT: &str = "Why `twenty` and a half? <b>Keep</b> the old one.";
 /// What a page that took it for markup would do.
@@ -138,6 +139,17 @@ async fn by_hunk_and_by_line(page: &mut Page, project: &Path) {
     page.until_says("[data-testid='review-footer']", "1 file will be copied")
         .await;
     page.picture("by-keys").await;
+    // What of it will be written, before it is.
+    page.click_css("button[aria-label='Show only what will be written']")
+        .await;
+    page.until_says(SAYS, "Only what you accepted").await;
+    page.until_silent("[data-testid='diff-rows']", "last").await;
+    let shown = page.text("[data-testid='diff-rows']").await;
+    assert!(shown.contains("twenty and a half"), "{shown}");
+    page.picture("what-is-written").await;
+    page.click_css("button[aria-label='Show only what will be written']")
+        .await;
+    page.until_says("[data-testid='diff-rows']", "last").await;
     page.press_with(&[Key::Control], Key::Enter).await;
     page.until_says("[data-testid='toast']", "Copied 1 file")
         .await;

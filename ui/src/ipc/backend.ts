@@ -159,12 +159,15 @@ export interface Backend {
   /** The newest capture's review; `fresh` captures anew. Null when nothing was ever captured. */
   review(sandbox: string, fresh: boolean, operation: string): Promise<Review | null>;
   fileDiff(sandbox: string, capture: string, path: WirePath, options: DiffOptions): Promise<FileDiff>;
+  /** What would be written of a file: its diff with the accepted part alone. */
+  acceptedDiff(sandbox: string, capture: string, path: WirePath, options: DiffOptions): Promise<FileDiff>;
   unchangedLines(
     sandbox: string,
     capture: string,
     path: WirePath,
     newFrom: number,
     count: number,
+    accepted: boolean,
   ): Promise<UnchangedLines>;
   reviewImage(sandbox: string, capture: string, path: WirePath, side: 'old' | 'new'): Promise<FileView>;
   decide(sandbox: string, capture: string, decisions: Decide[]): Promise<Review>;

@@ -95,8 +95,9 @@ export function tauriBackend(): Backend {
     // Review and copy-out
     review: (sandbox, fresh, operation) => invoke('review', { sandbox, fresh, operation }),
     fileDiff: (sandbox, capture, path, options) => invoke('file_diff', { sandbox, capture, path, options }),
-    unchangedLines: (sandbox, capture, path, newFrom, count) =>
-      invoke('unchanged_lines', { sandbox, capture, path, newFrom, count }),
+    unchangedLines: (sandbox, capture, path, newFrom, count, accepted) =>
+      invoke('unchanged_lines', { sandbox, capture, path, newFrom, count, accepted }),
+    acceptedDiff: (sandbox, capture, path, options) => invoke('accepted_diff', { sandbox, capture, path, options }),
     reviewImage: (sandbox, capture, path, side) => invoke('review_image', { sandbox, capture, path, side }),
     decide: (sandbox, capture, decisions) => invoke('decide', { sandbox, capture, decisions }),
     changedSince: (sandbox, capture) => invoke('changed_since', { sandbox, capture }),

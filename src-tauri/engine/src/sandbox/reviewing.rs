@@ -162,6 +162,21 @@ impl Engine {
         Ok((change, diff, kept.decisions))
     }
 
+    /// A change of a capture, and what of it is accepted.
+    pub(super) async fn outcome_of(
+        &self,
+        id: &SandboxId,
+        capture: &str,
+        path: &WorkspacePath,
+    ) -> Result<(Change, Option<Outcome>)> {
+        let working = self.work_on(id).await?;
+        let kept = Kept::of(&working.dir, capture)?;
+        let compared = working.compared(capture, &Operation::silent()).await?;
+        let change = find(&compared, path)?.clone();
+        let outcome = block_in_place(|| kept.decisions.outcome(&change, self.store()))?;
+        Ok((change, outcome))
+    }
+
     /// Both contents of a change of a capture.
     pub async fn sides_of(
         &self,

@@ -5,10 +5,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sandbox_review::Change;
 use sandbox_review::branch::{self, Branch, BranchError, Wish};
 use sandbox_review::decisions::Outcome;
 use sandbox_review::unified::{self, Form};
+use sandbox_review::{Change, Diff};
 use sandbox_workspace::{
     BlobId, BlobSource, Dir, Entry, EntryKind, FsError, MemoryBlobs, Store, Tree, WorkspacePath,
 };
@@ -39,6 +39,25 @@ pub enum Chosen {
 }
 
 impl Engine {
+    /// What would be written of a change: its diff with the accepted part alone.
+    pub async fn accepted_diff_of(
+        &self,
+        id: &SandboxId,
+        capture: &str,
+        path: &WorkspacePath,
+    ) -> Result<(Change, Diff)> {
+        let (change, outcome) = self.outcome_of(id, capture, path).await?;
+        let nothing = Change {
+            to: change.from.clone(),
+            ..change.clone()
+        };
+        let accepted = outcome.map(|outcome| (change, outcome));
+        let (mut changes, blobs) = parted(accepted.as_slice(), self.store());
+        let written = changes.pop().unwrap_or(nothing);
+        let diff = block_in_place(|| written.diff(&blobs))?;
+        Ok((written, diff))
+    }
+
     /// A patch that `git apply` takes.
     pub async fn save_patch(
         &self,

@@ -78,6 +78,7 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         review::changed_since,
         review::remember_filters,
         review::file_diff,
+        review::accepted_diff,
         review::redo_copy_out,
         review::resolve_conflict,
         review::review,

@@ -76,6 +76,26 @@ pub async fn file_diff(
     Ok(from::file_diff(&change, &diff, &decisions, &options))
 }
 
+/// What would be written: the diff with the accepted part alone.
+#[tauri::command]
+pub async fn accepted_diff(
+    sandbox: &str,
+    capture: &str,
+    path: WirePath,
+    options: DiffOptions,
+    desk: State<'_, Desk>,
+) -> Answer<FileDiff> {
+    let path = WorkspacePath::try_from(path)?;
+    let id = id(sandbox)?;
+    let (change, diff) = desk.engine().accepted_diff_of(&id, capture, &path).await?;
+    Ok(from::file_diff(
+        &change,
+        &diff,
+        &Decisions::default(),
+        &options,
+    ))
+}
+
 #[tauri::command]
 pub async fn unchanged_lines(
     sandbox: &str,
@@ -83,10 +103,16 @@ pub async fn unchanged_lines(
     path: WirePath,
     new_from: u32,
     count: u32,
+    accepted: bool,
     desk: State<'_, Desk>,
 ) -> Answer<UnchangedLines> {
     let path = WorkspacePath::try_from(path)?;
-    let (_, diff, _) = desk.engine().diff_of(&id(sandbox)?, capture, &path).await?;
+    let id = id(sandbox)?;
+    let diff = if accepted {
+        desk.engine().accepted_diff_of(&id, capture, &path).await?.1
+    } else {
+        desk.engine().diff_of(&id, capture, &path).await?.1
+    };
     match diff.body {
         Body::Text(text) => Ok(from::unchanged(&text, new_from, count)),
         _ => Ok(UnchangedLines { lines: Vec::new() }),

@@ -8,7 +8,8 @@ import { pathKey } from '../../words/path';
 import { decideHunks } from './decisions';
 
 const FIRST_HUNKS = 100;
-const NEXT_HUNKS = 1000;
+/** The engine gives no more at once. */
+const NEXT_HUNKS = 500;
 /** A fold longer than this opens in parts. */
 const UNFOLD = 400;
 
@@ -25,14 +26,18 @@ export class OpenDiff {
   selection = $state.raw<Selection | null>(null);
   composer = $state.raw<Place | null>(null);
   #loadingMore = false;
+  /** The next hunk to ask for; those of whitespace may have been left out of the answers. */
+  #next = 0;
 
   constructor(
     readonly sandbox: string,
     readonly capture: string,
     readonly file: ReviewFile,
     readonly ignoreWhitespace: boolean,
+    /** Only what is accepted: read, not decided on. */
+    readonly written = false,
   ) {
-    this.key = `${capture}\n${pathKey(file.path)}\n${ignoreWhitespace}`;
+    this.key = `${capture}\n${pathKey(file.path)}\n${ignoreWhitespace}\n${written}`;
   }
 
   get total(): number {
@@ -55,7 +60,8 @@ export class OpenDiff {
   async load(): Promise<void> {
     this.failure = null;
     try {
-      const result = await this.#ask(0, FIRST_HUNKS);
+      this.#next = 0;
+      const result = await this.#ask(FIRST_HUNKS);
       this.result = result;
       this.folded = isFolded(result, this.file);
       if (!this.folded) this.open();
@@ -77,10 +83,10 @@ export class OpenDiff {
     if (this.moreHunks === 0 || this.#loadingMore) return false;
     this.#loadingMore = true;
     const went = await attempt(async () => {
-      const result = await this.#ask(this.hunks.length, NEXT_HUNKS);
+      const result = await this.#ask(NEXT_HUNKS);
       if (result.kind !== 'text') return;
       this.hunks = [...this.hunks, ...result.hunks];
-      this.moreHunks = result.hunks.length === 0 ? 0 : result.more_hunks;
+      this.moreHunks = result.more_hunks;
     });
     this.#loadingMore = false;
     return went;
@@ -97,7 +103,14 @@ export class OpenDiff {
     const some = Math.min(left, UNFOLD);
     const from = key === 'tail' ? gap.newFrom + before.length : gap.newFrom + left - some;
     await attempt(async () => {
-      const { lines } = await backend().unchangedLines(this.sandbox, this.capture, this.file.path, from, some);
+      const { lines } = await backend().unchangedLines(
+        this.sandbox,
+        this.capture,
+        this.file.path,
+        from,
+        some,
+        this.written,
+      );
       const all = key === 'tail' ? [...before, ...lines] : [...lines, ...before];
       this.unfolded = new Map(this.unfolded).set(key, { lines: all });
     });
@@ -108,13 +121,19 @@ export class OpenDiff {
     this.hunks = decideHunks(this.hunks, decide);
   }
 
-  #ask(from: number, most: number): Promise<FileDiff> {
-    return backend().fileDiff(this.sandbox, this.capture, this.file.path, {
+  async #ask(most: number): Promise<FileDiff> {
+    const options = {
       ignore_whitespace: this.ignoreWhitespace,
       context: 3,
-      from_hunk: from,
+      from_hunk: this.#next,
       max_hunks: most,
-    });
+    };
+    const { sandbox, capture, file } = this;
+    const answer = this.written
+      ? await backend().acceptedDiff(sandbox, capture, file.path, options)
+      : await backend().fileDiff(sandbox, capture, file.path, options);
+    this.#next += most;
+    return answer;
   }
 }
 

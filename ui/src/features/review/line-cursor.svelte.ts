@@ -69,7 +69,7 @@ export class LineCursor {
   decideLines(accept: boolean | 'turn'): boolean {
     const diff = this.#diff;
     const hunk = diff?.selection ? diff.hunks[diff.selection.hunk] : undefined;
-    if (!diff?.selection || !hunk) return false;
+    if (!diff?.selection || !hunk || diff.written) return false;
     const { from, to } = diff.selection;
     const lines: number[] = [];
     for (let at = from; at <= to; at += 1) if (hunk.lines[at]?.kind !== 'context') lines.push(at);
@@ -83,13 +83,14 @@ export class LineCursor {
   decideHunk(accept: boolean): void {
     const diff = this.#diff;
     const hunk = diff?.hunks[diff.current];
-    if (diff && hunk) void this.review.decide({ on: 'hunk', path: diff.file.path, hunk: hunk.id, accept });
+    if (diff && hunk && !diff.written)
+      void this.review.decide({ on: 'hunk', path: diff.file.path, hunk: hunk.id, accept });
   }
 
   /** Opens the comment box under the chosen lines. */
   comment(): void {
     const diff = this.#diff;
-    if (!diff) return;
+    if (!diff || diff.written) return;
     if (!diff.selection) this.line(1, false);
     if (diff.selection) diff.composer = { hunk: diff.selection.hunk, line: diff.selection.to };
   }

@@ -28,6 +28,8 @@ export class ReviewState {
   /** Files that changed again since the capture; grows while the agent works. */
   again = $state(0);
   selected = $state<string | null>(null);
+  /** Of the selected file only what would be written is shown. */
+  written = $state(false);
   filters = $state.raw<ReviewFilters>(noFilters);
   closed = $state.raw<ReadonlySet<string>>(new Set());
   diff = $state.raw<OpenDiff | null>(null);
@@ -126,6 +128,7 @@ export class ReviewState {
   }
 
   select(file: ReviewFile): void {
+    if (this.selected !== pathKey(file.path)) this.written = false;
     this.selected = pathKey(file.path);
     for (let at = file.path.text.indexOf('/'); at > 0; at = file.path.text.indexOf('/', at + 1)) {
       const folder = file.path.text.slice(0, at);
@@ -161,16 +164,25 @@ export class ReviewState {
   open(): void {
     const { file, review } = this;
     if (!file || !review) return;
-    const next = new OpenDiff(this.sandbox, review.capture, file, this.ignoreWhitespace);
+    const next = new OpenDiff(this.sandbox, review.capture, file, this.ignoreWhitespace, this.written);
     if (this.diff?.key === next.key && this.diff.failure === null) return;
     this.diff = next;
     void next.load();
+  }
+
+  /** What a copy-out would write of the selected file, or all of it with the choices. */
+  async showWritten(written: boolean): Promise<void> {
+    // The engine is to have heard of every decision first.
+    if (written) await this.#queue;
+    this.written = written;
+    this.open();
   }
 
   /** Decides at once on the screen, then in the engine, one after the other. */
   decide(decide: Decide): Promise<void> {
     const { review } = this;
     if (!review) return Promise.resolve();
+    if (this.written && decide.on !== 'viewed') void this.showWritten(false);
     this.#show(decide);
     this.#deciding += 1;
     const answer = this.#queue.then(() => backend().decide(this.sandbox, review.capture, [decide]));

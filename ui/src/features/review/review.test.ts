@@ -98,6 +98,21 @@ describe('the review', () => {
     await waitFor(() => expect(screen.queryByTestId('changed-again')).toBeNull());
   });
 
+  it('shows what of a part is written, before it is', async () => {
+    await open('js/hours.js');
+    const diff = () => screen.findByRole('region', { name: 'Changes of js/hours.js' });
+    await waitFor(async () => expect(await diff()).toHaveTextContent('no-store'));
+    await userEvent.click(screen.getByRole('button', { name: 'Show only what will be written' }));
+    await screen.findByText(/Only what you accepted/);
+    await waitFor(async () => expect(await diff()).not.toHaveTextContent('no-store'));
+    expect(await diff()).toHaveTextContent('dayOf(hours, now)');
+    expect(within(await diff()).queryByRole('button', { name: 'Accept' })).toBeNull();
+    // A decision is made on all of it.
+    await userEvent.keyboard('a');
+    await waitFor(() => expect(screen.queryByText(/Only what you accepted/)).toBeNull());
+    await waitFor(async () => expect(await diff()).toHaveTextContent('no-store'));
+  });
+
   it('decides by file with keys only', async () => {
     await open('README.md');
     await userEvent.keyboard('x');

@@ -24,6 +24,7 @@ import type { World } from './world';
 type Names =
   | 'review'
   | 'fileDiff'
+  | 'acceptedDiff'
   | 'unchangedLines'
   | 'reviewImage'
   | 'decide'
@@ -251,6 +252,35 @@ export function fakeReview(world: World): Part<Names> {
         notes: file?.notes ?? [],
         hidden: [],
         made_by: file?.madeBy ?? (path.text.endsWith('package-lock.json') ? 'package_manager' : null),
+      };
+    },
+    async acceptedDiff(_sandbox, _capture, path) {
+      await wait();
+      const file = texts.get(path.text);
+      const all = diffLines(file?.old ?? null, file?.now ?? null, 1e6, ['undecided'])[0]?.lines ?? [];
+      const chosen = hunksFor(path.text).flatMap((hunk) => hunk.lines);
+      const accepted = (kind: string, number: number | null) =>
+        chosen.some(
+          (line) => line.kind === kind && line.accepted && (kind === 'added' ? line.new : line.old) === number,
+        );
+      const result = all
+        .filter((line) =>
+          line.kind === 'added'
+            ? accepted('added', line.new)
+            : line.kind === 'context' || !accepted('deleted', line.old),
+        )
+        .map((line) => `${line.text}\n`)
+        .join('');
+      const lines = result.split('\n').length - 1;
+      return {
+        kind: 'text',
+        hunks: diffLines(file?.old ?? null, result, 3, ['undecided']),
+        old_total: (file?.old ?? '').split('\n').length - 1,
+        new_total: lines,
+        more_hunks: 0,
+        notes: [],
+        hidden: [],
+        made_by: null,
       };
     },
     async unchangedLines(_sandbox, _capture, path, newFrom, count) {
