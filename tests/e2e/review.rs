@@ -243,8 +243,12 @@ async fn again(page: &mut Page, workspace: &Path) {
     let top =
         "return document.querySelector('[data-testid=diff-rows]').getBoundingClientRect().top";
     let before = page.asked(top).await;
-    fs::write(workspace.join("hours.txt"), "Wednesday\n").unwrap();
     page.until_says(AGAIN, "changed again since this capture")
+        .await;
+    let files = |said: &str| -> usize { said.split(' ').next().unwrap().parse().unwrap() };
+    let count = files(&page.text(AGAIN).await);
+    fs::write(workspace.join("hours.txt"), "Wednesday\n").unwrap();
+    page.until_says(AGAIN, &format!("{} files changed again", count + 1))
         .await;
     let shown = page.text("[data-testid='diff-rows']").await;
     assert!(
