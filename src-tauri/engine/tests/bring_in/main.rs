@@ -4,5 +4,7 @@
 
 #[cfg(feature = "failpoints")]
 mod crash;
+// The crash tests use all of it.
+#[cfg_attr(not(feature = "failpoints"), allow(dead_code))]
 mod desk;
 mod racing;
