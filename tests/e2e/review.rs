@@ -243,8 +243,7 @@ async fn again(page: &mut Page, workspace: &Path) {
     let top =
         "return document.querySelector('[data-testid=diff-rows]').getBoundingClientRect().top";
     let before = page.asked(top).await;
-    page.until_says(AGAIN, "changed again since this capture")
-        .await;
+    page.until_says(AGAIN, "changed again").await;
     let files = |said: &str| -> usize { said.split(' ').next().unwrap().parse().unwrap() };
     let count = files(&page.text(AGAIN).await);
     fs::write(workspace.join("hours.txt"), "Wednesday\n").unwrap();
