@@ -1,5 +1,6 @@
 /** The entries behind *More*. */
 import Eraser from '@lucide/svelte/icons/eraser';
+import Gauge from '@lucide/svelte/icons/gauge';
 import FolderOpen from '@lucide/svelte/icons/folder-open';
 import Pause from '@lucide/svelte/icons/pause';
 import PencilLine from '@lucide/svelte/icons/pencil-line';
@@ -14,6 +15,7 @@ import { attempt } from '../../state/sandbox-actions';
 
 interface Asks {
   rename: () => void;
+  limits: () => void;
   wipe: () => void;
   remove: () => void;
 }
@@ -36,6 +38,7 @@ export function sandboxMenu(sandbox: SandboxRow, asks: Asks): MenuEntry[] {
     'line',
     { label: 'Open the project folder', icon: FolderOpen, run: doIt(() => b.openInFileManager(sandbox.project)) },
     { label: 'Rename…', icon: PencilLine, run: asks.rename },
+    { label: 'Limits…', icon: Gauge, run: asks.limits, testid: 'limits-sandbox' },
     'line',
     { label: 'Wipe everything…', icon: Eraser, run: asks.wipe, testid: 'wipe-sandbox' },
     { label: 'Remove…', icon: Trash2, run: asks.remove, testid: 'remove-sandbox' },
