@@ -165,3 +165,37 @@ fn a_runtime_that_is_missing_is_named_and_nothing_is_made() {
         .collect();
     assert!(kinds.contains(&"handed_over"), "{said}");
 }
+
+/// New limits hold inside a sandbox that runs; what cannot be kept is refused and changes nothing.
+#[test]
+fn limits_of_a_sandbox_that_is_there_can_be_changed() {
+    let bench = Bench::new();
+    let id = create(&bench, &["--memory", "512m"]);
+    let memory =
+        "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null";
+    assert_eq!(
+        sh(&bench, &id, memory).ended(0).out,
+        (512 << 20).to_string()
+    );
+    sh(
+        &bench,
+        &id,
+        "echo kept > here; echo home > ~/there; touch /tmp/gone",
+    )
+    .ended(0);
+
+    let said = bench.run(["limits", &id, "--json", "--memory", "768m", "--cpus", "0.5"]);
+    let limits = said.ended(0).json();
+    assert_eq!(limits["memory"], 768 << 20);
+    assert_eq!(limits["cpus"], 0.5);
+    assert_eq!(
+        sh(&bench, &id, memory).ended(0).out,
+        (768 << 20).to_string()
+    );
+    let left = sh(&bench, &id, "cat here ~/there; ls /tmp").ended(0).out;
+    assert_eq!(left, "kept\nhome", "files and home stay, what ran does not");
+
+    bench.run(["limits", &id, "--memory", "1k"]).ended(1);
+    bench.run(["limits", &id, "--cpus", "none"]).ended(2);
+    assert_eq!(bench.run(["limits", &id, "--json"]).ended(0).json(), limits);
+}

@@ -112,6 +112,8 @@ pub enum Verb {
     Recover,
     /// Show or change what a sandbox may reach
     Network(NetworkArgs),
+    /// Show or change what a sandbox may use; with other limits what runs in it is started anew
+    Limits(super::limits::LimitsArgs),
     /// A page that a sandbox serves, for your browser; until Ctrl-C or the sandbox stops
     Preview(Preview),
     /// Show or change which sites are approved or blocked in every sandbox

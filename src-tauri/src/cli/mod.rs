@@ -9,6 +9,7 @@ pub mod args;
 mod bring_in;
 mod exec;
 mod keys;
+mod limits;
 mod mistake;
 mod own_terminal;
 mod preview;

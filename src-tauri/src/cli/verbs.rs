@@ -22,7 +22,7 @@ use super::words::{
     change_json, changes_text, check_json, check_text, damage, network_word, report_json,
     report_text, row_json, row_text, snapshot_json, snapshot_text,
 };
-use super::{agents as cli_agents, exec, keys, preview, progress, shell, sites};
+use super::{agents as cli_agents, exec, keys, limits, preview, progress, shell, sites};
 use crate::host;
 
 pub(super) type Done = Result<u8, Mistake>;
@@ -100,6 +100,11 @@ impl Call<'_> {
             Verb::Reset(wanted) => self.reset(&wanted).await,
             Verb::Recover => self.recover().await,
             Verb::Network(wanted) => self.network(&wanted).await,
+            Verb::Limits(wanted) => {
+                let id = self.find(&wanted.sandbox)?;
+                let (document, text) = limits::run(&self.engine, &id, &wanted).await?;
+                self.answer(&document, |_| text)
+            }
             Verb::Activity(one) => self.activity(&one.sandbox),
             Verb::Preview(wanted) => {
                 let id = self.find(&wanted.sandbox)?;

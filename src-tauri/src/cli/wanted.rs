@@ -48,7 +48,11 @@ pub fn new_sandbox(
         agent: wanted.agent,
         limits: LimitsWanted {
             cpu_millis: wanted.cpus.map(cores).transpose()?,
-            memory: wanted.memory.as_deref().map(size).transpose()?,
+            memory: wanted
+                .memory
+                .as_deref()
+                .map(|text| size("--memory", text))
+                .transpose()?,
             ..LimitsWanted::default()
         },
         rules: Rules {
@@ -66,7 +70,7 @@ pub fn new_sandbox(
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn cores(cores: f64) -> Result<u32, Mistake> {
+pub fn cores(cores: f64) -> Result<u32, Mistake> {
     if !cores.is_finite() || !(0.1..=4096.0).contains(&cores) {
         return Err(Mistake::Use(
             "--cpus takes a number from 0.1 up, for instance 1.5".to_owned(),
@@ -76,10 +80,10 @@ fn cores(cores: f64) -> Result<u32, Mistake> {
 }
 
 /// `4g`, `512m`, `1048576`.
-fn size(text: &str) -> Result<u64, Mistake> {
+pub fn size(option: &str, text: &str) -> Result<u64, Mistake> {
     let wrong = || {
         Mistake::Use(format!(
-            "--memory takes a size such as 4g or 512m, not \u{201c}{text}\u{201d}"
+            "{option} takes a size such as 4g or 512m, not \u{201c}{text}\u{201d}"
         ))
     };
     let lower = text.trim().to_ascii_lowercase();
@@ -136,11 +140,11 @@ mod tests {
 
     #[test]
     fn sizes_are_read_as_people_write_them() {
-        assert_eq!(size("4g").ok(), Some(4 << 30));
-        assert_eq!(size("512MB").ok(), Some(512 << 20));
-        assert_eq!(size("1048576").ok(), Some(1 << 20));
+        assert_eq!(size("--memory", "4g").ok(), Some(4 << 30));
+        assert_eq!(size("--memory", "512MB").ok(), Some(512 << 20));
+        assert_eq!(size("--memory", "1048576").ok(), Some(1 << 20));
         for wrong in ["", "g", "-1", "4x", "1.5g", "99999999999999t"] {
-            assert!(size(wrong).is_err(), "took {wrong:?}");
+            assert!(size("--memory", wrong).is_err(), "took {wrong:?}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask`: set-up, run, test, bench and bundle, with nothing but cargo to begin with.
 
+mod bundle;
 mod cargo;
 mod ready;
 mod shell;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
         Some((&"test", rest)) => return tests::all(&shell, rest),
         Some((&"bench", rest)) => cargo::bench(&shell, rest),
         Some((&"guest", _)) => ready::guest(&shell),
-        Some((&"bundle", _)) => bundle(&shell),
+        Some((&"bundle", _)) => bundle::make(&shell).map(|_| ()),
         Some((&"doctor", _)) => doctor(&shell),
         _ => {
             eprintln!("{USAGE}");
@@ -74,26 +75,6 @@ fn run(shell: &Shell, options: &[&str]) -> Result<(), Failure> {
         return Ok(());
     }
     shell.run(&window, &[])
-}
-
-/// Makes the package; pinned, as everything that is fetched.
-const TAURI: &str = "@tauri-apps/cli@2.12.5";
-
-fn bundle(shell: &Shell) -> Result<(), Failure> {
-    ready::everything(shell)?;
-    // It builds both binaries, and takes them in.
-    let tauri = [
-        "exec",
-        "--yes",
-        "--package",
-        TAURI,
-        "--",
-        "tauri",
-        "build",
-        "--bundles",
-        "deb",
-    ];
-    shell.run("npm", &tauri)
 }
 
 fn doctor(shell: &Shell) -> Result<(), Failure> {

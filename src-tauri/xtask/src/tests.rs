@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::bundle;
 use crate::cargo::{Count, count};
 use crate::ready;
 use crate::shell::{Failure, Shell};
@@ -59,7 +60,11 @@ const STEPS: [Step; 12] = [
 ];
 
 /// With `--long` only: minutes more, and tools that not every computer has.
-const LONG: [Step; 2] = [("other systems", systems::check), ("fuzz", fuzz)];
+const LONG: [Step; 3] = [
+    ("other systems", systems::check),
+    ("package", bundle::check),
+    ("fuzz", fuzz),
+];
 
 /// The readers of what lies on the disk, each for a minute.
 fn fuzz(shell: &Shell) -> Result<Count, Failure> {
