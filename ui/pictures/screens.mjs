@@ -148,6 +148,32 @@ export const screens = [
     act: (page) => page.fill('[aria-label="Filter files"]', 'nothing like it'),
   },
   { name: '05p-text-200', query: 'screen=review&path=js/hours.js&text=200' },
+  { name: '05q-moved', query: 'screen=review&state=more&path=js/price.js', settle: 600 },
+  {
+    name: '05q2-moved-side-by-side',
+    query: 'screen=review&state=more&path=js/price.js',
+    act: (page) => page.click('button:has-text("Side by side")'),
+    settle: 600,
+  },
+  {
+    name: '05r-footer-menu',
+    query: 'screen=review&path=js/hours.js',
+    act: (page) => page.click('[aria-label="More ways out and in"]:visible'),
+  },
+  {
+    name: '05v-written',
+    query: 'screen=review&path=js/hours.js',
+    act: (page) => page.click('[aria-label="Show only what will be written"]'),
+    settle: 600,
+  },
+  { name: '05s-lock-file', query: 'screen=review&state=more&path=package-lock.json' },
+  { name: '05s2-generated', query: 'screen=review&state=more&path=dist/site.min.js' },
+  { name: '05t-copied', query: 'screen=review&state=more&path=de/about.html', settle: 600 },
+  {
+    name: '05u-filters',
+    query: 'screen=review',
+    act: (page) => page.click('[aria-label="More filters"]'),
+  },
   { name: '06-conflict', query: 'screen=conflict&path=data/opening-hours.json', settle: 600 },
   { name: '07-snapshots', query: 'screen=snapshots' },
   {
