@@ -267,6 +267,22 @@ fn words_are_marked_and_hidden_characters_are_found() {
     assert!(hunk.lines[1].hidden && !hunk.lines[0].hidden);
 }
 
+#[test]
+fn a_change_of_white_space_alone_is_known_as_one() {
+    let alone = |old: &str, new: &str| {
+        let diff = TextDiff::of_bytes(old.as_bytes(), new.as_bytes());
+        assert_eq!(diff.hunk_count(), 1);
+        diff.hunk(0).whitespace_only
+    };
+    assert!(alone("if x {\ny();\n}\n", "if x {\n\ty();\n}\n"));
+    assert!(alone("a b\n", "a  b \n"));
+    assert!(!alone("a b\n", "a c\n"));
+    assert!(
+        !alone("a\nb\n", "a\n"),
+        "a line that goes is no white space"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -14,7 +14,7 @@ const HOME: &str = "BRING_IN_CRASH_HOME";
 const WHAT: &str = "BRING_IN_CRASH_WHAT";
 
 /// Every named point on the way, in its order.
-const POINTS: [&str; 17] = [
+const POINTS: [&str; 18] = [
     "bringin::read",
     "bringin::snapshot",
     "copyout::begin",
@@ -28,6 +28,7 @@ const POINTS: [&str; 17] = [
     "copyout::commit",
     "copyout::committed",
     "copyout::finish",
+    "copyout::kept",
     "bringin::written",
     "bringin::base",
     "bringin::named",
@@ -310,6 +311,27 @@ async fn random_kills_leave_it_before_or_after() {
     }
     println!("{inside} of 100 kills came before its end, {late} after its journal began");
     assert!(inside >= 10 && late >= 20, "{inside}, {late}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_after_the_commit_is_finished_by_the_next_start() {
+    let scenario = fail::FailScenario::setup();
+    let after = undisturbed().await;
+    for point in ["copyout::committed", "copyout::finish", "copyout::kept"] {
+        let desk = Desk::edited().await;
+        let before = Sides::of(&desk).await;
+        let op = Operation::silent();
+        fail::cfg(point, "return(io)").unwrap();
+        let error = desk.engine.bring_in(&desk.id, &op).await.unwrap_err();
+        fail::remove(point);
+        let words = error.to_string();
+        assert!(words.contains("the next start"), "{point}: {words}");
+        assert_eq!(error.safe(), None, "{point}: it is written");
+        let desk = desk.restarted();
+        assert!(next_start(&desk, &before, &after, point).await, "{point}");
+        goes_on(&desk, &before, &after, true, point).await;
+    }
+    scenario.teardown();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,12 +64,10 @@ pub enum CopyOutError {
         /// Which copy-out.
         id: CopyOutId,
     },
-    /// The disk failed at the very end, and what it holds of the record is not certain. Nothing was put back:
-    /// the recovery goes by what it reads.
+    /// The disk failed while it was ended, or while it was put back. The recovery goes by what it reads.
     #[error(
-        "copy-out {} could not be brought to its end: {source}. Nothing of yours is lost: the next start \
-         finishes it or puts everything back, and says which",
-        id.0
+        "it could not be brought to its end: {source}. Nothing of yours is lost: the next start finishes it or \
+         puts everything back, and says which"
     )]
     Unfinished {
         /// Which copy-out.
