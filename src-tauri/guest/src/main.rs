@@ -6,6 +6,7 @@
 mod bulk;
 mod control;
 mod egress;
+mod home;
 mod init;
 mod ports;
 mod probe;
@@ -15,7 +16,7 @@ mod session;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: sandbox-guest init [--socket NAME] | egress | control [--socket NAME] | session COMMAND... | probe TARGET...";
+const USAGE: &str = "usage: sandbox-guest init [--socket NAME] | egress | control [--socket NAME] | session COMMAND... | probe TARGET... | home take [--open-up] | home put";
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
                 .collect();
             Some(probe::run(&rest))
         }
+        Some("home") => home::run(&rest),
         Some("session") if !rest.is_empty() => Some(Err(session::run(&rest))),
         _ => None,
     };

@@ -7,6 +7,7 @@
 
 pub mod egress;
 mod frame;
+pub mod home;
 mod message;
 pub mod policy;
 pub mod routes;
