@@ -67,7 +67,10 @@ async fn reset(house: &House, id: &SandboxId) -> Result<Duration, Failure> {
     let workspace = house.dir(id).join("workspace");
     empty(&workspace)?;
     let begun = Instant::now();
-    house.engine.reset(id, None, &Operation::silent()).await?;
+    house
+        .engine
+        .reset(id, None, false, &Operation::silent())
+        .await?;
     let hub = house.engine.terminals(id).await?;
     let shell = OpenTerminal {
         name: "shell".to_owned(),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod agents;
+mod back;
 mod bad_input;
 mod bench_of_one;
 mod bring_in;

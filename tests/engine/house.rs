@@ -1,13 +1,14 @@
 //! The whole engine over a data folder of its own, with a clock that the test moves.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use sandbox_engine::docker::Deadlines;
+use sandbox_engine::docker::{Deadlines, EndpointSearch};
 use sandbox_engine::sandbox::{Config, LimitsWanted, NewSandbox};
 use sandbox_engine::state::record::{NetworkPolicy, Owner};
 use sandbox_engine::{Engine, Operation, SandboxId, image};
-use support::containers::search;
+use support::containers::{guest, search};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -22,26 +23,21 @@ impl House {
     pub fn new(guest: Vec<u8>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let now = Arc::new(AtomicI64::new(now_ms()));
-        let clock = now.clone();
-        let engine = Engine::open(Config {
-            data_dir: folder.path().join("data"),
-            home: None,
-            endpoints: search(),
-            deadlines: Deadlines::default(),
-            process: Owner {
-                uid: rustix::process::geteuid().as_raw(),
-                gid: rustix::process::getegid().as_raw(),
-            },
-            certificates: Vec::new(),
-            guest: guest.leak(),
-            keychain: None,
-            clock: Arc::new(move || clock.load(Ordering::SeqCst)),
-        });
+        let data = folder.path().join("data");
         Self {
-            engine: engine.unwrap(),
+            engine: engine_at(&data, guest, search(), now.clone()),
             now,
             folder,
         }
+    }
+
+    /// Another engine over the same data, which looks there for a container engine.
+    pub fn again(&self, endpoints: EndpointSearch) -> Engine {
+        engine_at(&self.data(), guest(), endpoints, self.now.clone())
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// A sandbox of the base image, with one file.
@@ -65,7 +61,7 @@ impl House {
         self.engine.create(new, &Operation::silent()).await.unwrap()
     }
 
-    pub fn dir(&self, id: &SandboxId) -> std::path::PathBuf {
+    pub fn dir(&self, id: &SandboxId) -> PathBuf {
         self.folder.path().join("data/sandboxes").join(id.as_str())
     }
 
@@ -73,13 +69,37 @@ impl House {
         self.now.fetch_add(days * DAY, Ordering::SeqCst);
     }
 
-    pub fn project(&self) -> std::path::PathBuf {
+    pub fn project(&self) -> PathBuf {
         self.folder.path().join("site")
     }
 }
 
+/// An engine over that data, with that clock.
+pub fn engine_at(
+    data: &Path,
+    guest: Vec<u8>,
+    endpoints: EndpointSearch,
+    clock: Arc<AtomicI64>,
+) -> Engine {
+    let opened = Engine::open(Config {
+        data_dir: data.to_owned(),
+        home: None,
+        endpoints,
+        deadlines: Deadlines::default(),
+        process: Owner {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+        },
+        certificates: Vec::new(),
+        guest: guest.leak(),
+        keychain: None,
+        clock: Arc::new(move || clock.load(Ordering::SeqCst)),
+    });
+    opened.unwrap()
+}
+
 /// Journals have the system's time: the test's begins there.
-fn now_ms() -> i64 {
+pub fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     i64::try_from(since.unwrap().as_millis()).unwrap()
 }

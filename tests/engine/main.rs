@@ -6,6 +6,7 @@ mod contract;
 mod events;
 mod exec;
 mod fence;
+mod home;
 mod house;
 mod housekeeping;
 mod lifecycle;

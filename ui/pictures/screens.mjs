@@ -181,6 +181,23 @@ export const screens = [
     query: 'screen=snapshots',
     act: (page) => page.click('[data-testid="snapshot"] >> nth=2', { modifiers: ['Control'] }),
   },
+  {
+    name: '07d-take-with-home',
+    query: 'screen=snapshots',
+    act: async (page) => {
+      await page.click('[data-testid="take"]');
+      await page.click('[role="checkbox"]');
+    },
+  },
+  {
+    name: '07e-reset-with-home',
+    query: 'screen=snapshots',
+    act: async (page) => {
+      await page.click('[data-testid="snapshot"] >> nth=2');
+      await page.click('button:has-text("Reset to")');
+      await page.click('[role="switch"]');
+    },
+  },
   { name: '07c-only-baseline', query: 'screen=snapshots&state=no-snapshots' },
   { name: '08-activity', query: 'screen=activity&state=site-prompt' },
   { name: '08b-empty', query: 'screen=activity&state=no-activity' },

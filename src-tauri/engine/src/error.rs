@@ -11,6 +11,7 @@ use sandbox_workspace::{FsError, RestoreError, RulesError, ScanError, StoreError
 
 use crate::agents::RecipeError;
 use crate::docker::{DockerError, Problem};
+pub use crate::home::HomeError;
 use crate::terminal::TerminalError;
 
 /// The engine's results.
@@ -165,6 +166,9 @@ pub enum Error {
     /// A terminal of the sandbox failed.
     #[error(transparent)]
     Terminal(#[from] TerminalError),
+    /// The home folder was not taken or not put back.
+    #[error(transparent)]
+    Home(HomeError),
     /// A mistake of ours.
     #[error("internal error: {message}")]
     Internal {
@@ -203,9 +207,11 @@ impl Error {
             Self::NotSupported { .. } => Code::NotSupported,
             Self::FenceOpen { .. } => Code::FenceOpen,
             Self::Damaged { .. } => Code::DataDamaged,
-            Self::Incomplete { .. } | Self::Io { .. } | Self::Files(_) | Self::Review(_) => {
-                Code::Io
-            }
+            Self::Incomplete { .. }
+            | Self::Io { .. }
+            | Self::Files(_)
+            | Self::Review(_)
+            | Self::Home(_) => Code::Io,
             Self::Store(_) | Self::Snapshots(_) => Code::DataDamaged,
             Self::Engine(error) => match error.problem {
                 Problem::NotInstalled => Code::EngineNotInstalled,
@@ -249,6 +255,7 @@ impl Error {
             | Self::Damaged { .. }
             | Self::Incomplete { .. }
             | Self::Io { .. }
+            | Self::Home(_)
             | Self::CopyOut(
                 CopyOutError::File { .. }
                 | CopyOutError::Content { .. }
@@ -260,11 +267,24 @@ impl Error {
     }
 }
 
-fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
     )
+}
+
+impl From<HomeError> for Error {
+    fn from(error: HomeError) -> Self {
+        match error {
+            HomeError::Cancelled => Self::Cancelled,
+            error if error.is_full() => Self::DiskFull {
+                message: error.to_string(),
+            },
+            HomeError::Store(error) => Self::Store(error),
+            other => Self::Home(other),
+        }
+    }
 }
 
 impl From<RecipeError> for Error {

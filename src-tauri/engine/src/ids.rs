@@ -42,6 +42,11 @@ impl SandboxId {
         format!("agent-sandbox-{}-relay", self.0)
     }
 
+    /// What the container is called that copies its home.
+    pub fn home_copier_name(&self) -> String {
+        format!("agent-sandbox-{}-home-copier", self.0)
+    }
+
     /// What the sandbox's home volume is called.
     pub fn home_volume(&self) -> String {
         format!("agent-sandbox-{}-home", self.0)

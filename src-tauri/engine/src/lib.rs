@@ -12,6 +12,7 @@ pub mod credentials;
 pub mod docker;
 pub mod error;
 pub mod event;
+mod home;
 pub mod ids;
 pub mod image;
 pub mod network;

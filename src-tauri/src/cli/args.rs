@@ -318,6 +318,9 @@ pub struct Snapshot {
     /// Its name
     #[arg(long)]
     pub name: Option<String>,
+    /// Also its home folder: what was installed there, log-ins, conversations
+    #[arg(long)]
+    pub with_home: bool,
 }
 
 /// `reset`
@@ -331,6 +334,12 @@ pub struct Reset {
     /// Also empty its home folder: log-ins, conversations, what was installed there; cannot be undone
     #[arg(long, conflicts_with = "to")]
     pub wipe: bool,
+    /// Also put its home folder back, log-ins too, where the snapshot was taken with it
+    #[arg(long, requires = "to", conflicts_with = "wipe")]
+    pub with_home: bool,
+    /// Only these; a folder stands for what is below it. What runs goes on
+    #[arg(last = true, value_name = "PATH", requires = "to", conflicts_with_all = ["wipe", "with_home"])]
+    pub paths: Vec<OsString>,
 }
 
 /// `network`

@@ -334,7 +334,7 @@ impl Call<'_> {
         let id = self.find(&wanted.sandbox)?;
         let snapshot = self
             .engine
-            .snapshot(&id, wanted.name.clone(), &self.op)
+            .snapshot(&id, wanted.name.clone(), wanted.with_home, &self.op)
             .await?;
         self.answer(&snapshot_json(&snapshot), |printer| {
             snapshot_text(&snapshot, printer)
@@ -360,19 +360,33 @@ impl Call<'_> {
 
     async fn reset(&self, wanted: &args::Reset) -> Done {
         let id = self.find(&wanted.sandbox)?;
-        let reset = if wanted.wipe {
-            self.engine.wipe(&id, &self.op).await?
-        } else {
-            let to = wanted.to.as_deref();
-            self.engine.reset(&id, to, &self.op).await?
+        let reset = match &wanted.to {
+            _ if wanted.wipe => self.engine.wipe(&id, &self.op).await?,
+            Some(to) if !wanted.paths.is_empty() => {
+                let paths = paths(&wanted.paths)?;
+                self.engine.put_back(&id, to, &paths, &self.op).await?
+            }
+            to => {
+                let to = to.as_deref();
+                self.engine
+                    .reset(&id, to, wanted.with_home, &self.op)
+                    .await?
+            }
         };
         let document = json!({
             "snapshot": reset.snapshot.as_str(),
             "safety": reset.safety.as_str(),
         });
         self.answer(&document, |_| {
+            let (done, with_home) = match wanted {
+                args::Reset { paths, .. } if !paths.is_empty() => ("Put back", ""),
+                args::Reset {
+                    with_home: true, ..
+                } => ("Workspace and home folder reset", " --with-home"),
+                _ => ("Workspace reset", ""),
+            };
             format!(
-                "Workspace reset. Undo: agent-sandbox reset {} --to {}",
+                "{done}. Undo: agent-sandbox reset {} --to {}{with_home}",
                 id.as_str(),
                 reset.safety.as_str()
             )

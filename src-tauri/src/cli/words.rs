@@ -204,6 +204,7 @@ pub fn snapshot_json(snapshot: &Snapshot) -> Value {
         "time": rfc3339(snapshot.time_ms),
         "changed": snapshot.changed,
         "bytes": snapshot.bytes,
+        "home": snapshot.home.is_some(),
     })
 }
 
@@ -232,11 +233,12 @@ pub fn snapshot_text(snapshot: &Snapshot, printer: &Printer) -> String {
     let kind = json!(snapshot.kind);
     let name = snapshot.name.as_deref().unwrap_or_default();
     format!(
-        "{}  {}  {:<8}  {} changed  {}",
+        "{}  {}  {:<8}  {} changed{}  {}",
         snapshot.id.as_str(),
         rfc3339(snapshot.time_ms),
         kind.as_str().unwrap_or_default(),
         snapshot.changed,
+        snapshot.home.map_or("", |_| ", with home"),
         printer.name(name.as_bytes()),
     )
 }

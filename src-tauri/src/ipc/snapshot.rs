@@ -25,6 +25,9 @@ pub struct SnapshotRow {
     /// Bytes it added to the store; of a baseline the size of the project.
     #[ts(type = "number")]
     pub bytes: u64,
+    /// Bytes of the home folder; absent where the snapshot was taken without.
+    #[ts(type = "number | null")]
+    pub home: Option<u64>,
 }
 
 /// One side of a comparison.

@@ -198,7 +198,8 @@ export interface Backend {
 
   // Snapshots
   snapshots(sandbox: string): Promise<SnapshotRow[]>;
-  takeSnapshot(sandbox: string, name: string | null): Promise<SnapshotRow>;
+  /** With the home folder: installed packages and log-ins. */
+  takeSnapshot(sandbox: string, name: string | null, withHome: boolean, operation: string): Promise<SnapshotRow>;
   nameSnapshot(sandbox: string, snapshot: string, name: string | null): Promise<void>;
   deleteSnapshot(sandbox: string, snapshot: string): Promise<void>;
   compare(sandbox: string, from: CompareSide, to: CompareSide): Promise<LiveChanges>;
@@ -211,8 +212,8 @@ export interface Backend {
   ): Promise<FileDiff>;
   /** Paths as they are in the snapshot, into the workspace. */
   putBack(sandbox: string, snapshot: string, paths: WirePath[], operation: string): Promise<ResetReport>;
-  /** To the baseline, or to a snapshot. Undo is a reset to `safety`. */
-  reset(sandbox: string, snapshot: string | null, operation: string): Promise<ResetReport>;
+  /** To the baseline, or to a snapshot. Undo is a reset to `safety`, with the home folder as before. */
+  reset(sandbox: string, snapshot: string | null, withHome: boolean, operation: string): Promise<ResetReport>;
   /** To the baseline, and the home folder is emptied: log-ins, conversations. Undo brings the workspace back only. */
   wipe(sandbox: string, operation: string): Promise<ResetReport>;
 }

@@ -119,13 +119,14 @@ export function tauriBackend(): Backend {
 
     // Snapshots
     snapshots: (sandbox) => invoke('snapshots', { sandbox }),
-    takeSnapshot: (sandbox, name) => invoke('take_snapshot', { sandbox, name }),
+    takeSnapshot: (sandbox, name, withHome, operation) =>
+      invoke('take_snapshot', { sandbox, name, withHome, operation }),
     nameSnapshot: (sandbox, snapshot, name) => invoke('name_snapshot', { sandbox, snapshot, name }),
     deleteSnapshot: (sandbox, snapshot) => invoke('delete_snapshot', { sandbox, snapshot }),
     compare: (sandbox, from, to) => invoke('compare', { sandbox, from, to }),
     compareDiff: (sandbox, from, to, path, options) => invoke('compare_diff', { sandbox, from, to, path, options }),
     putBack: (sandbox, snapshot, paths, operation) => invoke('put_back', { sandbox, snapshot, paths, operation }),
-    reset: (sandbox, snapshot, operation) => invoke('reset', { sandbox, snapshot, operation }),
+    reset: (sandbox, snapshot, withHome, operation) => invoke('reset', { sandbox, snapshot, withHome, operation }),
     wipe: (sandbox, operation) => invoke('wipe', { sandbox, operation }),
   };
 }

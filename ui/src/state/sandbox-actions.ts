@@ -11,10 +11,15 @@ import { toasts } from './toasts.svelte';
 export const goingBack = new SvelteSet<string>();
 
 /** A reset, with its sandbox marked for as long as it takes. */
-export async function goBack(sandbox: string, snapshot: string | null, operation: string): Promise<ResetReport> {
+export async function goBack(
+  sandbox: string,
+  snapshot: string | null,
+  operation: string,
+  withHome = false,
+): Promise<ResetReport> {
   goingBack.add(sandbox);
   try {
-    return await backend().reset(sandbox, snapshot, operation);
+    return await backend().reset(sandbox, snapshot, withHome, operation);
   } finally {
     goingBack.delete(sandbox);
   }
@@ -41,10 +46,20 @@ export async function attempt(work: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-export function takeSnapshot(sandbox: SandboxRow): Promise<boolean> {
+/** What is chosen for a snapshot; a click on *Snapshot* chooses nothing. */
+export interface Taking {
+  name: string | null;
+  withHome: boolean;
+  operation: string;
+}
+
+export function takeSnapshot(sandbox: SandboxRow, chosen?: Taking): Promise<boolean> {
+  const { name, withHome, operation } = chosen ?? { name: null, withHome: false, operation: newOperation() };
   return attempt(async () => {
-    const snapshot = await backend().takeSnapshot(sandbox.id, null);
-    toasts.show(`Snapshot taken, ${count(snapshot.changed, 'changed file')}`, {
+    const snapshot = await backend().takeSnapshot(sandbox.id, name, withHome, operation);
+    const what = withHome ? 'Snapshot taken with the home folder' : 'Snapshot taken';
+    if (name) return toasts.show(`${what}: ${name}`);
+    toasts.show(`${what}, ${count(snapshot.changed, 'changed file')}`, {
       action: {
         label: 'Name it…',
         run: () =>

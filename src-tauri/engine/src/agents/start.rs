@@ -52,6 +52,11 @@ impl Engine {
         }
     }
 
+    /// Whether it has something to go on with.
+    pub(crate) fn agent_has_begun(&self, id: &SandboxId) -> bool {
+        begun(&self.data().sandbox(id)).exists()
+    }
+
     /// What it did before is gone: the next time it begins anew.
     pub(crate) fn agent_forgets(&self, id: &SandboxId) {
         let _ = fs::remove_file(begun(&self.data().sandbox(id)));

@@ -62,9 +62,7 @@ impl Docker {
             self.remove_own(instance, &found.id).await?;
         }
         let network = self.ensure_egress_network(instance).await?;
-        let volume = sandbox.relay_volume();
-        self.ensure_volume(&volume, labels::of_sandbox(instance, sandbox, "relay"))
-            .await?;
+        let volume = self.ensure_relay(instance, sandbox).await?;
         let body = body(instance, sandbox, &image, &network, &volume);
         let name = sandbox.gateway_name();
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
@@ -87,6 +85,18 @@ impl Docker {
         }
         self.start(&made.id).await?;
         Ok(made.id)
+    }
+
+    /// Makes the volume with the gateway's socket; else the engine would, without our labels.
+    pub(crate) async fn ensure_relay(
+        &self,
+        instance: &str,
+        sandbox: &SandboxId,
+    ) -> Result<String, DockerError> {
+        let volume = sandbox.relay_volume();
+        self.ensure_volume(&volume, labels::of_sandbox(instance, sandbox, "relay"))
+            .await?;
+        Ok(volume)
     }
 
     /// The sandbox's gateway, only with our labels.

@@ -8,7 +8,7 @@ use crate::SandboxId;
 pub const INSTANCE: &str = "io.agent-sandbox.instance";
 /// Which sandbox it belongs to.
 pub const SANDBOX: &str = "io.agent-sandbox.sandbox";
-/// What it is for: `agent`, `home`, `gateway`, `probe`, `guest`, `image`.
+/// What it is for: `agent`, `home`, `home-copier`, `gateway`, `probe`, `guest`, `image`.
 pub const ROLE: &str = "io.agent-sandbox.role";
 /// Version of these labels.
 pub const SCHEMA: &str = "io.agent-sandbox.schema";

@@ -10,6 +10,7 @@ pub mod events;
 pub mod exec;
 pub mod folder_build;
 pub mod gateway;
+pub(crate) mod home_copier;
 pub mod images;
 pub mod info;
 pub mod labels;

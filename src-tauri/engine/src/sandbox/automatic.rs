@@ -42,7 +42,7 @@ impl Working {
         {
             return Ok(None);
         }
-        let taken = self.record_snapshot(SnapshotKind::Auto, None, tree)?;
+        let taken = self.record_snapshot(SnapshotKind::Auto, None, tree, None)?;
         list.push(taken.clone());
         for old in thin(&list, taken.time_ms) {
             folder.delete(&old)?;

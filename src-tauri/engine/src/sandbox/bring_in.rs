@@ -209,7 +209,7 @@ impl Working {
             leave_conflicts: true,
             resolutions: &[],
         })?;
-        let safety = self.record_snapshot(SnapshotKind::Safety, None, before)?;
+        let safety = self.record_snapshot(SnapshotKind::Safety, None, before, None)?;
         point("bringin::snapshot");
         op.enter(Phase::Writing)?;
         let progress = op.phase(Phase::Writing);

@@ -341,6 +341,7 @@ impl Engine {
             base: handed.id,
             changed: 0,
             bytes: summary.bytes,
+            home: None,
         })?;
         Ok(snapshot.id.as_str().to_owned())
     }

@@ -37,6 +37,7 @@ async fn remove_container(engine: &Engine, id: &SandboxId) -> Result<()> {
     if let Some(found) = docker.find(instance, id).await? {
         docker.remove_own(instance, &found.id).await?;
     }
+    docker.remove_home_copier(instance, id).await?;
     docker.remove_gateway(instance, id).await?;
     docker
         .remove_own_volume(instance, &id.relay_volume())

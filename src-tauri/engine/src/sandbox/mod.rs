@@ -15,6 +15,7 @@ mod environment;
 mod files;
 mod filters;
 mod for_all;
+mod home;
 mod key_routes;
 mod listing;
 mod live;

@@ -2,7 +2,7 @@
 
 use sandbox_workspace::restore::Place;
 use sandbox_workspace::snapshots::{Snapshot, SnapshotKind};
-use sandbox_workspace::{Dir, RestoreOptions, WorkspacePath, restore};
+use sandbox_workspace::{Dir, RestoreOptions, Tree, WorkspacePath, restore};
 use tokio::task::block_in_place;
 
 use super::pause::Frozen;
@@ -17,7 +17,7 @@ impl Engine {
     /// what runs stay as they are. A safety snapshot is taken first.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a snapshot that is not there; [`Error::Incomplete`] where the workspace cannot
+    /// [`Error::NotFound`] for a snapshot, or a path on either side, that is not there; [`Error::Incomplete`] where the workspace cannot
     /// be read.
     pub async fn put_back(
         &self,
@@ -62,7 +62,17 @@ impl Working {
                 message: format!("{}, so nothing was put back", unread.reason),
             });
         }
-        let safety = self.record_snapshot(SnapshotKind::Safety, None, tree)?;
+        let is_there = |tree: &Tree, path| tree.get(path).is_some() || !tree.below(path).is_empty();
+        let missing = paths
+            .iter()
+            .find(|path| !is_there(&wanted, path) && !is_there(&found.tree, path));
+        if let Some(path) = missing {
+            return Err(Error::NotFound {
+                what: "path in the workspace or the snapshot",
+                name: path.to_string(),
+            });
+        }
+        let safety = self.record_snapshot(SnapshotKind::Safety, None, tree, None)?;
         op.enter(Phase::Restoring)?;
         let workspace = self.workspace()?;
         let trash = Dir::open_root(&self.dir.trash())?;

@@ -81,6 +81,7 @@ impl Engine {
 
 /// Finishes or rolls back whatever was interrupted in a sandbox.
 pub(super) async fn recover(working: &mut Working) -> Result<Vec<Recovery>> {
+    working.put_left_copier_away().await?;
     let mut done = copy_outs(working)?;
     done.extend(bring_ins(working)?);
     if working.finish_reset().await? {

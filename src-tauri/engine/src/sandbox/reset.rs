@@ -9,12 +9,15 @@ use sandbox_workspace::{Dir, Index, RestoreOptions, Scan, restore};
 use serde::{Deserialize, Serialize};
 use tokio::task::block_in_place;
 
+use super::home::{HomeNow, home_in};
 use super::{Engine, Working, pause, up};
+use crate::docker::home_copier::Job;
 use crate::docker::lifecycle::ContainerState;
 use crate::event::Event;
 use crate::operation::{Operation, Phase};
 use crate::state::activity::ActivityKind;
 use crate::state::json_file;
+use crate::state::record::NetworkMode;
 use crate::{Error, Result, SandboxId};
 
 /// What a reset did.
@@ -41,6 +44,9 @@ struct Intent {
     /// Whether the home folder goes too.
     #[serde(default)]
     wipe: bool,
+    /// Whether the home folder is put back too.
+    #[serde(default)]
+    home: bool,
 }
 
 /// What a way back does beside putting the workspace back.
@@ -51,13 +57,16 @@ pub(super) enum Also {
     Baseline,
     /// The home folder goes.
     Wipe,
+    /// The home folder is put back too.
+    Home,
 }
 
 impl Intent {
     fn also(&self) -> Also {
-        match (self.baseline, self.wipe) {
-            (true, _) => Also::Baseline,
-            (_, true) => Also::Wipe,
+        match (self.baseline, self.wipe, self.home) {
+            (true, _, _) => Also::Baseline,
+            (_, true, _) => Also::Wipe,
+            (_, _, true) => Also::Home,
             _ => Also::Nothing,
         }
     }
@@ -73,12 +82,23 @@ pub(super) enum Was {
 
 impl Engine {
     /// Puts a sandbox back to its baseline or another snapshot. What ran, runs again; terminals end.
+    /// `with_home`: the home folder too, log-ins among it; the safety snapshot has it as it was.
     ///
     /// # Errors
     /// [`Error::Engine`] where there is a container and its engine does not answer: the agent could still
-    /// be writing.
-    pub async fn reset(&self, id: &SandboxId, to: Option<&str>, op: &Operation) -> Result<Reset> {
-        let also = (Also::Nothing, "Workspace reset");
+    /// be writing. [`Error::InvalidRequest`] where the home is wanted and the snapshot was taken without.
+    pub async fn reset(
+        &self,
+        id: &SandboxId,
+        to: Option<&str>,
+        with_home: bool,
+        op: &Operation,
+    ) -> Result<Reset> {
+        let also = if with_home {
+            (Also::Home, "Workspace and home folder reset")
+        } else {
+            (Also::Nothing, "Workspace reset")
+        };
         self.put_everything_back(id, to, also, op).await
     }
 
@@ -118,17 +138,12 @@ impl Working {
         also: Also,
         op: &Operation,
     ) -> Result<Reset> {
+        if also == Also::Home {
+            home_in(to)?;
+            self.ensure_home(op).await?;
+        }
         let was = self.halt().await?;
-        let done = match op.enter(Phase::Capturing) {
-            Ok(()) => match block_in_place(|| self.prepare(to, was, also, op)) {
-                Ok((safety, found)) => match self.empty_home(also).await {
-                    Ok(()) => self.put_back(to, &safety, Some(found), also, op),
-                    Err(error) => Err(error),
-                },
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error),
-        };
+        let done = self.go_to_halted(to, was, also, op).await;
         let started = self.resume(was).await;
         // What runs comes first: the list of changes is another one as well.
         block_in_place(|| self.engine.look_where_seen(self.id()));
@@ -142,6 +157,52 @@ impl Working {
             self.engine.events().send(event);
         }
         Ok(reset)
+    }
+
+    /// Likewise, with nothing running in the container.
+    async fn go_to_halted(
+        &mut self,
+        to: &Snapshot,
+        was: Was,
+        also: Also,
+        op: &Operation,
+    ) -> Result<Reset> {
+        op.enter(Phase::Capturing)?;
+        let home = match also {
+            Also::Home => Some(self.home_before(to, op).await?),
+            _ => None,
+        };
+        let (safety, found) = block_in_place(|| self.prepare(to, was, also, home.as_ref(), op))?;
+        fail::fail_point!("reset-intent");
+        self.empty_home(also).await?;
+        let failed = match home {
+            Some(now) => self.put_home(&home_in(to)?, now, op).await?,
+            None => Vec::new(),
+        };
+        fail::fail_point!("reset-home");
+        let mut reset = self.put_back(to, &safety, Some(found), also, op)?;
+        reset.failed.extend(failed);
+        Ok(reset)
+    }
+
+    /// The home as it is now, in the store, and whether the way to `to` can be gone.
+    async fn home_before(&self, to: &Snapshot, op: &Operation) -> Result<HomeNow> {
+        let now = self.take_home(Job::TakeAll, op).await?;
+        block_in_place(|| self.check_way_back(&home_in(to)?, &now))?;
+        Ok(now)
+    }
+
+    /// A container, and with it a home, also where both were wiped.
+    async fn ensure_home(&mut self, op: &Operation) -> Result<()> {
+        let docker = self.engine.docker().await?;
+        let instance = self.engine.data().instance();
+        if docker.find(instance, self.id()).await?.is_none() {
+            if self.record.network.mode != NetworkMode::Offline {
+                docker.ensure_relay(instance, self.id()).await?;
+            }
+            up::make(self, &docker, op).await?;
+        }
+        Ok(())
     }
 
     /// Ends everything in the container at once, and says how it was found.
@@ -189,6 +250,7 @@ impl Working {
         to: &Snapshot,
         was: Was,
         also: Also,
+        home: Option<&HomeNow>,
         op: &Operation,
     ) -> Result<(Snapshot, Scan)> {
         let wanted = self.engine.store().tree(&to.tree)?;
@@ -198,7 +260,8 @@ impl Working {
                 message: format!("{}, so nothing was put back", unread.reason),
             });
         }
-        let safety = self.record_snapshot(SnapshotKind::Safety, None, tree)?;
+        let home = home.map(|now| self.home_of(now));
+        let safety = self.record_snapshot(SnapshotKind::Safety, None, tree, home)?;
         json_file::write(
             &self.dir.reset_intent(),
             &Intent {
@@ -207,6 +270,7 @@ impl Working {
                 was,
                 baseline: also == Also::Baseline,
                 wipe: also == Also::Wipe,
+                home: also == Also::Home,
             },
         )?;
         Ok((safety, found))
@@ -323,6 +387,11 @@ impl Working {
         let to = snapshots.get(&intent.to)?;
         let safety = snapshots.get(&intent.safety)?;
         self.empty_home(intent.also()).await?;
+        if intent.home {
+            let op = Operation::silent();
+            let now = self.home_before(&to, &op).await?;
+            self.put_home(&home_in(&to)?, now, &op).await?;
+        }
         self.put_back(&to, &safety, None, intent.also(), &Operation::silent())?;
         self.resume(intent.was).await?;
         block_in_place(|| self.engine.look_where_seen(self.id()));

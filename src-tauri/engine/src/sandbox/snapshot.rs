@@ -3,34 +3,50 @@
 use std::path::PathBuf;
 
 use sandbox_workspace::TreeId;
-use sandbox_workspace::snapshots::{NewSnapshot, Snapshot, SnapshotKind, Snapshots};
+use sandbox_workspace::snapshots::{Home, NewSnapshot, Snapshot, SnapshotKind, Snapshots};
 use tokio::task::block_in_place;
 
 use super::pause::Frozen;
 use super::{Engine, Working};
+use crate::docker::home_copier::Job;
 use crate::event::Event;
 use crate::operation::{Operation, Phase};
 use crate::state::activity::ActivityKind;
 use crate::{Error, Result, SandboxId};
 
 impl Engine {
-    /// Takes a snapshot by the user's wish. Rebuildable folders are in it, so that it puts back all of it.
+    /// Takes a snapshot by the user's wish. Rebuildable folders are in it, so that it puts back all of it;
+    /// `with_home`: the home folder too, with what was installed there and with log-ins.
+    ///
+    /// # Errors
+    /// With the home: [`Error::Engine`] where the container engine does not answer, and
+    /// [`Error::InvalidRequest`] where the sandbox was never started. Then no snapshot is taken.
     pub async fn snapshot(
         &self,
         id: &SandboxId,
         name: Option<String>,
+        with_home: bool,
         op: &Operation,
     ) -> Result<Snapshot> {
         let working = self.work_on(id).await?;
+        if with_home {
+            working.check_home().await?;
+        }
         op.enter(Phase::Capturing)?;
         let frozen = Frozen::begin(&working).await?;
         let still = frozen.is_some() || !working.record.container_made;
         let read = block_in_place(|| working.read_whole_into_store(still, op));
+        let home = match &read {
+            Ok(_) if with_home => Some(working.take_home(Job::Take, op).await),
+            _ => None,
+        };
         if let Some(frozen) = frozen {
             frozen.end().await;
         }
-        let tree = read?;
-        let snapshot = block_in_place(|| working.record_snapshot(SnapshotKind::Named, name, tree))?;
+        let (tree, home) = (read?, home.transpose()?);
+        let home = home.map(|now| working.home_of(&now));
+        let snapshot =
+            block_in_place(|| working.record_snapshot(SnapshotKind::Named, name, tree, home))?;
         let subject = Some(snapshot.id.as_str().to_owned());
         let words = snapshot.name.clone().unwrap_or_default();
         self.note(id, ActivityKind::Snapshot, "Snapshot taken", words, subject);
@@ -89,9 +105,7 @@ impl Working {
         let found = scan(&workspace, &writer, &options)?;
         let tree = writer.put_tree(&found.tree)?;
         writer.commit()?;
-        if !found.index.is_same(&index)
-            && let Err(error) = found.index.save(&self.dir.index())
-        {
+        if let Err(error) = found.index.save(&self.dir.index()) {
             tracing::warn!(%error, "the next look at the workspace will be slower");
         }
         Ok(tree)
@@ -103,6 +117,7 @@ impl Working {
         kind: SnapshotKind,
         name: Option<String>,
         tree: TreeId,
+        home: Option<Home>,
     ) -> Result<Snapshot> {
         let store = self.engine.store();
         let base = store.tree(&self.record.base)?;
@@ -121,6 +136,7 @@ impl Working {
             base: self.record.base,
             changed: changed as u64,
             bytes: store.summary(&tree)?.bytes,
+            home,
         })?)
     }
 

@@ -67,6 +67,7 @@ impl Working {
             base: tree,
             changed: 0,
             bytes: self.engine.store().summary(&tree)?.bytes,
+            home: None,
         })?)
     }
 

@@ -212,7 +212,7 @@ async fn renew(
     create(working, docker, layer).await
 }
 
-async fn make(working: &mut Working, docker: &Docker, op: &Operation) -> Result<String> {
+pub(super) async fn make(working: &mut Working, docker: &Docker, op: &Operation) -> Result<String> {
     let layer = layers(working, docker, op).await?;
     create(working, docker, layer).await
 }
@@ -272,7 +272,7 @@ async fn create(working: &mut Working, docker: &Docker, layer: Personal) -> Resu
     Ok(docker.create_container(&spec).await?)
 }
 
-fn check_guest(engine: &Engine) -> Result<()> {
+pub(super) fn check_guest(engine: &Engine) -> Result<()> {
     if engine.config().guest.is_empty() {
         return Err(Error::Internal {
             message: "this build carries no guest program; build it with: cargo xtask guest"
@@ -302,7 +302,7 @@ pub(super) async fn revive_gateway(engine: &Engine, id: &SandboxId) -> Result<bo
 }
 
 /// A rootless engine maps the container's root to the user; any other runs it as the workspace's owner.
-fn container_user(docker: &Docker, record: &Record) -> Owner {
+pub(super) fn container_user(docker: &Docker, record: &Record) -> Owner {
     if docker.info().rootless {
         Owner { uid: 0, gid: 0 }
     } else {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use sandbox_workspace::Cancel;
-use sandbox_workspace::snapshots::Snapshots;
+use sandbox_workspace::snapshots::{Snapshot, Snapshots};
 use sandbox_workspace::store::{Pruned, Stats, TreeId, Verified};
 use tokio::task::block_in_place;
 
@@ -51,7 +51,7 @@ impl Engine {
                         .to_owned(),
                 });
             }
-            live.extend(listed.snapshots.iter().flat_map(|s| [s.tree, s.base]));
+            live.extend(listed.snapshots.iter().flat_map(Snapshot::trees));
             live.extend(capture::all(&dir)?.iter().map(|c| c.tree));
         }
         Ok(block_in_place(|| self.store().prune(&live, GRACE))?)

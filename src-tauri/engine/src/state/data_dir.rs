@@ -151,6 +151,11 @@ impl SandboxDir {
         self.0.join("pause.json")
     }
 
+    /// There while a container copies the home folder.
+    pub fn home_copier(&self) -> PathBuf {
+        self.0.join("home-copier")
+    }
+
     /// Opens the workspace. A link in its place is never followed: a reset through it would empty what it
     /// points to.
     pub fn open_workspace(&self) -> Result<Dir> {

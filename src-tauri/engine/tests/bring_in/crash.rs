@@ -173,7 +173,7 @@ async fn goes_on(
     assert_eq!(desk.changed().await, before.changed, "{at}: with the base");
     desk.engine.undo_bring_in(&desk.id, &op).await.unwrap_err();
     desk.engine.bring_in(&desk.id, &op).await.unwrap();
-    let reset = desk.engine.reset(&desk.id, Some(&safety), &op).await;
+    let reset = desk.engine.reset(&desk.id, Some(&safety), false, &op).await;
     reset.unwrap();
     assert_eq!(
         picture(&desk.workspace()),

@@ -101,6 +101,7 @@ impl From<&snapshots::Snapshot> for SnapshotRow {
             base: _,
             changed,
             bytes,
+            home,
             trashed: _,
         } = snapshot;
         Self {
@@ -110,6 +111,7 @@ impl From<&snapshots::Snapshot> for SnapshotRow {
             time: i64::try_from(*time_ms).unwrap_or(i64::MAX),
             changed: count(*changed),
             bytes: *bytes,
+            home: home.map(|home| home.bytes),
         }
     }
 }

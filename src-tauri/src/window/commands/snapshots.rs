@@ -31,15 +31,18 @@ pub async fn snapshots(sandbox: &str, desk: State<'_, Desk>) -> Answer<Vec<Snaps
 pub async fn take_snapshot(
     sandbox: &str,
     name: Option<String>,
+    with_home: bool,
+    operation: &str,
     desk: State<'_, Desk>,
+    operations: State<'_, Operations>,
 ) -> Answer<SnapshotRow> {
     let name = name
         .map(|name| name.trim().to_owned())
         .filter(|name| !name.is_empty());
-    let taken = desk
-        .engine()
-        .snapshot(&id(sandbox)?, name, &Operation::silent())
-        .await?;
+    let id = id(sandbox)?;
+    let at_work = operations.begin(operation);
+    let op = desk.operation(operation, at_work.cancel());
+    let taken = desk.engine().snapshot(&id, name, with_home, &op).await?;
     Ok((&taken).into())
 }
 
@@ -145,6 +148,7 @@ pub async fn put_back(
 pub async fn reset(
     sandbox: &str,
     snapshot: Option<&str>,
+    with_home: bool,
     operation: &str,
     desk: State<'_, Desk>,
     operations: State<'_, Operations>,
@@ -153,7 +157,7 @@ pub async fn reset(
     let began = Instant::now();
     let at_work = operations.begin(operation);
     let op = desk.operation(operation, at_work.cancel());
-    let done = desk.engine().reset(&id, snapshot, &op).await?;
+    let done = desk.engine().reset(&id, snapshot, with_home, &op).await?;
     report(&id, &done, began, &desk)
 }
 

@@ -64,7 +64,7 @@ impl Sandbox {
     pub fn snapshot(&self) -> Done<TreeId> {
         let writer = self.store.writer()?;
         let (found, known) = self.scan(&writer)?;
-        if !found.index.is_same(&known) {
+        if found.read_files > 0 || found.index.len() != known {
             found.index.save(&self.index())?;
         }
         let id = writer.put_tree(&found.tree)?;
@@ -125,15 +125,14 @@ impl Sandbox {
             .collect()
     }
 
-    fn scan(&self, sink: &dyn BlobSink) -> Done<(Scan, Index)> {
+    fn scan(&self, sink: &dyn BlobSink) -> Done<(Scan, usize)> {
         let cancel = Cancel::default();
         let index = Index::load(&self.index());
         let options = ScanOptions {
             index: Some(&index),
             ..ScanOptions::new(&cancel)
         };
-        let found = scan(&self.workspace, sink, &options)?;
-        Ok((found, index))
+        Ok((scan(&self.workspace, sink, &options)?, index.len()))
     }
 
     fn index(&self) -> PathBuf {

@@ -34,7 +34,7 @@ pub(super) fn apply(
         owner,
         progress,
         total: Step {
-            entries_total: plan.len() as u64,
+            entries_total: plan.steps() as u64,
             bytes_total: plan.bytes(),
             ..Step::default()
         },

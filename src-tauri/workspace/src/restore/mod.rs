@@ -25,6 +25,7 @@ use crate::scan::{Index, ScanError, ScanOptions, scan};
 use crate::store::{Store, StoreError, TreeId};
 use crate::tree::Tree;
 use journal::Journal;
+pub use plan::{How, Plan, Write};
 
 /// How a restore is done.
 #[derive(Clone, Copy)]
@@ -208,7 +209,7 @@ fn run(
 ) -> Result<Restored, RestoreError> {
     journal.move_to_trash(place)?;
     fail::fail_point!("restore-trashed");
-    let plan = plan::Plan::new(current, wanted, journal.only.as_deref());
+    let plan = Plan::new(current, wanted, journal.only.as_deref());
     let mut restored = apply::apply(place, &plan, journal.owner, progress)?;
     fail::fail_point!("restore-applied");
     restored.not_brought_back = journal.bring_back(place);

@@ -10,11 +10,11 @@ use crate::path::WorkspacePath;
 use crate::tree::{Entry, EntryKind, Tree};
 
 /// Names of one folder.
-pub(super) type ByFolder<'t, T> = BTreeMap<Option<WorkspacePath>, Vec<T>>;
+pub type ByFolder<'t, T> = BTreeMap<Option<WorkspacePath>, Vec<T>>;
 
 /// The steps, in the order in which they are taken.
 #[derive(Debug, Default)]
-pub(super) struct Plan<'t> {
+pub struct Plan<'t> {
     /// What goes, inner folders after their content; the flag says whether it is a folder.
     pub remove: Vec<(&'t Entry, bool)>,
     /// Folders to make, outer ones first.
@@ -29,14 +29,16 @@ pub(super) struct Plan<'t> {
 
 /// One file or link.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Write<'t> {
+pub struct Write<'t> {
+    /// As it is wanted.
     pub entry: &'t Entry,
+    /// What is to be done with it.
     pub how: How,
 }
 
 /// What is to be done with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum How {
+pub enum How {
     /// Nothing is there.
     Create,
     /// Another content is there.
@@ -69,6 +71,7 @@ pub(super) fn check_known(
 }
 
 impl<'t> Plan<'t> {
+    /// What makes `current` into `wanted`, or only these paths of it.
     pub fn new(current: &'t Tree, wanted: &'t Tree, only: Option<&[WorkspacePath]>) -> Self {
         let mut plan = Self::default();
         let mut changed: BTreeSet<Option<WorkspacePath>> = BTreeSet::new();
@@ -147,7 +150,7 @@ impl<'t> Plan<'t> {
     }
 
     /// Steps in all, for the progress.
-    pub fn len(&self) -> usize {
+    pub fn steps(&self) -> usize {
         self.remove.len() + self.make.len() + self.write.values().map(Vec::len).sum::<usize>()
     }
 

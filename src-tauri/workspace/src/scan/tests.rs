@@ -7,7 +7,7 @@ use super::*;
 use crate::blobs::HashOnly;
 use crate::tree::{BlobId, EntryKind, Special};
 
-pub(super) fn folder() -> (tempfile::TempDir, PathBuf, Dir) {
+fn folder() -> (tempfile::TempDir, PathBuf, Dir) {
     let temp = tempfile::tempdir().unwrap();
     let root = temp.path().join("root");
     std::fs::create_dir(&root).unwrap();
@@ -19,7 +19,7 @@ fn path(text: &str) -> WorkspacePath {
     WorkspacePath::try_from(text).unwrap()
 }
 
-pub(super) fn whole(dir: &Dir, index: Option<&Index>) -> Scan {
+fn whole(dir: &Dir, index: Option<&Index>) -> Scan {
     let cancel = Cancel::default();
     let options = ScanOptions {
         index,
@@ -29,7 +29,7 @@ pub(super) fn whole(dir: &Dir, index: Option<&Index>) -> Scan {
 }
 
 /// Waits until a file written now is told from one written before.
-pub(super) fn let_settle(root: &Path) {
+fn let_settle(root: &Path) {
     let probe = root.parent().unwrap().join("clock");
     let begun = SystemTime::now();
     loop {

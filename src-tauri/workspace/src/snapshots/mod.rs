@@ -114,9 +114,24 @@ pub struct Snapshot {
     pub changed: u64,
     /// Bytes of all files.
     pub bytes: u64,
+    /// The home folder, where the snapshot includes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<Home>,
     /// Rebuildable folders that the reset after it moved to the trash; its undo brings them back.
     #[serde(default)]
     pub trashed: Vec<Trashed>,
+}
+
+/// The home folder in a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Home {
+    /// What it held.
+    pub tree: TreeId,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// Whether an agent had a conversation there that it can go on with.
+    #[serde(default)]
+    pub begun: bool,
 }
 
 /// What is known when a snapshot is recorded.
@@ -136,6 +151,8 @@ pub struct NewSnapshot {
     pub changed: u64,
     /// Bytes of all files.
     pub bytes: u64,
+    /// The home folder, where the snapshot includes it.
+    pub home: Option<Home>,
 }
 
 /// The records of one sandbox, in one folder.
@@ -181,6 +198,15 @@ struct File {
     snapshot: String,
 }
 
+impl Snapshot {
+    /// The trees that it needs.
+    pub fn trees(&self) -> impl Iterator<Item = TreeId> {
+        [self.tree, self.base]
+            .into_iter()
+            .chain(self.home.map(|home| home.tree))
+    }
+}
+
 impl Snapshots {
     /// The records in this folder, which is made at the first of them.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
@@ -200,6 +226,7 @@ impl Snapshots {
             base,
             changed,
             bytes,
+            home,
         } = new;
         // Ids sort by time also where the clock was set back.
         let last = self.list()?.snapshots.last().map_or(0, |s| id_time(&s.id));
@@ -214,6 +241,7 @@ impl Snapshots {
             base,
             changed,
             bytes,
+            home,
             trashed: Vec::new(),
         };
         self.write(&snapshot)?;

@@ -14,6 +14,7 @@ fn new(kind: SnapshotKind, time_ms: u64) -> NewSnapshot {
         base: tree(2),
         changed: 3,
         bytes: 4,
+        home: None,
     }
 }
 
@@ -81,6 +82,7 @@ fn automatic_ones_thin_with_age_and_the_others_stay() {
         base: tree(1),
         changed: 0,
         bytes: 0,
+        home: None,
         trashed: Vec::new(),
     };
     let mut all = vec![

@@ -21,6 +21,8 @@ export class Snapshots {
   /** The file whose diff is open. */
   open = $state.raw<LiveChange | null>(null);
   busy = $state<string | null>(null);
+  /** The snapshot that a reset goes to when it was asked about the home folder. */
+  asking = $state.raw<SnapshotRow | null>(null);
   /** Deleted, but not yet gone. */
   #leaving = $state.raw<ReadonlySet<string>>(new Set());
   #round = 0;
@@ -30,7 +32,9 @@ export class Snapshots {
   readonly rows = $derived(this.all.filter((row) => !this.#leaving.has(row.id)));
   readonly pair = $derived(pairOf(this.picked, this.rows));
   readonly target = $derived(this.rows.find((row) => row.id === this.pair?.target) ?? null);
-  readonly bytes = $derived(this.rows.reduce((sum, row) => sum + (row.kind === 'baseline' ? 0 : row.bytes), 0));
+  readonly bytes = $derived(
+    this.rows.reduce((sum, row) => sum + (row.kind === 'baseline' ? 0 : row.bytes + (row.home ?? 0)), 0),
+  );
 
   async load(): Promise<void> {
     this.failure = null;
@@ -69,10 +73,18 @@ export class Snapshots {
     });
   }
 
+  /** At once; only where the snapshot has a home folder there is something to ask first. */
   async reset(row: SnapshotRow): Promise<void> {
+    if (row.home === null) await this.goTo(row, false);
+    else this.asking = row;
+  }
+
+  async goTo(row: SnapshotRow, withHome: boolean): Promise<void> {
+    this.asking = null;
     await this.#long('reset', async (operation) => {
-      const report = await goBack(this.sandbox, row.id, operation);
-      toasts.show('Workspace reset', { action: this.#undo(report.safety) });
+      const report = await goBack(this.sandbox, row.id, operation, withHome);
+      const done = withHome ? 'Workspace and home folder reset' : 'Workspace reset';
+      toasts.show(done, { action: this.#undo(report.safety, withHome) });
     });
   }
 
@@ -107,12 +119,12 @@ export class Snapshots {
     if (!this.pair) this.picked = this.rows[0] ? [this.rows[0].id] : [];
   }
 
-  #undo(safety: string): { label: string; run: () => void } {
+  #undo(safety: string, withHome = false): { label: string; run: () => void } {
     return {
       label: 'Undo',
       run: () =>
         void this.#long('undo', async (operation) => {
-          await goBack(this.sandbox, safety, operation);
+          await goBack(this.sandbox, safety, operation, withHome);
           toasts.show('Undone');
         }),
     };

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { SnapshotRow } from '../../ipc';
-import { NOW, optionOf, pairOf, PROJECT, pick, timelineRows, titleOf } from './timeline';
+import { kindOf, NOW, optionOf, pairOf, PROJECT, pick, timelineRows, titleOf } from './timeline';
 
 const at = new Date(2026, 10, 24, 15, 0).getTime();
 function row(id: string, hoursAgo: number, more: Partial<SnapshotRow> = {}): SnapshotRow {
-  return { id, kind: 'auto', name: null, time: at - hoursAgo * 3_600_000, changed: 2, bytes: 10, ...more };
+  return { id, kind: 'auto', name: null, time: at - hoursAgo * 3_600_000, changed: 2, bytes: 10, home: null, ...more };
 }
 const rows = [
   row('c', 1, { name: 'Before the reset' }),
@@ -51,6 +51,8 @@ describe('the timeline', () => {
 
   it('calls a snapshot what it is', () => {
     expect(titleOf(rows[2] as SnapshotRow)).toBe('Baseline');
+    expect(kindOf(rows[1] as SnapshotRow)).toBe('Named by you');
+    expect(kindOf(row('d', 1, { home: 214 * 2 ** 20 }))).toBe('Automatic · home folder 214 MB');
     expect(optionOf(rows[1] as SnapshotRow, at)).toBe('Works');
     expect(optionOf(rows[0] as SnapshotRow, at)).toBe('Before the reset, 14:00');
     expect(optionOf(rows[2] as SnapshotRow, at)).toBe('Baseline, Yesterday, 09:00');

@@ -1,6 +1,7 @@
 /** The timeline in words, and which two points are compared. */
 import type { CompareSide, SnapshotRow } from '../../ipc';
 import { count } from '../../words/count';
+import { size } from '../../words/size';
 import { clock, day } from '../../words/time';
 
 export const NOW = 'now';
@@ -16,6 +17,11 @@ export function titleOf(row: SnapshotRow): string {
 }
 
 export function kindOf(row: SnapshotRow): string {
+  const kind = madeBy(row);
+  return row.home === null ? kind : `${kind} · home folder ${size(row.home)}`;
+}
+
+function madeBy(row: SnapshotRow): string {
   switch (row.kind) {
     case 'baseline':
       return 'The project as handed over';

@@ -18,19 +18,70 @@ type Names =
   | 'startAgain'
   | 'wipe';
 
+/** What a home folder weighs with a few packages. */
+const HOME = 214 * MB;
+
 function today(hour: number, minute: number): number {
   return new Date().setHours(hour, minute, 0, 0);
 }
 
 function timeline(): SnapshotRow[] {
   return [
-    { id: 's8', kind: 'safety', name: 'Before the reset', time: today(14, 42), changed: 15, bytes: 412 * KB },
-    { id: 's7', kind: 'auto', name: 'Claude Code fell quiet', time: today(14, 36), changed: 15, bytes: 409 * KB },
-    { id: 's6', kind: 'named', name: 'Order page works', time: today(14, 20), changed: 11, bytes: 388 * KB },
-    { id: 's5', kind: 'auto', name: 'Claude Code fell quiet', time: today(14, 5), changed: 8, bytes: 1.7 * MB },
-    { id: 's4', kind: 'safety', name: 'Before the copy-out', time: today(13, 57), changed: 3, bytes: 36 * KB },
-    { id: 's3', kind: 'auto', name: 'Before Claude Code started', time: today(13, 13), changed: 0, bytes: 0 },
-    { id: 's1', kind: 'baseline', name: null, time: today(13, 11), changed: 64, bytes: 6.8 * MB },
+    {
+      id: 's8',
+      kind: 'safety',
+      name: 'Before the reset',
+      time: today(14, 42),
+      changed: 15,
+      bytes: 412 * KB,
+      home: null,
+    },
+    {
+      id: 's7',
+      kind: 'auto',
+      name: 'Claude Code fell quiet',
+      time: today(14, 36),
+      changed: 15,
+      bytes: 409 * KB,
+      home: null,
+    },
+    {
+      id: 's6',
+      kind: 'named',
+      name: 'Order page works',
+      time: today(14, 20),
+      changed: 11,
+      bytes: 388 * KB,
+      home: HOME,
+    },
+    {
+      id: 's5',
+      kind: 'auto',
+      name: 'Claude Code fell quiet',
+      time: today(14, 5),
+      changed: 8,
+      bytes: 1.7 * MB,
+      home: null,
+    },
+    {
+      id: 's4',
+      kind: 'safety',
+      name: 'Before the copy-out',
+      time: today(13, 57),
+      changed: 3,
+      bytes: 36 * KB,
+      home: null,
+    },
+    {
+      id: 's3',
+      kind: 'auto',
+      name: 'Before Claude Code started',
+      time: today(13, 13),
+      changed: 0,
+      bytes: 0,
+      home: null,
+    },
+    { id: 's1', kind: 'baseline', name: null, time: today(13, 11), changed: 64, bytes: 6.8 * MB, home: null },
   ];
 }
 
@@ -58,8 +109,12 @@ export function fakeSnapshots(world: World): Part<Names> {
     world.update(sandbox, { snapshots: rows.length });
     world.emit({ type: 'snapshots', sandbox });
   };
-  const add = (sandbox: string, row: Omit<SnapshotRow, 'id' | 'time' | 'bytes'>): SnapshotRow => {
-    const made = { ...row, id: crypto.randomUUID(), time: Date.now(), bytes: 18 * KB };
+  const add = (
+    sandbox: string,
+    row: Omit<SnapshotRow, 'id' | 'time' | 'bytes' | 'home'>,
+    home = false,
+  ): SnapshotRow => {
+    const made = { ...row, home: home ? HOME : null, id: crypto.randomUUID(), time: Date.now(), bytes: 18 * KB };
     rows = [made, ...rows];
     told(sandbox);
     return made;
@@ -67,7 +122,8 @@ export function fakeSnapshots(world: World): Part<Names> {
   const same = (a: CompareSide, b: CompareSide): boolean => JSON.stringify(a) === JSON.stringify(b);
   return {
     snapshots: () => world.answer(rows),
-    takeSnapshot: async (sandbox, name) => world.answer(add(sandbox, { kind: 'named', name, changed: 15 })),
+    takeSnapshot: async (sandbox, name, withHome) =>
+      world.answer(add(sandbox, { kind: 'named', name, changed: 15 }, withHome)),
     nameSnapshot: async (sandbox, snapshot, name) => {
       rows = rows.map((row) => (row.id === snapshot ? { ...row, name, kind: 'named' } : row));
       told(sandbox);
@@ -110,8 +166,8 @@ export function fakeSnapshots(world: World): Part<Names> {
       world.emit({ type: 'workspace', sandbox });
       return world.answer({ snapshot: made.id, safety: safety.id, files: 64, millis: 410 });
     },
-    reset: async (sandbox, snapshot) => {
-      const safety = add(sandbox, { kind: 'safety', name: 'Before the reset', changed: 15 });
+    reset: async (sandbox, snapshot, withHome) => {
+      const safety = add(sandbox, { kind: 'safety', name: 'Before the reset', changed: 15 }, withHome);
       world.emit({ type: 'workspace', sandbox });
       return world.answer({ snapshot: snapshot ?? 's1', safety: safety.id, files: 6, millis: 310 });
     },

@@ -13,4 +13,8 @@ changed: number,
 /**
  * Bytes it added to the store; of a baseline the size of the project.
  */
-bytes: number, };
+bytes: number, 
+/**
+ * Bytes of the home folder; absent where the snapshot was taken without.
+ */
+home: number | null, };
