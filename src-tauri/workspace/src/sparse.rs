@@ -85,7 +85,7 @@ impl<'f> HoleWriter<'f> {
     }
 }
 
-fn is_zero(bytes: &[u8]) -> bool {
+pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     // Compares with itself shifted by one: as quick as memcmp.
     bytes.first() == Some(&0) && bytes[..bytes.len() - 1] == bytes[1..]
 }

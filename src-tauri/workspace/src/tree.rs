@@ -87,6 +87,9 @@ pub struct Tree {
 impl Tree {
     /// Takes entries in any order; of two with the same path the later one stays.
     pub fn new(mut entries: Vec<Entry>) -> Self {
+        if entries.is_sorted_by(|a, b| a.path < b.path) {
+            return Self::from_sorted(entries);
+        }
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         entries.reverse();
         entries.dedup_by(|a, b| a.path == b.path);

@@ -112,7 +112,9 @@ impl Working {
             ..ScanOptions::new(op.cancel())
         };
         let found = scan(&workspace, sink, &options)?;
-        if let Err(error) = found.index.save(&self.dir.index()) {
+        if !found.index.is_same(&index)
+            && let Err(error) = found.index.save(&self.dir.index())
+        {
             tracing::warn!(%error, "the next look at the workspace will be slower");
         }
         self.engine.compare_with_live(self.id(), &found.tree);

@@ -105,7 +105,9 @@ impl Working {
         let found = scan(&workspace, &writer, &options)?;
         let tree = writer.put_tree(&found.tree)?;
         writer.commit()?;
-        if let Err(error) = found.index.save(&self.dir.index()) {
+        if !found.index.is_same(&index)
+            && let Err(error) = found.index.save(&self.dir.index())
+        {
             tracing::warn!(%error, "the next look at the workspace will be slower");
         }
         Ok(tree)

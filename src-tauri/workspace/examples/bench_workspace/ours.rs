@@ -64,7 +64,7 @@ impl Sandbox {
     pub fn snapshot(&self) -> Done<TreeId> {
         let writer = self.store.writer()?;
         let (found, known) = self.scan(&writer)?;
-        if found.read_files > 0 || found.index.len() != known {
+        if !found.index.is_same(&known) {
             found.index.save(&self.index())?;
         }
         let id = writer.put_tree(&found.tree)?;
@@ -125,14 +125,15 @@ impl Sandbox {
             .collect()
     }
 
-    fn scan(&self, sink: &dyn BlobSink) -> Done<(Scan, usize)> {
+    fn scan(&self, sink: &dyn BlobSink) -> Done<(Scan, Index)> {
         let cancel = Cancel::default();
         let index = Index::load(&self.index());
         let options = ScanOptions {
             index: Some(&index),
             ..ScanOptions::new(&cancel)
         };
-        Ok((scan(&self.workspace, sink, &options)?, index.len()))
+        let found = scan(&self.workspace, sink, &options)?;
+        Ok((found, index))
     }
 
     fn index(&self) -> PathBuf {

@@ -174,6 +174,12 @@ impl Dir {
         Ok(found)
     }
 
+    /// Whether this folder's file system sets a folder's mtime and ctime whenever a name in it is made,
+    /// removed or moved, and hands out no stale ones: false where that is not certain.
+    pub(crate) fn has_true_folder_times(&self) -> bool {
+        sys::has_true_folder_times(&self.handle)
+    }
+
     /// Room on this folder's file system.
     pub fn free_space(&self) -> Result<Space, FsError> {
         sys::space(&self.handle).map_err(|e| FsError::io("measure", b".", e))

@@ -1,44 +1,44 @@
-//! What the last scan knew about each inode, so that unchanged files are not read again.
+//! What the last scan knew, so that unchanged files are not read and unchanged folders not listed again.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
+use rayon::prelude::*;
+
+use super::known::{self, Folder, KNOWN, Known, Settled};
 use crate::confined::Stat;
-use crate::store::{u32_at, u64_at};
+use crate::store::u64_at;
 use crate::tree::{BlobId, FileTime};
 
-const MAGIC: &[u8; 8] = b"ASSCAN\x00\x01";
-const RECORD: usize = 8 * 4 + 4 + 8 + 4 + 32;
+const MAGIC: &[u8; 8] = b"ASSCAN\x00\x02";
+const CHECK: usize = 32;
+const LOOSE: usize = 8 + 8 + KNOWN;
 
-/// Two writes within this time can carry the same timestamp: the kernel's tick is 10 ms at most.
-const TICK: Duration = Duration::from_millis(20);
-
-/// Contents by inode. An inode is trusted while device, inode, size, mtime *and* ctime are the same:
-/// mtime can be forged, ctime is the kernel's own. Files that were written within a clock tick of
-/// being read are not remembered, so they are read again next time.
+/// Folders with their names, and contents by inode. An inode is trusted while device, inode, size, mtime
+/// *and* ctime are the same: mtime can be forged, ctime is the kernel's own. What was changed within a clock
+/// tick of being looked at is not trusted, so it is looked at again next time.
 ///
 /// Not seen: a store into a shared memory mapping whose page was already dirty when the file was
 /// read changes no timestamp before the page is written back. Scan without an index where that matters.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
-    files: HashMap<Inode, Known, ByInode>,
+    folders: HashMap<Inode, Arc<Folder>, ByInode>,
+    /// Files that were met on their own: written or read, but not in a folder that was listed.
+    loose: HashMap<Inode, Known, ByInode>,
+    /// The files of all folders, once one is asked for by its inode alone.
+    by_inode: OnceLock<HashMap<Inode, Known, ByInode>>,
+    /// No ctime among them is later: what changed after it is not looked for.
+    newest: OnceLock<Option<FileTime>>,
 }
 
 /// Device and inode.
 type Inode = (u64, u64);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Known {
-    size: u64,
-    mtime: FileTime,
-    ctime: FileTime,
-    blob: BlobId,
-}
-
 impl Index {
-    /// The index kept in this file of the app's own; empty where it is missing or damaged.
+    /// The index kept in this file of the app's own; empty where it is missing, damaged or of another version.
     pub fn load(path: &Path) -> Self {
         std::fs::read(path)
             .ok()
@@ -53,47 +53,93 @@ impl Index {
         std::fs::rename(temp, path)
     }
 
-    /// With room for this many files.
-    pub(crate) fn with_room(files: usize) -> Self {
-        Self {
-            files: HashMap::with_capacity_and_hasher(files, ByInode::default()),
-        }
-    }
-
     /// Files known.
     pub fn len(&self) -> usize {
-        self.files.len()
+        self.loose.len()
+            + self
+                .folders
+                .values()
+                .map(|f| f.files().count())
+                .sum::<usize>()
     }
 
-    /// Whether nothing is known.
+    /// Whether nothing is known of any file.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
+        self.len() == 0
+    }
+
+    /// Whether a scan that was given `other` learned nothing new: then it need not be saved.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same = |(inode, folder): (&Inode, &Arc<Folder>)| {
+            let known = other.folders.get(inode);
+            known.is_some_and(|known| Arc::ptr_eq(known, folder))
+        };
+        self.folders.len() == other.folders.len()
+            && self.loose == other.loose
+            && self.folders.iter().all(same)
     }
 
     /// The content of this file, if it is certainly the same as when it was read.
     pub fn find(&self, stat: &Stat) -> Option<BlobId> {
-        let known = self.files.get(&(stat.dev, stat.ino))?;
-        let same =
-            known.size == stat.size && known.mtime == stat.mtime && known.ctime == stat.ctime;
-        same.then_some(known.blob)
+        let inode = (stat.dev, stat.ino);
+        let holds = |known: &&Known| known.holds_for(stat);
+        let loose = self.loose.get(&inode).filter(holds);
+        let known = loose.or_else(|| self.in_folders(stat).filter(holds))?;
+        Some(known.blob)
+    }
+
+    /// A file of any of the folders: of one that was moved, for instance.
+    fn in_folders(&self, stat: &Stat) -> Option<&Known> {
+        if self.newest().is_none_or(|newest| newest < stat.ctime) {
+            return None;
+        }
+        let by_inode = self.by_inode.get_or_init(|| self.files().collect());
+        by_inode.get(&(stat.dev, stat.ino))
+    }
+
+    fn newest(&self) -> Option<FileTime> {
+        let latest = || self.files().map(|(_, known)| known.ctime).max();
+        *self.newest.get_or_init(latest)
+    }
+
+    fn files(&self) -> impl Iterator<Item = (Inode, Known)> {
+        self.folders.values().flat_map(|folder| folder.files())
+    }
+
+    /// What is known of the folder with this inode.
+    pub(super) fn folder(&self, stat: &Stat) -> Option<&Arc<Folder>> {
+        self.folders.get(&(stat.dev, stat.ino))
     }
 
     /// Remembers a file that had `blob` at `read`, unless it was written too shortly before.
     pub fn remember(&mut self, stat: &Stat, blob: BlobId, read: SystemTime) {
-        self.files.extend(Settled::before(read).record(stat, blob));
+        if let Some(known) = Settled::before(read).known(stat, blob) {
+            self.add_file(stat, known);
+        }
     }
 
-    /// Adds records that were made elsewhere.
-    pub(super) fn add(&mut self, records: Vec<Record>) {
-        self.files.extend(records);
+    pub(super) fn add_file(&mut self, stat: &Stat, known: Known) {
+        self.loose.insert((stat.dev, stat.ino), known);
+    }
+
+    pub(super) fn add_folder(&mut self, folder: Arc<Folder>) {
+        self.by_inode.take();
+        self.newest.take();
+        self.folders.insert(folder.inode(), folder);
     }
 
     /// Adds what another index knows; of the same inode the younger knowledge stays.
     pub fn extend(&mut self, other: Self) {
-        self.files
-            .reserve(other.files.len().saturating_sub(self.files.len()));
-        for (inode, known) in other.files {
-            let mine = self.files.entry(inode).or_insert(known);
+        self.newest = OnceLock::from(self.newest().max(other.newest()));
+        self.by_inode.take();
+        for (inode, folder) in other.folders {
+            let mine = self.folders.entry(inode).or_insert_with(|| folder.clone());
+            if mine.ctime() <= folder.ctime() {
+                *mine = folder;
+            }
+        }
+        for (inode, known) in other.loose {
+            let mine = self.loose.entry(inode).or_insert(known);
             if mine.ctime <= known.ctime {
                 *mine = known;
             }
@@ -106,52 +152,66 @@ impl Index {
         let mut whole = bytes.to_vec();
         whole.extend_from_slice(blake3::hash(bytes).as_bytes());
         if let Some(read) = Self::read(&whole) {
-            let again = Self::read(&read.write()).map(|index| index.files);
-            assert_eq!(again.as_ref(), Some(&read.files));
+            let again = Self::read(&read.write()).map(|index| (index.folders, index.loose));
+            assert_eq!(again, Some((read.folders, read.loose)));
         }
     }
 
     fn write(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(40 + self.files.len() * RECORD);
-        out.extend_from_slice(MAGIC);
-        for ((dev, ino), known) in &self.files {
-            for number in [*dev, *ino, known.size, known.mtime.seconds as u64] {
-                out.extend_from_slice(&number.to_le_bytes());
-            }
-            out.extend_from_slice(&known.mtime.nanos.to_le_bytes());
-            out.extend_from_slice(&known.ctime.seconds.to_le_bytes());
-            out.extend_from_slice(&known.ctime.nanos.to_le_bytes());
-            out.extend_from_slice(&known.blob.0);
+        let mut out = MAGIC.to_vec();
+        out.extend_from_slice(&(self.loose.len() as u64).to_le_bytes());
+        for ((dev, ino), file) in &self.loose {
+            out.extend_from_slice(&dev.to_le_bytes());
+            out.extend_from_slice(&ino.to_le_bytes());
+            known::put_known(&mut out, file);
         }
-        let check = blake3::hash(&out);
-        out.extend_from_slice(check.as_bytes());
+        for folder in self.folders.values() {
+            folder.write(&mut out);
+        }
+        let check = hash(&out);
+        out.extend_from_slice(&check);
         out
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
-        let (body, check) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
-        let records = body.strip_prefix(MAGIC)?;
-        if blake3::hash(body).as_bytes() != check || records.len() % RECORD != 0 {
+        let (body, check) = bytes.split_at_checked(bytes.len().checked_sub(CHECK)?)?;
+        let rest = body.strip_prefix(MAGIC)?;
+        if hash(body) != check {
             return None;
         }
-        let mut files = Self::with_room(records.len() / RECORD).files;
-        for record in records.chunks_exact(RECORD) {
-            let time = |at| {
-                Some(FileTime {
-                    seconds: u64_at(record, at)? as i64,
-                    nanos: u32_at(record, at + 8)?,
-                })
-            };
-            let known = Known {
-                size: u64_at(record, 16)?,
-                mtime: time(24)?,
-                ctime: time(36)?,
-                blob: BlobId(record.get(48..80)?.try_into().ok()?),
-            };
-            files.insert((u64_at(record, 0)?, u64_at(record, 8)?), known);
+        let files = usize::try_from(u64_at(rest, 0)?).ok()?.checked_mul(LOOSE)?;
+        let (files, mut rest) = rest.get(8..)?.split_at_checked(files)?;
+        let mut index = Self::default();
+        for file in files.chunks_exact(LOOSE) {
+            let inode = (u64_at(file, 0)?, u64_at(file, 8)?);
+            index.loose.insert(inode, known::known_at(file, 16)?);
         }
-        Some(Self { files })
+        let mut folders = Vec::new();
+        while !rest.is_empty() {
+            let (folder, after) = rest.split_at_checked(Folder::written_length(rest)?)?;
+            folders.push(folder);
+            rest = after;
+        }
+        let read = |bytes: &&[u8]| Some(Arc::new(Folder::read(bytes)?));
+        let folders: Vec<_> = folders
+            .par_iter()
+            .with_min_len(256)
+            .map(read)
+            .collect::<Option<_>>()?;
+        index.folders.reserve(folders.len());
+        index
+            .folders
+            .extend(folders.into_iter().map(|f| (f.inode(), f)));
+        Some(index)
     }
+}
+
+/// Of megabytes, read before every scan: on all cores.
+fn hash(bytes: &[u8]) -> [u8; CHECK] {
+    *blake3::Hasher::new()
+        .update_rayon(bytes)
+        .finalize()
+        .as_bytes()
 }
 
 /// Hashes inodes with a key of this process: a table of numbers that an agent can choose, looked into for
@@ -197,49 +257,13 @@ impl Hasher for InodeHasher {
     }
 }
 
-/// What is known of one inode.
-pub(super) type Record = (Inode, Known);
-
-/// The time before which a file must have been changed last, so that any write after it was read carries
-/// a later timestamp.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Settled(FileTime);
-
-impl Settled {
-    /// For files read at this time or later.
-    pub fn before(read: SystemTime) -> Self {
-        let limit = read
-            .checked_sub(TICK)
-            .and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-        Self(limit.map_or(
-            FileTime {
-                seconds: i64::MIN,
-                nanos: 0,
-            },
-            |limit| FileTime {
-                seconds: limit.as_secs() as i64,
-                nanos: limit.subsec_nanos(),
-            },
-        ))
-    }
-
-    /// What may be remembered of a file that had `blob` then; `None` where it was written too shortly before.
-    pub fn record(self, stat: &Stat, blob: BlobId) -> Option<Record> {
-        let known = Known {
-            size: stat.size,
-            mtime: stat.mtime,
-            ctime: stat.ctime,
-            blob,
-        };
-        (stat.ctime < self.0).then_some(((stat.dev, stat.ino), known))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::known::TICK;
     use super::*;
     use crate::confined::Kind;
+    use std::time::{Duration, UNIX_EPOCH};
 
     fn stat(ino: u64, ctime: i64) -> Stat {
         let time = |seconds| FileTime { seconds, nanos: 5 };

@@ -1,20 +1,26 @@
-//! From a folder to a [`Tree`]: a parallel walk by handles that reads only what changed.
+//! From a folder to a [`Tree`]: a parallel walk by handles that lists and reads only what changed.
 //!
 //! Every file's content goes into a [`BlobSink`]. Nothing is followed, nothing blocks, specials are
 //! recorded and never opened. What cannot be read, or goes beyond the budget, is recorded as unknown:
 //! the tree then is incomplete and drives no deletion there.
 
+mod assemble;
+mod file;
 mod index;
+mod known;
 mod narrow;
 mod walk;
 
+#[cfg(test)]
+mod led_tests;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
+pub(crate) use assemble::assemble;
+pub(crate) use file::is_full;
 pub use index::Index;
-pub(crate) use walk::{assemble, is_full};
 
 use crate::blobs::BlobSink;
 use crate::confined::{Dir, FsError};
@@ -28,7 +34,7 @@ pub type Skip<'a> = dyn Fn(&WorkspacePath, bool) -> bool + Sync + 'a;
 /// How a scan is done.
 #[derive(Clone, Copy)]
 pub struct ScanOptions<'a> {
-    /// What the last scan knew; without it every file is read.
+    /// What the last scan knew; without it every folder is listed and every file read.
     pub index: Option<&'a Index>,
     /// What to pass over: it is in the result's `skipped`, not in the tree.
     pub skip: Option<&'a Skip<'a>>,

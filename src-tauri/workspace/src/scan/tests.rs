@@ -7,7 +7,7 @@ use super::*;
 use crate::blobs::HashOnly;
 use crate::tree::{BlobId, EntryKind, Special};
 
-fn folder() -> (tempfile::TempDir, PathBuf, Dir) {
+pub(super) fn folder() -> (tempfile::TempDir, PathBuf, Dir) {
     let temp = tempfile::tempdir().unwrap();
     let root = temp.path().join("root");
     std::fs::create_dir(&root).unwrap();
@@ -19,7 +19,7 @@ fn path(text: &str) -> WorkspacePath {
     WorkspacePath::try_from(text).unwrap()
 }
 
-fn whole(dir: &Dir, index: Option<&Index>) -> Scan {
+pub(super) fn whole(dir: &Dir, index: Option<&Index>) -> Scan {
     let cancel = Cancel::default();
     let options = ScanOptions {
         index,
@@ -29,7 +29,7 @@ fn whole(dir: &Dir, index: Option<&Index>) -> Scan {
 }
 
 /// Waits until a file written now is told from one written before.
-fn let_settle(root: &Path) {
+pub(super) fn let_settle(root: &Path) {
     let probe = root.parent().unwrap().join("clock");
     let begun = SystemTime::now();
     loop {

@@ -4,24 +4,20 @@
 //! so the number of open files is bounded, whatever the shape of the tree. The stack does not grow with
 //! the depth, as a folder's task ends before its children's.
 
-use std::collections::HashMap;
-use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use super::index::{Record, Settled};
+use super::assemble::{Numbered, assemble_numbered};
+use super::known::{Folder, Known, Settled};
 use super::{Index, Scan, ScanError, ScanOptions};
 use crate::blobs::BlobSink;
 use crate::confined::{Dir, FsError, Kind, Stat};
 use crate::path::WorkspacePath;
 use crate::progress::Step;
-use crate::store::{LARGE, read_full};
 use crate::system;
-use crate::tree::{BlobId, Entry, EntryKind, FileTime, Tree, Unreadable};
+use crate::tree::{Entry, EntryKind, FileTime, Tree, Unreadable};
 
-/// Times a file that changes while it is read is read again.
-const ATTEMPTS: usize = 3;
 /// Folders that are kept open for those in them at most; the others are opened by their path.
 const HELD: usize = 128;
 /// Names between two looks at the clock and the budget.
@@ -29,26 +25,36 @@ const BETWEEN_CHECKS: usize = 32;
 
 pub(super) struct Walk<'a> {
     root: &'a Dir,
-    sink: &'a dyn BlobSink,
-    options: &'a ScanOptions<'a>,
+    pub(super) sink: &'a dyn BlobSink,
+    pub(super) options: &'a ScanOptions<'a>,
     deadline: Instant,
-    user: u32,
+    pub(super) user: u32,
+    /// The file system whose folders tell by their times whether they have changed.
+    true_times: Option<u64>,
     found: Mutex<Found>,
     stop: AtomicBool,
     entries: AtomicU64,
-    bytes: AtomicU64,
+    pub(super) bytes: AtomicU64,
     path_bytes: AtomicU64,
-    read_files: AtomicU64,
+    pub(super) read_files: AtomicU64,
+    /// The number that the next folder found gets.
+    next: AtomicUsize,
     /// Folders kept open at this moment.
     held: AtomicUsize,
 }
 
+/// A folder to be looked at.
+struct Task {
+    number: usize,
+    path: Option<WorkspacePath>,
+}
+
 /// What all tasks found together.
 #[derive(Default)]
-struct Found {
-    folders: HashMap<Option<WorkspacePath>, Vec<Entry>>,
+pub(super) struct Found {
+    folders: Vec<(usize, Numbered)>,
     unreadable: Vec<Unreadable>,
-    torn: Vec<WorkspacePath>,
+    pub torn: Vec<WorkspacePath>,
     skipped: Vec<WorkspacePath>,
     index: Index,
     /// Folders that were opened up, with the mode to put back.
@@ -57,22 +63,45 @@ struct Found {
 }
 
 /// What one folder's task finds before it is added to the rest.
-struct Local {
+pub(super) struct Local {
     entries: Vec<Entry>,
-    index: Vec<Record>,
+    learned: Vec<Learned>,
     /// Not yet added to the sum of all.
     path_bytes: u64,
-    settled: Settled,
+    pub settled: Settled,
+}
+
+/// What is known of a file now, where that is not what was known before.
+struct Learned {
+    at: usize,
+    stat: Stat,
+    known: Option<Known>,
+}
+
+/// A name's place in the folder that it was listed in.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'f> {
+    pub folder: &'f Folder,
+    pub at: usize,
 }
 
 impl Local {
     fn new(names: usize) -> Self {
         Self {
             entries: Vec::with_capacity(names),
-            index: Vec::with_capacity(names),
+            learned: Vec::new(),
             path_bytes: 0,
             settled: Settled::before(SystemTime::now()),
         }
+    }
+
+    /// The last word on a place counts.
+    pub fn learn(&mut self, place: Option<Place<'_>>, stat: &Stat, known: Option<Known>) {
+        self.learned.push(Learned {
+            at: place.map_or(0, |place| place.at),
+            stat: *stat,
+            known,
+        });
     }
 }
 
@@ -89,14 +118,17 @@ impl Drop for Held<'_> {
 }
 
 /// An entry without its path.
-type Described = (EntryKind, u32, FileTime);
+pub(super) type Described = (EntryKind, u32, FileTime);
 
 impl<'a> Walk<'a> {
     pub fn new(root: &'a Dir, sink: &'a dyn BlobSink, options: &'a ScanOptions<'a>) -> Self {
+        let own = root.stat_self().ok();
+        let true_times = own.filter(|_| root.has_true_folder_times());
         Self {
             root,
             sink,
             options,
+            true_times: true_times.map(|stat| stat.dev),
             deadline: Instant::now() + options.budget.time,
             user: system::user(),
             found: Mutex::default(),
@@ -105,6 +137,7 @@ impl<'a> Walk<'a> {
             bytes: AtomicU64::new(0),
             path_bytes: AtomicU64::new(0),
             read_files: AtomicU64::new(0),
+            next: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
         }
     }
@@ -113,19 +146,20 @@ impl<'a> Walk<'a> {
     pub fn whole(self) -> Result<Scan, ScanError> {
         // The root's own failure is no partial result.
         self.root.list().map_err(ScanError::Root)?;
-        self.found().index = Index::with_room(self.options.index.map_or(0, Index::len));
         self.run(vec![None])
     }
 
-    /// The folders given, with all below them.
+    /// The folders given, with all below them; in order, none below another.
     pub fn run(self, folders: Vec<Option<WorkspacePath>>) -> Result<Scan, ScanError> {
         let walk = &self;
+        let roots = folders.len();
+        walk.next.store(roots, Ordering::Relaxed);
         rayon::scope(|scope| {
-            for folder in folders {
-                scope.spawn(move |scope| walk.folder(folder, None, scope));
+            for (number, path) in folders.into_iter().enumerate() {
+                scope.spawn(move |scope| walk.folder(Task { number, path }, None, scope));
             }
         });
-        self.finish()
+        self.finish(roots)
     }
 
     /// What lies at one name, without what is below it. `None`: nothing, or passed over.
@@ -133,20 +167,24 @@ impl<'a> Walk<'a> {
         let mut local = Local::new(1);
         match self.root.open_parent(path) {
             Ok((parent, name)) => match parent.stat(name) {
-                Ok(stat) => self.entry(&parent, path.clone(), stat.kind, &mut local),
+                Ok(stat) => self.entry(&parent, path.clone(), stat.kind, None, &mut local),
                 Err(e) => self.failed(Some(path.clone()), &e),
             },
             Err(e) => self.failed(Some(path.clone()), &e),
         }
         let entry = local.entries.pop();
-        self.found().index.add(local.index);
+        for Learned { stat, known, .. } in local.learned {
+            if let Some(known) = known {
+                self.found().index.add_file(&stat, known);
+            }
+        }
         entry
     }
 
     /// `above` is the folder it lies in, where that is still open.
     fn folder<'s>(
         &'s self,
-        path: Option<WorkspacePath>,
+        Task { number, path }: Task,
         above: Option<Arc<Held<'s>>>,
         scope: &rayon::Scope<'s>,
     ) where
@@ -161,45 +199,84 @@ impl<'a> Walk<'a> {
         };
         drop(above);
         let listed = opened.and_then(|dir| {
-            // The root's handle is shared, and may be listed by others.
-            let names = if path.is_some() {
-                dir.list_once()?
-            } else {
-                dir.list()?
-            };
-            Ok((dir, names))
+            let folder = self.list(&dir, path.is_none())?;
+            Ok((dir, folder))
         });
-        let (dir, mut names) = match listed {
+        let (dir, folder) = match listed {
             Ok(listed) => listed,
             Err(e) => return self.failed(path, &e),
         };
-        // Order within a folder: by bytes, as the tree wants it.
-        names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let mut local = Local::new(names.len());
-        for (at, (name, kind)) in names.into_iter().enumerate() {
+        let mut local = Local::new(folder.len());
+        let whole = self.entries_of(&dir, path.as_ref(), &folder, &mut local);
+        let is_folder = |e: &&Entry| e.kind == EntryKind::Dir;
+        let below = local.entries.iter().filter(is_folder).count();
+        let first = self.next.fetch_add(below, Ordering::Relaxed);
+        let above = self.hold(dir).map(Arc::new);
+        for (nth, entry) in local.entries.iter().filter(is_folder).enumerate() {
+            let task = Task {
+                number: first + nth,
+                path: Some(entry.path.clone()),
+            };
+            let above = above.clone();
+            scope.spawn(move |scope| self.folder(task, above, scope));
+        }
+        drop(above);
+        self.add(number, first, whole.then_some(folder), local);
+    }
+
+    /// The names in a folder: as they are known, if it certainly has not changed, or else listed. Either way
+    /// each name is then looked at by itself.
+    fn list(&self, dir: &Dir, is_root: bool) -> Result<Arc<Folder>, FsError> {
+        // In this order: a change at any time after the look at the folder shows in its times.
+        let settled = Settled::before(SystemTime::now());
+        let stat = dir.stat_self()?;
+        let known = self.options.index.and_then(|index| index.folder(&stat));
+        if let Some(known) = known
+            && self.true_times == Some(stat.dev)
+            && known.is_as_it_was(&stat)
+        {
+            return Ok(known.clone());
+        }
+        // The root's handle is shared, and may be listed by others.
+        let names = if is_root {
+            dir.list()?
+        } else {
+            dir.list_once()?
+        };
+        let before = known.map(|known| &**known);
+        Ok(Arc::new(Folder::listed(&stat, settled, names, before)))
+    }
+
+    /// Looks at every name of a folder; false if it stopped before the last.
+    fn entries_of(
+        &self,
+        dir: &Dir,
+        path: Option<&WorkspacePath>,
+        folder: &Folder,
+        local: &mut Local,
+    ) -> bool {
+        for at in 0..folder.len() {
             if self.stop.load(Ordering::Relaxed) {
-                break;
+                return false;
             }
             if at % BETWEEN_CHECKS == BETWEEN_CHECKS - 1 {
                 let bytes = std::mem::take(&mut local.path_bytes);
                 self.path_bytes.fetch_add(bytes, Ordering::Relaxed);
-                if self.is_over(path.as_ref()) {
-                    break;
+                if self.is_over(path) {
+                    return false;
                 }
             }
-            match WorkspacePath::below(path.as_ref(), &name) {
-                Ok(child) => self.entry(&dir, child, kind, &mut local),
+            let name = folder.name(at);
+            match WorkspacePath::below(path, name) {
+                Ok(child) => {
+                    let place = Some(Place { folder, at });
+                    self.entry(dir, child, folder.kind(at), place, local);
+                }
                 // No name that a listing gives is refused.
                 Err(_) => debug_assert!(false, "{name:?}"),
             }
         }
-        let above = self.hold(dir).map(Arc::new);
-        for entry in local.entries.iter().filter(|e| e.kind == EntryKind::Dir) {
-            let (below, above) = (Some(entry.path.clone()), above.clone());
-            scope.spawn(move |scope| self.folder(below, above, scope));
-        }
-        drop(above);
-        self.add(path, local);
+        true
     }
 
     /// Keeps a folder open for those in it; `None` where enough are, or where folders are opened up by their
@@ -214,15 +291,30 @@ impl<'a> Walk<'a> {
         (room && !by_path).then_some(held)
     }
 
-    fn add(&self, path: Option<WorkspacePath>, local: Local) {
+    /// `folder` with what was learned of it is for the next scan; one that nothing was learned of is shared
+    /// with what the last scan knew.
+    fn add(&self, number: usize, first: usize, folder: Option<Arc<Folder>>, local: Local) {
         let count = local.entries.len() as u64;
         self.path_bytes
             .fetch_add(local.path_bytes, Ordering::Relaxed);
+        let folder = folder.map(|mut folder| {
+            if !local.learned.is_empty() {
+                let folder = Arc::make_mut(&mut folder);
+                for Learned { at, stat, known } in &local.learned {
+                    folder.note(*at, stat, *known);
+                }
+            }
+            folder
+        });
+        let numbered = Numbered {
+            entries: local.entries,
+            first,
+        };
         let mut found = self.found();
-        if !local.entries.is_empty() {
-            found.folders.insert(path, local.entries);
+        found.folders.push((number, numbered));
+        if let Some(folder) = folder {
+            found.index.add_folder(folder);
         }
-        found.index.add(local.index);
         drop(found);
         let entries = self.entries.fetch_add(count, Ordering::Relaxed) + count;
         self.options.progress.report(Step {
@@ -232,7 +324,14 @@ impl<'a> Walk<'a> {
         });
     }
 
-    fn entry(&self, dir: &Dir, path: WorkspacePath, kind: Kind, local: &mut Local) {
+    fn entry(
+        &self,
+        dir: &Dir,
+        path: WorkspacePath,
+        kind: Kind,
+        place: Option<Place<'_>>,
+        local: &mut Local,
+    ) {
         if let Some(skip) = self.options.skip
             && skip(&path, kind == Kind::Dir)
         {
@@ -240,7 +339,7 @@ impl<'a> Walk<'a> {
             return;
         }
         local.path_bytes += path.as_bytes().len() as u64;
-        match self.describe(dir, &path, local) {
+        match self.describe(dir, &path, place, local) {
             Ok(Some((kind, mode, mtime))) => local.entries.push(Entry {
                 path,
                 kind,
@@ -256,6 +355,7 @@ impl<'a> Walk<'a> {
         &self,
         dir: &Dir,
         path: &WorkspacePath,
+        place: Option<Place<'_>>,
         local: &mut Local,
     ) -> Result<Option<Described>, FsError> {
         let name = path.file_name();
@@ -266,7 +366,7 @@ impl<'a> Walk<'a> {
             Kind::Symlink => EntryKind::Symlink {
                 target: dir.read_link(name)?,
             },
-            Kind::File => return self.file(dir, path, stat, local),
+            Kind::File => return self.file(dir, path, stat, place, local),
         };
         let mode = if stat.kind == Kind::Symlink {
             0o777
@@ -274,93 +374,6 @@ impl<'a> Walk<'a> {
             stat.mode
         };
         Ok(Some((kind, mode, stat.mtime)))
-    }
-
-    fn file(
-        &self,
-        dir: &Dir,
-        path: &WorkspacePath,
-        stat: Stat,
-        local: &mut Local,
-    ) -> Result<Option<Described>, FsError> {
-        if let Some(blob) = self.options.index.and_then(|i| i.find(&stat))
-            && self.sink.has(&blob, stat.size)
-        {
-            // Trusted before, so settled: it was so already when this folder was begun.
-            local.index.extend(local.settled.record(&stat, blob));
-            return Ok(Some(described(&stat, blob, stat.size)));
-        }
-        if stat.size > self.options.budget.file {
-            self.unreadable(
-                Some(path.clone()),
-                format!("the file has {} bytes, more than is read", stat.size),
-            );
-            return Ok(None);
-        }
-        for attempt in 1..=ATTEMPTS {
-            let (file, before) = self.open_file(dir, path, &stat)?;
-            let began = SystemTime::now();
-            let Some((blob, length)) = self.read(&file, &before, path)? else {
-                return Ok(None);
-            };
-            let after = Stat::of(&file);
-            let after = after.map_err(|e| FsError::io("examine", path.as_bytes(), e))?;
-            if length == before.size && before.same_version(&after) {
-                let mode = if before.mode & 0o400 == 0 {
-                    stat.mode
-                } else {
-                    before.mode
-                };
-                let stat = Stat { mode, ..before };
-                local
-                    .index
-                    .extend(Settled::before(began).record(&stat, blob));
-                return Ok(Some(described(&stat, blob, length)));
-            }
-            if attempt == ATTEMPTS {
-                self.found().torn.push(path.clone());
-                return Ok(Some(described(&after, blob, length)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Reads what is there; `None` if the sink failed, which ends the scan.
-    fn read(
-        &self,
-        file: &File,
-        stat: &Stat,
-        path: &WorkspacePath,
-    ) -> Result<Option<(BlobId, u64)>, FsError> {
-        thread_local! {
-            static BUFFER: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
-        }
-        let unread = |e| FsError::io("read", path.as_bytes(), e);
-        self.read_files.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(stat.size, Ordering::Relaxed);
-        if stat.size >= LARGE {
-            return match self.sink.put_file(file) {
-                Err(e) if is_full(&e) => Ok(self.sink_failed(path, e)),
-                done => done.map(Some).map_err(unread),
-            };
-        }
-        BUFFER.with_borrow_mut(|buffer| {
-            let size = stat.size as usize;
-            if buffer.len() < size {
-                buffer.resize(size.next_power_of_two(), 0);
-            }
-            let n = read_full(&mut &*file, &mut buffer[..size]).map_err(unread)?;
-            match self.sink.put_bytes(&buffer[..n]) {
-                Ok(id) => Ok(Some((id, n as u64))),
-                Err(e) => Ok(self.sink_failed(path, e)),
-            }
-        })
-    }
-
-    fn sink_failed<T>(&self, path: &WorkspacePath, source: std::io::Error) -> Option<T> {
-        let path = path.clone();
-        self.fail(ScanError::Sink { path, source });
-        None
     }
 
     fn open_folder(&self, path: Option<&WorkspacePath>) -> Result<Dir, FsError> {
@@ -385,26 +398,6 @@ impl<'a> Walk<'a> {
         parent.set_mode(name, stat.mode | 0o700)?;
         self.found().opened.push((path.clone(), stat.mode));
         parent.child_dir(name)
-    }
-
-    fn open_file(
-        &self,
-        dir: &Dir,
-        path: &WorkspacePath,
-        stat: &Stat,
-    ) -> Result<(File, Stat), FsError> {
-        let name = path.file_name();
-        match dir.open_file_at(name) {
-            Err(e) if e.is_denied() && self.options.open_closed && stat.uid == self.user => {
-                dir.set_mode(name, stat.mode | 0o400)?;
-                let opened = dir.open_file_at(name);
-                dir.set_mode(name, stat.mode)?;
-                let (file, _) = opened?;
-                let now = Stat::of(&file);
-                Ok((file, now.map_err(|e| FsError::io("examine", name, e))?))
-            }
-            opened => opened,
-        }
     }
 
     /// Whether to stop; the folder at hand is then not known.
@@ -435,7 +428,7 @@ impl<'a> Walk<'a> {
         true
     }
 
-    fn fail(&self, error: ScanError) {
+    pub(super) fn fail(&self, error: ScanError) {
         self.stop.store(true, Ordering::Relaxed);
         self.found().failed.get_or_insert(error);
     }
@@ -447,15 +440,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn unreadable(&self, path: Option<WorkspacePath>, reason: String) {
+    pub(super) fn unreadable(&self, path: Option<WorkspacePath>, reason: String) {
         self.found().unreadable.push(Unreadable { path, reason });
     }
 
-    fn found(&self) -> MutexGuard<'_, Found> {
+    pub(super) fn found(&self) -> MutexGuard<'_, Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn finish(self) -> Result<Scan, ScanError> {
+    fn finish(self, roots: usize) -> Result<Scan, ScanError> {
         let mut found = self
             .found
             .into_inner()
@@ -470,7 +463,6 @@ impl<'a> Walk<'a> {
             if let Err(error) = put_back {
                 tracing::warn!(%path, %error, "a folder keeps the mode it was read with");
             }
-            note_mode(&mut found.folders, path, *mode);
         }
         if let Some(failed) = found.failed {
             return Err(failed);
@@ -479,7 +471,14 @@ impl<'a> Walk<'a> {
         found.unreadable.dedup_by(|a, b| a.path == b.path);
         found.torn.sort();
         found.skipped.sort();
-        let mut tree = Tree::from_sorted(assemble(found.folders));
+        let mut entries = assemble_numbered(found.folders, roots);
+        for (path, mode) in found.opened {
+            // As it is again, not as it was while it was open.
+            if let Ok(at) = entries.binary_search_by(|e| e.path.cmp(&path)) {
+                entries[at].mode = mode;
+            }
+        }
+        let mut tree = Tree::from_sorted(entries);
         tree.unreadable = found.unreadable;
         tree.torn = found.torn;
         Ok(Scan {
@@ -490,69 +489,4 @@ impl<'a> Walk<'a> {
             read_bytes: self.bytes.into_inner(),
         })
     }
-}
-
-/// The entries of all folders in the order of a tree. Folders whose parent is not among them are
-/// roots of their own.
-pub(crate) fn assemble(mut folders: HashMap<Option<WorkspacePath>, Vec<Entry>>) -> Vec<Entry> {
-    let mut sorted = Vec::with_capacity(folders.values().map(Vec::len).sum());
-    let mut roots: Vec<_> = match folders.remove(&None) {
-        Some(root) => vec![root],
-        None => {
-            let known: std::collections::HashSet<WorkspacePath> =
-                folders.values().flatten().map(|e| e.path.clone()).collect();
-            let mut tops: Vec<_> = folders
-                .keys()
-                .flatten()
-                .filter(|p| !known.contains(*p))
-                .cloned()
-                .collect();
-            tops.sort();
-            tops.into_iter()
-                .filter_map(|p| folders.remove(&Some(p)))
-                .collect()
-        }
-    };
-    roots.reverse();
-    for root in std::iter::from_fn(|| roots.pop()) {
-        let mut open = vec![root.into_iter()];
-        while let Some(folder) = open.last_mut() {
-            let Some(entry) = folder.next() else {
-                open.pop();
-                continue;
-            };
-            let below = (entry.kind == EntryKind::Dir).then(|| Some(entry.path.clone()));
-            sorted.push(entry);
-            if let Some(below) = below.and_then(|path| folders.remove(&path)) {
-                open.push(below.into_iter());
-            }
-        }
-    }
-    sorted
-}
-
-fn note_mode(
-    folders: &mut HashMap<Option<WorkspacePath>, Vec<Entry>>,
-    path: &WorkspacePath,
-    mode: u32,
-) {
-    let entry = folders
-        .get_mut(&path.parent())
-        .and_then(|entries| entries.iter_mut().find(|e| e.path == *path));
-    if let Some(entry) = entry {
-        entry.mode = mode;
-    }
-}
-
-fn described(stat: &Stat, blob: BlobId, size: u64) -> Described {
-    (EntryKind::File { blob, size }, stat.mode, stat.mtime)
-}
-
-/// A full disk is the sink's: reading makes nothing.
-pub(crate) fn is_full(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
-    )
 }

@@ -1,17 +1,41 @@
-//! Contents of 4 MiB and more, each a file named by its hash.
+//! Contents of 4 MiB and more, each a file named by its hash: as it is (it may share its blocks with a
+//! workspace then), or as one zstd stream with `.zst` after the name.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::sparse::HoleWriter;
+use super::pack::Codec;
+use super::writer::{LEVEL, pays};
+use crate::sparse::{HoleWriter, is_zero};
 use crate::system::{give_name, sync_folder};
 use crate::tree::BlobId;
 
-/// Where the content lies.
-pub(super) fn path(root: &Path, id: &BlobId) -> PathBuf {
+/// How much is tried before a content is compressed, and at how many places of what comes first.
+const SAMPLE: usize = 32 * 1024;
+const SAMPLES: usize = 16;
+
+/// Where the content lies, if it is kept so.
+pub(super) fn path(root: &Path, id: &BlobId, codec: Codec) -> PathBuf {
     let hex = id.to_hex();
-    root.join("large").join(&hex[..2]).join(hex)
+    let folder = root.join("large").join(&hex[..2]);
+    match codec {
+        Codec::Raw => folder.join(hex),
+        Codec::Zstd => folder.join(hex + ".zst"),
+    }
+}
+
+/// Whether the content is there, in whichever way.
+pub(super) fn exists(root: &Path, id: &BlobId) -> bool {
+    [Codec::Raw, Codec::Zstd]
+        .iter()
+        .any(|codec| path(root, id, *codec).exists())
+}
+
+/// The content that a file with this path holds.
+pub(super) fn id_of(path: &Path) -> Option<BlobId> {
+    let name = path.file_name()?.to_str()?;
+    BlobId::from_hex(name.strip_suffix(".zst").unwrap_or(name))
 }
 
 /// A file without a name: gone by itself if nothing comes of it.
@@ -20,8 +44,8 @@ pub(super) fn nameless(root: &Path) -> io::Result<File> {
 }
 
 /// Gives a file its name; it is on the disk already. One that is there is as good.
-pub(super) fn publish(root: &Path, file: &File, id: &BlobId) -> io::Result<()> {
-    let path = path(root, id);
+pub(super) fn publish(root: &Path, file: &File, id: &BlobId, codec: Codec) -> io::Result<()> {
+    let path = path(root, id, codec);
     if let Some(folder) = path.parent() {
         match std::fs::create_dir(folder) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
@@ -36,23 +60,67 @@ pub(super) fn publish(root: &Path, file: &File, id: &BlobId) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes all of `reader` after `first`, hashing, with runs of zeros as holes.
-pub(super) fn write(file: &File, reader: &mut dyn Read, first: &[u8]) -> io::Result<(BlobId, u64)> {
+/// A content that was written.
+pub(super) struct Written {
+    pub id: BlobId,
+    pub length: u64,
+    pub codec: Codec,
+}
+
+/// Writes all of `reader` after `first`, hashing: compressed where samples of `first` say that it pays, else
+/// as it is, with runs of zeros as holes.
+pub(super) fn write(file: &File, reader: &mut dyn Read, first: &[u8]) -> io::Result<Written> {
+    if !is_worth_compressing(first) {
+        let mut writer = HoleWriter::new(file);
+        let (id, _) = pass(reader, first, |bytes| writer.put(bytes))?;
+        let length = writer.finish()?;
+        let codec = Codec::Raw;
+        return Ok(Written { id, length, codec });
+    }
+    let mut encoder = zstd::stream::write::Encoder::new(file, LEVEL)?;
+    let (id, length) = pass(reader, first, |bytes| encoder.write_all(bytes))?;
+    encoder.finish()?;
+    let codec = Codec::Zstd;
+    Ok(Written { id, length, codec })
+}
+
+/// Zeros are not counted: as holes they cost nothing, and are read faster.
+fn is_worth_compressing(first: &[u8]) -> bool {
+    let Ok(mut zstd) = zstd::bulk::Compressor::new(LEVEL) else {
+        return false;
+    };
+    let (mut raw, mut stored) = (0, 0);
+    for part in first.chunks((first.len() / SAMPLES).max(1)) {
+        let sample = &part[..part.len().min(SAMPLE)];
+        if is_zero(sample) {
+            continue;
+        }
+        raw += sample.len();
+        stored += zstd.compress(sample).map_or(sample.len(), |s| s.len());
+    }
+    pays(stored, raw)
+}
+
+fn pass(
+    reader: &mut dyn Read,
+    first: &[u8],
+    mut put: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<(BlobId, u64)> {
     let mut hasher = blake3::Hasher::new();
-    let mut writer = HoleWriter::new(file);
     hasher.update(first);
-    writer.put(first)?;
+    put(first)?;
+    let mut length = first.len() as u64;
     let mut buffer = vec![0; 1 << 20];
     loop {
         match read_full(reader, &mut buffer)? {
-            0 => break,
+            0 => return Ok((BlobId(*hasher.finalize().as_bytes()), length)),
             n => {
                 hasher.update(&buffer[..n]);
-                writer.put(&buffer[..n])?;
+                put(&buffer[..n])?;
+                length += n as u64;
             }
         }
     }
-    Ok((BlobId(*hasher.finalize().as_bytes()), writer.finish()?))
 }
 
 /// Reads until the buffer is full or nothing more comes.
@@ -69,34 +137,53 @@ pub(crate) fn read_full(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<
     Ok(filled)
 }
 
-/// A content as a stream that fails at its end if the bytes were not those of the hash.
-pub(super) struct Checked {
-    file: File,
+/// The content as a stream, checked.
+pub(super) fn open(root: &Path, id: &BlobId) -> io::Result<Box<dyn Read + Send>> {
+    let plain = path(root, id, Codec::Raw);
+    match File::open(&plain) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        file => return Ok(Box::new(Checked::new(file?, *id, plain))),
+    }
+    let compressed = path(root, id, Codec::Zstd);
+    let content = zstd::stream::read::Decoder::new(File::open(&compressed)?)?;
+    Ok(Box::new(Checked::new(content, *id, compressed)))
+}
+
+/// A content as a stream that fails at its end if the bytes were not those of the hash, and before that
+/// where they are no zstd stream.
+pub(super) struct Checked<R> {
+    content: R,
     hasher: blake3::Hasher,
     id: BlobId,
     path: PathBuf,
 }
 
-impl Checked {
-    pub fn open(path: &Path, id: BlobId) -> io::Result<Self> {
-        Ok(Self {
-            file: File::open(path)?,
+impl<R> Checked<R> {
+    pub fn new(content: R, id: BlobId, path: PathBuf) -> Self {
+        Self {
+            content,
             hasher: blake3::Hasher::new(),
             id,
-            path: path.to_owned(),
-        })
+            path,
+        }
+    }
+
+    fn damaged(&self) -> io::Error {
+        let path = self.path.clone();
+        let what = "a content";
+        super::StoreError::Damaged { what, path }.into()
     }
 }
 
-impl Read for Checked {
+impl<R: Read> Read for Checked<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read(buffer)?;
+        let n = match self.content.read(buffer) {
+            // Not of the system, so of the decoder.
+            Err(e) if e.raw_os_error().is_none() => return Err(self.damaged()),
+            read => read?,
+        };
         if n == 0 && !buffer.is_empty() && BlobId(*self.hasher.finalize().as_bytes()) != self.id {
-            return Err(super::StoreError::Damaged {
-                what: "a content",
-                path: self.path.clone(),
-            }
-            .into());
+            return Err(self.damaged());
         }
         self.hasher.update(&buffer[..n]);
         Ok(n)

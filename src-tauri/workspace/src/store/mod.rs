@@ -1,12 +1,13 @@
 //! The content-addressed store that all sandboxes share.
 //!
 //! ```text
-//! format          {"format":1}
+//! format          {"format":2}
 //! lock            writers hold it shared, prune exclusively
 //! reserve         room that is given back when the disk is full, so that deleting still works
 //! packs/N.pack    contents below 4 MiB, one after the other, compressed where it pays
 //! packs/N.index   where they lie (see `pack`)
-//! large/ab/HASH   contents of 4 MiB and more, as files, sharing blocks where the file system can
+//! large/ab/HASH   contents of 4 MiB and more, as files, sharing blocks where the file system can; where it
+//!                 cannot and compressing pays, HASH.zst instead (since format 2)
 //! trees/HASH      manifests (see `manifest`)
 //! ```
 //!
@@ -49,8 +50,9 @@ use index::{Found, Index};
 use manifest::Manifest;
 use pack::{Codec, Place};
 
-/// The format that this version writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
+/// The format that this version writes, and the newest that it reads. A store of an older one is read as it is
+/// and gets this one with the first writer.
+pub const FORMAT: u32 = 2;
 
 /// Contents of this length and more are files of their own.
 pub const LARGE: u64 = 4 << 20;
@@ -136,7 +138,7 @@ impl Store {
 
     /// Whether the store has this content.
     pub fn has(&self, id: &BlobId) -> bool {
-        self.inner.index.find(id).is_some() || large::path(&self.inner.root, id).exists()
+        self.inner.index.find(id).is_some() || large::exists(&self.inner.root, id)
     }
 
     /// A stored tree, each part checked against its hash.
@@ -186,9 +188,9 @@ impl Store {
         Ok(found)
     }
 
-    /// The file that holds a large content, for sharing its blocks; not checked.
+    /// The file that holds a large content as it is, for sharing its blocks; not checked.
     pub fn large_file(&self, id: &BlobId) -> Option<File> {
-        File::open(large::path(&self.inner.root, id)).ok()
+        File::open(large::path(&self.inner.root, id, Codec::Raw)).ok()
     }
 
     fn manifest(&self, id: &TreeId) -> Result<Manifest, StoreError> {
@@ -265,10 +267,7 @@ impl BlobSource for Store {
     fn open(&self, id: &BlobId) -> io::Result<Box<dyn Read + Send + '_>> {
         match self.small(id) {
             Ok(content) => Ok(Box::new(io::Cursor::new(content))),
-            Err(StoreError::NoBlob(_)) => {
-                let path = large::path(&self.inner.root, id);
-                Ok(Box::new(large::Checked::open(&path, *id)?))
-            }
+            Err(StoreError::NoBlob(_)) => large::open(&self.inner.root, id),
             Err(e) => Err(e.into()),
         }
     }
@@ -315,29 +314,42 @@ fn content_of(stored: Vec<u8>, place: Place, id: &BlobId) -> Option<Vec<u8>> {
     (BlobId::of(&content) == *id).then_some(content)
 }
 
+/// Makes sure that the store can be read; a new one gets its format.
 fn check_format(root: &Path) -> Result<(), StoreError> {
-    let path = root.join("format");
-    match fs::read(&path) {
-        Ok(bytes) => {
-            let known: FormatFile =
-                serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged {
-                    what: "the format",
-                    path: path.clone(),
-                })?;
-            if known.format > FORMAT {
-                return Err(StoreError::Newer {
-                    path: root.to_owned(),
-                    found: known.format,
-                    known: FORMAT,
-                });
-            }
-            Ok(())
-        }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            let text = format!("{{\"format\":{FORMAT}}}\n");
-            crate::durable::write(&path, text.as_bytes())
-                .map_err(|e| StoreError::io("write", path, e))
-        }
-        Err(e) => Err(StoreError::io("read", path, e)),
+    match read_format(root)? {
+        Some(format) if format > FORMAT => Err(StoreError::Newer {
+            path: root.to_owned(),
+            found: format,
+            known: FORMAT,
+        }),
+        Some(_) => Ok(()),
+        None => write_format(root),
     }
+}
+
+/// Before anything is written that only this version reads. Reading and pruning do not need it, so that they
+/// work on a full disk.
+fn raise_format(root: &Path) -> Result<(), StoreError> {
+    match read_format(root)? {
+        Some(format) if format >= FORMAT => Ok(()),
+        _ => write_format(root),
+    }
+}
+
+fn read_format(root: &Path) -> Result<Option<u32>, StoreError> {
+    let path = root.join("format");
+    let bytes = match fs::read(&path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|e| StoreError::io("read", &path, e))?,
+    };
+    let what = "the format";
+    let known: FormatFile =
+        serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged { what, path })?;
+    Ok(Some(known.format))
+}
+
+fn write_format(root: &Path) -> Result<(), StoreError> {
+    let path = root.join("format");
+    let text = format!("{{\"format\":{FORMAT}}}\n");
+    crate::durable::write(&path, text.as_bytes()).map_err(|e| StoreError::io("write", path, e))
 }

@@ -30,9 +30,17 @@ fn tree_of(writer: &Writer, files: &[(&str, &[u8])]) -> Tree {
     Tree::new(entries.collect())
 }
 
+/// Compresses to nothing.
 fn large(fill: u8) -> Vec<u8> {
     let mut content = vec![fill; LARGE as usize + 5];
     content[100] = 1;
+    content
+}
+
+/// Does not compress.
+fn large_noise() -> Vec<u8> {
+    let mut content = vec![0; LARGE as usize + 5];
+    blake3::Hasher::new().finalize_xof().fill(&mut content);
     content
 }
 
@@ -42,10 +50,16 @@ fn what_was_put_comes_back_also_in_another_process() {
     let other = Store::open(&temp.path().join("store")).unwrap();
     let writer = store.writer().unwrap();
     let text = b"compresses well ".repeat(1000);
-    let big = large(9);
+    let (big, noise) = (large(9), large_noise());
     let tree = tree_of(
         &writer,
-        &[("a", b""), ("b", b"tiny"), ("c", &text), ("d", &big)],
+        &[
+            ("a", b""),
+            ("b", b"tiny"),
+            ("c", &text),
+            ("d", &big),
+            ("e", &noise),
+        ],
     );
     let id = writer.put_tree(&tree).unwrap();
     assert_eq!(
@@ -60,7 +74,7 @@ fn what_was_put_comes_back_also_in_another_process() {
         Store::open(&temp.path().join("store")).unwrap(),
     ] {
         assert_eq!(store.tree(&id).unwrap(), tree);
-        for content in [&b""[..], b"tiny", &text, &big] {
+        for content in [&b""[..], b"tiny", &text, &big, &noise] {
             let read = BlobSource::read(&store, &BlobId::of(content), u64::MAX).unwrap();
             assert!(read == content);
         }
@@ -123,16 +137,13 @@ fn what_was_not_committed_never_was() {
 #[test]
 fn a_newer_store_is_refused_and_left_alone() {
     let temp = tempfile::tempdir().unwrap();
-    std::fs::write(temp.path().join("format"), "{\"format\":2}").unwrap();
+    let newer = format!("{{\"format\":{}}}", FORMAT + 1);
+    std::fs::write(temp.path().join("format"), newer).unwrap();
     let refused = Store::open(temp.path()).unwrap_err();
     assert!(
         matches!(
             refused,
-            StoreError::Newer {
-                found: 2,
-                known: 1,
-                ..
-            }
+            StoreError::Newer { found, known: FORMAT, .. } if found == FORMAT + 1
         ),
         "{refused}"
     );
@@ -148,7 +159,12 @@ fn damage_is_found_named_and_kept_apart() {
     let big = large(9);
     let tree = tree_of(
         &writer,
-        &[("good", b"fine"), ("rotten", &noise), ("big", &big)],
+        &[
+            ("good", b"fine"),
+            ("rotten", &noise),
+            ("big", &big),
+            ("vast", &large_noise()),
+        ],
     );
     let id = writer.put_tree(&tree).unwrap();
     drop(writer);
@@ -172,20 +188,27 @@ fn damage_is_found_named_and_kept_apart() {
         .unwrap();
     bytes[at] ^= 1;
     std::fs::write(&pack, bytes).unwrap();
-    let cut = large::path(&temp.path().join("store"), &BlobId::of(&big));
-    std::fs::File::options()
+    let at = |content: &[u8], codec| {
+        large::path(&temp.path().join("store"), &BlobId::of(content), codec)
+    };
+    let cut = std::fs::File::options()
         .write(true)
-        .open(cut)
-        .unwrap()
-        .set_len(100)
-        .unwrap();
+        .open(at(&big, Codec::Zstd));
+    cut.unwrap().set_len(100).unwrap();
+    let flipped = at(&large_noise(), Codec::Raw);
+    let mut bytes = std::fs::read(&flipped).unwrap();
+    bytes[1 << 20] ^= 1;
+    std::fs::write(&flipped, bytes).unwrap();
 
     let store = Store::open(&temp.path().join("store")).unwrap();
     let found = store.verify(&cancel).unwrap();
     let mut named: Vec<_> = found.damaged.iter().flat_map(|d| &d.files).collect();
     named.sort();
     let path = |p: &str| Some(WorkspacePath::try_from(p).unwrap());
-    assert_eq!(named, [&(id, path("big")), &(id, path("rotten"))]);
+    assert_eq!(
+        named,
+        ["big", "rotten", "vast"].map(|p| (id, path(p))).each_ref()
+    );
     assert!(BlobSource::read(&store, &BlobId::of(&noise), u64::MAX).is_err());
     assert!(BlobSource::read(&store, &BlobId::of(&big), u64::MAX).is_err());
     assert_eq!(
@@ -201,7 +224,7 @@ fn prune_keeps_what_lives_and_gives_back_the_rest() {
     let noise: Vec<u8> = (0..200_000_u32)
         .flat_map(|n| blake3::hash(&n.to_le_bytes()).as_bytes()[..8].to_vec())
         .collect();
-    let big = large(7);
+    let big = large_noise();
     let old = tree_of(&writer, &[("a", b"shared"), ("b", &noise), ("c", &big)]);
     let new = tree_of(&writer, &[("a", b"shared"), ("b", b"small now")]);
     let old_id = writer.put_tree(&old).unwrap();
@@ -253,6 +276,76 @@ fn a_torn_end_is_cut_off_by_the_next_writer() {
 }
 
 #[test]
+fn a_large_content_is_compressed_where_that_pays() {
+    let (temp, store) = open();
+    let root = temp.path().join("store");
+    let writer = store.writer().unwrap();
+    let text: Vec<u8> = (0..400_000)
+        .flat_map(|n| format!("line {n} of a log\n").into_bytes())
+        .collect();
+    assert!(text.len() as u64 > LARGE);
+    let id = writer.put_reader(&mut &text[..]).unwrap().0;
+    let noise = writer.put_bytes(&large_noise()).unwrap();
+    assert!(
+        writer.has(&id, text.len() as u64),
+        "also before it has a name"
+    );
+    let tree = tree_of(&writer, &[("log", &text), ("noise", &large_noise())]);
+    let tree = writer.put_tree(&tree).unwrap();
+    let length = |id, codec| large::path(&root, id, codec).metadata().map(|m| m.len());
+    let packed = length(&id, Codec::Zstd).unwrap();
+    assert!(packed < text.len() as u64 / 4, "{packed} of {}", text.len());
+    assert!(length(&id, Codec::Raw).is_err(), "kept once");
+    assert_eq!(length(&noise, Codec::Raw).unwrap(), LARGE + 5);
+    assert!(writer.has(&id, text.len() as u64) && store.has(&id));
+    assert!(store.large_file(&id).is_none() && store.large_file(&noise).is_some());
+    drop(writer);
+    assert_eq!(store.stats().unwrap().blobs, 3, "two contents and a chunk");
+    assert_eq!(store.verify(&Cancel::default()).unwrap().damaged, []);
+
+    let path = large::path(&root, &id, Codec::Zstd);
+    let whole = std::fs::read(&path).unwrap();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    let mut longer = whole.clone();
+    longer.push(0);
+    for bad in [&flipped[..], &longer, &whole[..whole.len() - 1], b""] {
+        std::fs::write(&path, bad).unwrap();
+        let read = BlobSource::read(&store, &id, u64::MAX).unwrap_err();
+        assert_eq!(read.kind(), io::ErrorKind::InvalidData);
+    }
+    std::fs::write(&path, &whole).unwrap();
+    let live = HashSet::from([tree]);
+    assert_eq!(store.prune(&live, Duration::ZERO).unwrap().blobs, 0);
+    assert!(BlobSource::read(&store, &id, u64::MAX).unwrap() == text);
+    assert_eq!(
+        store.prune(&HashSet::new(), Duration::ZERO).unwrap().blobs,
+        3
+    );
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_store_of_the_first_format_is_read_and_raised_by_its_first_writer() {
+    let (temp, store) = open();
+    let root = temp.path().join("store");
+    let writer = store.writer().unwrap();
+    let tree = tree_of(&writer, &[("a", b"old"), ("b", &large_noise())]);
+    let id = writer.put_tree(&tree).unwrap();
+    drop(writer);
+    let format = root.join("format");
+    std::fs::write(&format, "{\"format\":1}\n").unwrap();
+    let store = Store::open(&root).unwrap();
+    assert_eq!(store.tree(&id).unwrap(), tree);
+    assert_eq!(store.verify(&Cancel::default()).unwrap().damaged, []);
+    store.prune(&HashSet::from([id]), Duration::ZERO).unwrap();
+    let text = |path| std::fs::read_to_string(path).unwrap();
+    assert_eq!(text(&format), "{\"format\":1}\n", "reading changes nothing");
+    drop(store.writer().unwrap());
+    assert_eq!(text(&format), format!("{{\"format\":{FORMAT}}}\n"));
+}
+
+#[test]
 fn a_sparse_file_stays_sparse() {
     let (temp, store) = open();
     let file = tempfile::tempfile().unwrap();
@@ -263,7 +356,7 @@ fn a_sparse_file_stays_sparse() {
     writer.commit().unwrap();
     assert_eq!(length, 256 << 20);
     use std::os::unix::fs::MetadataExt;
-    let kept = large::path(&temp.path().join("store"), &id)
+    let kept = large::path(&temp.path().join("store"), &id, Codec::Raw)
         .metadata()
         .unwrap();
     assert_eq!(kept.len(), 256 << 20);

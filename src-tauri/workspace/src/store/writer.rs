@@ -26,6 +26,8 @@ const WAITING: usize = 16;
 const TINY: usize = 128;
 /// Of a longer content, this much is tried first.
 const SAMPLE: usize = 32 * 1024;
+/// How hard zstd tries.
+pub(super) const LEVEL: i32 = 1;
 
 /// Adds to a store: contents from any thread, then a tree. What is added is found by others after
 /// [`Writer::commit`] or [`Writer::put_tree`]; dropped before, it is as if it had never been.
@@ -37,7 +39,7 @@ pub struct Writer {
     open: Mutex<Open>,
     /// Put by this writer and not yet committed.
     pending: Mutex<HashSet<BlobId, ByHash>>,
-    large: Mutex<Vec<(File, BlobId)>>,
+    large: Mutex<Vec<(File, BlobId, Codec)>>,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +54,7 @@ impl Writer {
         let path = store.inner.root.join("lock");
         lock.lock_shared()
             .map_err(|e| StoreError::io("lock", path, e))?;
+        super::raise_format(&store.inner.root)?;
         Self::with_lock(store, lock)
     }
 
@@ -157,14 +160,14 @@ impl Writer {
 
     fn put_large(&self, first: &[u8], reader: &mut dyn Read) -> io::Result<(BlobId, u64)> {
         let file = large::nameless(&self.store.inner.root)?;
-        let (id, length) = large::write(&file, reader, first)?;
-        self.keep_large(file, id)?;
+        let large::Written { id, length, codec } = large::write(&file, reader, first)?;
+        self.keep_large(file, id, codec)?;
         Ok((id, length))
     }
 
-    fn keep_large(&self, file: File, id: BlobId) -> io::Result<()> {
-        if !large::path(&self.store.inner.root, &id).exists() && locked(&self.pending).insert(id) {
-            locked(&self.large).push((file, id));
+    fn keep_large(&self, file: File, id: BlobId, codec: Codec) -> io::Result<()> {
+        if !large::exists(&self.store.inner.root, &id) && locked(&self.pending).insert(id) {
+            locked(&self.large).push((file, id, codec));
             self.publish_large(WAITING)?;
         }
         Ok(())
@@ -179,10 +182,10 @@ impl Writer {
             }
             std::mem::take(&mut *large)
         };
-        for (file, id) in waiting {
+        for (file, id, codec) in waiting {
             fail::fail_point!("store-large");
             file.sync_data()?;
-            large::publish(&self.store.inner.root, &file, &id)?;
+            large::publish(&self.store.inner.root, &file, &id, codec)?;
         }
         Ok(())
     }
@@ -193,7 +196,7 @@ impl BlobSink for Writer {
         let kept = if size < LARGE {
             self.store.inner.index.has(id)
         } else {
-            large::path(&self.store.inner.root, id).exists()
+            large::exists(&self.store.inner.root, id)
         };
         kept || locked(&self.pending).contains(id)
     }
@@ -228,7 +231,7 @@ impl BlobSink for Writer {
         if length < LARGE {
             return Ok((self.put_reader(&mut &shared)?.0, length));
         }
-        self.keep_large(shared, id)?;
+        self.keep_large(shared, id, Codec::Raw)?;
         Ok((id, length))
     }
 }
@@ -430,27 +433,31 @@ fn index_has_more(bytes: &[u8], from: u64) -> bool {
     (1..rest.len().min(1 << 16)).any(|at| pack::read_batches(&rest[at..]).used > 0)
 }
 
+/// Whether keeping `stored` bytes for `raw` is worth the time.
+pub(super) fn pays(stored: usize, raw: usize) -> bool {
+    stored + raw / 16 < raw
+}
+
 /// `None` where it does not pay.
 fn compress(content: &[u8]) -> Option<Vec<u8>> {
     thread_local! {
         static ZSTD: std::cell::RefCell<Option<zstd::bulk::Compressor<'static>>> =
-            std::cell::RefCell::new(zstd::bulk::Compressor::new(1).ok());
+            std::cell::RefCell::new(zstd::bulk::Compressor::new(LEVEL).ok());
     }
     if content.len() < TINY {
         return None;
     }
     ZSTD.with_borrow_mut(|zstd| {
         let zstd = zstd.as_mut()?;
-        let pays = |stored: &Vec<u8>, raw: usize| stored.len() + raw / 16 < raw;
         if content.len() > 2 * SAMPLE {
             let sample = zstd.compress(&content[..SAMPLE]).ok()?;
-            if !pays(&sample, SAMPLE) {
+            if !pays(sample.len(), SAMPLE) {
                 return None;
             }
         }
         zstd.compress(content)
             .ok()
-            .filter(|stored| pays(stored, content.len()))
+            .filter(|stored| pays(stored.len(), content.len()))
     })
 }
 

@@ -134,6 +134,25 @@ fn named(name: &[u8], kind: FileType) -> Option<(Vec<u8>, Option<Kind>)> {
     (name != b"." && name != b"..").then(|| (name.to_vec(), kind))
 }
 
+/// The local file systems on which a change of a folder's names is one with the change of its times. Not
+/// those of another machine or process (NFS, 9p, virtiofs, FUSE), which may answer from a cache, nor layers.
+#[cfg(target_os = "linux")]
+pub(in crate::confined) fn has_true_folder_times(at: &Handle) -> bool {
+    const EXT: u64 = 0xef53;
+    const XFS: u64 = 0x5846_5342;
+    const BTRFS: u64 = 0x9123_683e;
+    const F2FS: u64 = 0xf2f5_2010;
+    const ZFS: u64 = 0x2fc1_2fc1;
+    const TMPFS: u64 = 0x0102_1994;
+    let kind = rustix::fs::fstatfs(at).map(|s| s.f_type as u64);
+    kind.is_ok_and(|kind| [EXT, XFS, BTRFS, F2FS, ZFS, TMPFS].contains(&kind))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(in crate::confined) fn has_true_folder_times(_at: &Handle) -> bool {
+    false
+}
+
 /// Room on the file system.
 // The widths of these fields differ by platform.
 #[allow(clippy::unnecessary_cast)]

@@ -52,6 +52,10 @@ pub(in crate::confined) fn set_mode_of(_file: &File, _mode: u32) -> io::Result<(
     Err(not_yet("files of a workspace cannot be changed"))
 }
 
+pub(in crate::confined) fn has_true_folder_times(at: &Handle) -> bool {
+    match at.0 {}
+}
+
 /// The functions that take an open folder, of which there is none.
 macro_rules! of_a_folder {
     ($($name:ident($($argument:ty),*) -> $result:ty;)*) => {$(
