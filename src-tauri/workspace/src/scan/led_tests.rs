@@ -191,7 +191,7 @@ fn a_hundred_names_made_within_one_tick_are_all_seen() {
             .iter()
             .map(|e| e.path.to_lossy())
             .collect();
-        assert_eq!(found, [name.clone()]);
+        assert_eq!(found, std::slice::from_ref(&name));
         index = scan.index;
         fs::remove_file(root.join(&name)).unwrap();
     }
