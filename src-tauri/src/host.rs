@@ -74,6 +74,9 @@ pub fn config(data_dir: Option<PathBuf>) -> Result<Config, NoHome> {
         certificates: certificates(),
         guest: GUEST,
         keychain: Some(Arc::new(SystemKeychain)),
+        proxy: ["https_proxy", "HTTPS_PROXY"]
+            .into_iter()
+            .find_map(variable),
         clock: Arc::new(now),
     })
 }

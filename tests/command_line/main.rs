@@ -14,6 +14,7 @@ mod main_job;
 mod model;
 mod network;
 mod presets;
+mod proxy;
 mod saving;
 mod store;
 mod vim;

@@ -46,7 +46,7 @@ fn canary() -> (u16, Arc<AtomicUsize>) {
 }
 
 /// The address by which this computer reaches others.
-fn own_address() -> String {
+pub fn own_address() -> String {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket.connect("192.0.2.1:9").unwrap();
     socket.local_addr().unwrap().ip().to_string()

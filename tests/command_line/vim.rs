@@ -29,6 +29,7 @@ fn engine(bench: &Bench) -> Engine {
         certificates: Vec::new(),
         guest: &[],
         keychain: None,
+        proxy: None,
         clock: Arc::new(|| 0),
     })
     .unwrap()

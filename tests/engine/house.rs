@@ -21,11 +21,15 @@ pub struct House {
 
 impl House {
     pub fn new(guest: Vec<u8>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::of(guest, search(), tempfile::tempdir().unwrap())
+    }
+
+    /// On another engine, or another disk.
+    pub fn of(guest: Vec<u8>, endpoints: EndpointSearch, folder: tempfile::TempDir) -> Self {
         let now = Arc::new(AtomicI64::new(now_ms()));
         let data = folder.path().join("data");
         Self {
-            engine: engine_at(&data, guest, search(), now.clone()),
+            engine: engine_at(&data, guest, endpoints, now.clone()),
             now,
             folder,
         }
@@ -42,13 +46,18 @@ impl House {
 
     /// A sandbox of the base image, with one file.
     pub async fn sandbox(&self, network: NetworkPolicy, start: bool) -> SandboxId {
+        self.agent("shell", network, start).await
+    }
+
+    /// Likewise, of another agent.
+    pub async fn agent(&self, agent: &str, network: NetworkPolicy, start: bool) -> SandboxId {
         let project = self.project();
         std::fs::create_dir_all(&project).unwrap();
         std::fs::write(project.join("a.txt"), "one\n").unwrap();
         let new = NewSandbox {
             project,
             name: None,
-            agent: "shell".to_owned(),
+            agent: agent.to_owned(),
             command: None,
             image: Some(image::BASE.to_owned()),
             image_from: None,
@@ -59,6 +68,31 @@ impl House {
             start,
         };
         self.engine.create(new, &Operation::silent()).await.unwrap()
+    }
+
+    /// Runs a script in it; gives status and output.
+    pub async fn sh(&self, id: &SandboxId, script: &str) -> (i64, String) {
+        let command = ["bash", "-c", script].map(str::to_owned).to_vec();
+        let running = self.engine.exec(id, command, Vec::new()).await.unwrap();
+        let (status, out, err) = running.collect(1 << 20).await.unwrap();
+        let text = String::from_utf8_lossy(&[out, err].concat())
+            .trim()
+            .to_owned();
+        (status, text)
+    }
+
+    /// The first line that its proxy answers a request with; empty where there is none.
+    pub async fn asked(&self, id: &SandboxId, request: &str) -> String {
+        let script = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/3128 && printf '{request}\\r\\n\\r\\n' >&3 && head -1 <&3 | tr -d '\\r'"
+        );
+        self.sh(id, &script).await.1
+    }
+
+    /// What its proxy says to a tunnel.
+    pub async fn tunnel(&self, id: &SandboxId, host: &str) -> String {
+        self.asked(id, &format!("CONNECT {host}:443 HTTP/1.1"))
+            .await
     }
 
     pub fn dir(&self, id: &SandboxId) -> PathBuf {

@@ -11,5 +11,6 @@ mod house;
 mod housekeeping;
 mod lifecycle;
 mod local_service;
+mod log_ins;
 mod preview;
 mod readings;

@@ -43,6 +43,7 @@ impl Watched {
             certificates: Vec::new(),
             guest: &[],
             keychain: None,
+            proxy: None,
             clock: Arc::new(move || now.load(Ordering::SeqCst)),
         })
         .unwrap();

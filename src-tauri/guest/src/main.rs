@@ -8,6 +8,7 @@ mod control;
 mod egress;
 mod home;
 mod init;
+mod login;
 mod ports;
 mod probe;
 mod relay;
@@ -16,7 +17,7 @@ mod session;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: sandbox-guest init [--socket NAME] | egress | control [--socket NAME] | session COMMAND... | probe TARGET... | home take [--open-up] | home put";
+const USAGE: &str = "usage: sandbox-guest init [--socket NAME] | egress | control [--socket NAME] | session COMMAND... | probe TARGET... | home take [--open-up] | home put | login read|put HOME...";
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             Some(probe::run(&rest))
         }
         Some("home") => home::run(&rest),
+        Some("login") => Some(login::run(&rest)),
         Some("session") if !rest.is_empty() => Some(Err(session::run(&rest))),
         _ => None,
     };

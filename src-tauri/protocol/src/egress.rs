@@ -79,6 +79,20 @@ pub struct Grant {
     /// Ports of the user's own computer that the user opened.
     #[serde(default)]
     pub services: Vec<u16>,
+    /// The proxy that the network of the computer makes everybody use. The rules about names stay; looking a
+    /// name up, and what its address is, are then that proxy's.
+    #[serde(default)]
+    pub upstream: Option<UpstreamProxy>,
+}
+
+/// A proxy behind the gateway, which is asked for a tunnel by CONNECT.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamProxy {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
 }
 
 impl Grant {
@@ -159,6 +173,10 @@ pub enum Refusal {
     NoName,
     /// The host does not answer.
     Unreachable,
+    /// The proxy of the computer's network is not reached.
+    NoUpstream,
+    /// The proxy of the computer's network said no.
+    UpstreamSaidNo,
 }
 
 /// Engine to gateway.
@@ -333,6 +351,10 @@ mod tests {
             },
             refused: vec![Subnet::parse("172.17.0.0/16").unwrap()],
             services: vec![11434],
+            upstream: Some(UpstreamProxy {
+                host: "proxy.example.com".to_owned(),
+                port: 3128,
+            }),
         };
         let up = [
             ToGateway::Hello(Hello::default()),

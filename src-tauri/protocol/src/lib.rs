@@ -8,6 +8,7 @@
 pub mod egress;
 mod frame;
 pub mod home;
+pub mod login;
 mod message;
 pub mod policy;
 pub mod routes;

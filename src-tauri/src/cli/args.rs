@@ -121,6 +121,11 @@ pub enum Verb {
     /// Keys of model providers: sandboxes use them and never see them
     #[command(subcommand)]
     Key(super::keys::Key),
+    /// A log-in by browser: use one in several sandboxes of the same agent
+    #[command(subcommand)]
+    Login(super::log_ins::Login),
+    /// Show or change the proxy of this computer's network that gateways go by
+    Proxy(super::proxy::Proxy),
     /// The agents: which there are, and in which version
     Agents {
         /// None: list them

@@ -22,7 +22,9 @@ use super::words::{
     change_json, changes_text, check_json, check_text, damage, network_word, report_json,
     report_text, row_json, row_text, snapshot_json, snapshot_text,
 };
-use super::{agents as cli_agents, exec, keys, limits, preview, progress, shell, sites};
+use super::{
+    agents as cli_agents, exec, keys, limits, log_ins, preview, progress, proxy, shell, sites,
+};
 use crate::host;
 
 pub(super) type Done = Result<u8, Mistake>;
@@ -116,6 +118,14 @@ impl Call<'_> {
             }
             Verb::Key(key) => {
                 let (document, text) = keys::run(&self.engine, key, self.printer).await?;
+                self.answer(&document, |_| text)
+            }
+            Verb::Login(login) => {
+                let (document, text) = log_ins::run(&self.engine, login, self.printer).await?;
+                self.answer(&document, |_| text)
+            }
+            Verb::Proxy(wanted) => {
+                let (document, text) = proxy::run(&self.engine, wanted).await?;
                 self.answer(&document, |_| text)
             }
             Verb::Agents { what } => {
@@ -561,7 +571,7 @@ impl Call<'_> {
         };
         let document = json!({
             "containers": all.containers, "volumes": all.volumes, "networks": all.networks,
-            "images": all.images,
+            "images": all.images, "keys": all.keys,
             "data": all.data, "kept": all.kept,
         });
         self.answer(&document, |_| {
@@ -577,6 +587,9 @@ impl Call<'_> {
                 for name in names {
                     text += &format!("{verb} {kind} {name}\n");
                 }
+            }
+            for kept in &all.keys {
+                text += &format!("{verb} the {kept}\n");
             }
             text += &format!("{verb} data {}\n", all.data);
             for kept in &all.kept {

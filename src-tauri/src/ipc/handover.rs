@@ -114,6 +114,9 @@ pub struct AgentCard {
     pub available: bool,
     /// Why not, where it is not available yet.
     pub unavailable_reason: Option<String>,
+    /// The least memory that it works in, in bytes; 0: no wish.
+    #[ts(type = "number")]
+    pub memory: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]

@@ -47,6 +47,33 @@ pub struct KeyList {
     pub no_keychain: Option<String>,
 }
 
+/// A log-in that is used in several sandboxes of one agent; never what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct LogInRow {
+    pub agent: String,
+    /// The agent, for people.
+    pub name: String,
+    pub place: KeyPlace,
+    /// Milliseconds since 1970.
+    #[ts(type = "number")]
+    pub since: i64,
+    /// The sandbox that it was read from, by the name it had.
+    pub from: String,
+}
+
+/// What can be done with the log-in of a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct LogInState {
+    /// The agent, for people.
+    pub agent: String,
+    /// It is known where that agent keeps its log-in.
+    pub possible: bool,
+    /// The one of that agent that is kept.
+    pub kept: Option<LogInRow>,
+    /// Why the keychain does not answer; absent: it does.
+    pub no_keychain: Option<String>,
+}
+
 /// A key to keep. It goes one way only.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct KeySet {

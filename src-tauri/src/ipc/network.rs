@@ -67,3 +67,14 @@ pub struct SiteChange {
     /// Rules to take away.
     pub forget: Vec<String>,
 }
+
+/// The proxy of this computer's network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ProxyState {
+    /// That gateways go by.
+    pub used: Option<String>,
+    /// That this computer's own programs are told to use.
+    pub offered: Option<String>,
+    /// Why the one that this computer names cannot be used.
+    pub unusable: Option<String>,
+}

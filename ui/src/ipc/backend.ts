@@ -25,15 +25,19 @@ import type { FileView } from './generated/FileView';
 import type { HandOverChoices } from './generated/HandOverChoices';
 import type { ImageState } from './generated/ImageState';
 import type { KeyList } from './generated/KeyList';
+import type { KeyPlace } from './generated/KeyPlace';
 import type { KeySet } from './generated/KeySet';
 import type { Limits } from './generated/Limits';
 import type { Listing } from './generated/Listing';
 import type { LiveChanges } from './generated/LiveChanges';
+import type { LogInRow } from './generated/LogInRow';
+import type { LogInState } from './generated/LogInState';
 import type { Numbered } from './generated/Numbered';
 import type { OpenTerminal } from './generated/OpenTerminal';
 import type { PortRow } from './generated/PortRow';
 import type { Preflight } from './generated/Preflight';
 import type { ProcessRow } from './generated/ProcessRow';
+import type { ProxyState } from './generated/ProxyState';
 import type { ResetReport } from './generated/ResetReport';
 import type { Resolution } from './generated/Resolution';
 import type { Review } from './generated/Review';
@@ -125,6 +129,17 @@ export interface Backend {
   /** Keeps a key and hands it to the gateways that use it. */
   setKey(key: KeySet): Promise<KeyList>;
   removeKey(provider: string): Promise<KeyList>;
+  /** Log-ins that are used in several sandboxes of one agent; never what they are. */
+  logIns(): Promise<LogInRow[]>;
+  /** What can be done with the log-in of a sandbox. */
+  logIn(sandbox: string): Promise<LogInState>;
+  /** Reads it out of the running sandbox and keeps it: others of its agent get it when they start. */
+  keepLogIn(sandbox: string, at: KeyPlace): Promise<LogInState>;
+  forgetLogIn(agent: string): Promise<LogInRow[]>;
+  /** The proxy of this computer's network that gateways go by, and the one that this computer names. */
+  proxy(): Promise<ProxyState>;
+  /** Null: straight out. */
+  setProxy(proxy: string | null): Promise<ProxyState>;
   listFolder(sandbox: string, folder: WirePath | null): Promise<Listing>;
   /** Files whose path has all the words of the query; at most `limit`. */
   findFiles(sandbox: string, query: string, limit: number): Promise<WirePath[]>;
@@ -141,6 +156,8 @@ export interface Backend {
     before: number | null,
     since: number | null,
   ): Promise<ActivityPage>;
+  /** All of it into a file that the user names; null when dismissed. */
+  saveActivity(sandbox: string): Promise<string | null>;
 
   // Terminals
   listTerminals(sandbox: string): Promise<TerminalRow[]>;

@@ -52,6 +52,12 @@ export function tauriBackend(): Backend {
     keys: () => invoke('keys'),
     setKey: (key) => invoke('set_key', { key }),
     removeKey: (provider) => invoke('remove_key', { provider }),
+    logIns: () => invoke('log_ins'),
+    logIn: (sandbox) => invoke('log_in', { sandbox }),
+    keepLogIn: (sandbox, at) => invoke('keep_log_in', { sandbox, at }),
+    forgetLogIn: (agent) => invoke('forget_log_in', { agent }),
+    proxy: () => invoke('proxy'),
+    setProxy: (proxy) => invoke('set_proxy', { proxy }),
 
     // Hand-over
     chooseFolder: (title) => invoke('choose_folder', { title }),
@@ -81,6 +87,7 @@ export function tauriBackend(): Backend {
       return ending(channel, () => invoke('unwatch', { id }));
     },
     processes: (sandbox) => invoke('processes', { sandbox }),
+    saveActivity: (sandbox) => invoke('save_activity', { sandbox }),
     activity: (sandbox, kinds, query, before, since) => invoke('activity', { sandbox, kinds, query, before, since }),
 
     // Terminals

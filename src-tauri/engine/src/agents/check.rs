@@ -1,5 +1,6 @@
 //! What a recipe may say. Some of it stands in lines that are run as root while an image is made.
 
+use sandbox_protocol::login::{LOGIN_FILES, is_login_path};
 use sandbox_protocol::policy::{HostError, HostPattern};
 
 use super::recipe::{Install, Recipe};
@@ -43,8 +44,8 @@ pub enum RecipeError {
     /// A name with folders in it, or a text that cannot be quoted.
     #[error("{0:?} is no file that can be put beside it")]
     File(String),
-    /// Absolute, or it steps out.
-    #[error("its log-in file lies below the home folder")]
+    /// Absolute, or stepping out, or too many.
+    #[error("its log-in files lie below the home folder; there are four at most")]
     LoginFile,
     /// No provider that keys can be kept for.
     #[error("{0:?} is no provider; there are {known}", known = PROVIDERS.map(|provider| provider.id).join(", "))]
@@ -148,9 +149,9 @@ fn files(recipe: &Recipe) -> Result<(), RecipeError> {
             return Err(RecipeError::File(name.clone()));
         }
     }
-    let steps_out = recipe.login_file.split('/').any(|part| part == "..");
-    match recipe.login_file.starts_with('/') || steps_out {
-        true => Err(RecipeError::LoginFile),
-        false => Ok(()),
+    let files = &recipe.login_files;
+    match files.len() <= LOGIN_FILES && files.iter().all(|path| is_login_path(path)) {
+        true => Ok(()),
+        false => Err(RecipeError::LoginFile),
     }
 }

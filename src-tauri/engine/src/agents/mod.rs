@@ -248,7 +248,7 @@ mod tests {
                 "no provider",
             ),
             (
-                "[[agent]]\nid = \"a\"\nname = \"X\"\nlogin_file = \"../x\"\n",
+                "[[agent]]\nid = \"a\"\nname = \"X\"\nlogin_files = [\"../x\"]\n",
                 "home folder",
             ),
         ] {

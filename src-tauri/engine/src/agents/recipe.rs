@@ -93,8 +93,8 @@ pub struct Recipe {
     pub keys: BTreeMap<String, WithKey>,
     /// The least memory that it works in, in bytes; 0: no wish.
     pub memory: u64,
-    /// The file below the home folder that a log-in by browser leaves; empty: not known.
-    pub login_file: String,
+    /// The files below the home folder that a log-in by browser leaves, the token first; none: not known.
+    pub login_files: Vec<String>,
     /// Files beside its program, in `/opt/agents`, by name: what can be said to it in no other way.
     pub files: BTreeMap<String, String>,
     /// The user's own, from `agents.toml`.
@@ -136,7 +136,7 @@ pub(super) struct Written {
     #[serde(default)]
     memory_mb: u64,
     #[serde(default)]
-    login_file: String,
+    login_files: Vec<String>,
     #[serde(default)]
     files: BTreeMap<String, String>,
 }
@@ -169,7 +169,7 @@ impl Written {
             hosts: self.hosts,
             keys: self.keys,
             memory: self.memory_mb << 20,
-            login_file: self.login_file,
+            login_files: self.login_files,
             files: self.files,
             is_own,
         };

@@ -2,11 +2,14 @@
 
 use std::fs;
 
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+
 use super::Recipe;
 use crate::credentials::{self, Kept};
 use crate::state::data_dir::SandboxDir;
 use crate::state::record::Record;
-use crate::{Engine, Result, SandboxId};
+use crate::{Engine, Error, Result, SandboxId};
 
 /// A conversation that cannot be gone on with ends at once: then a new one is begun. In seconds.
 const AT_ONCE: u32 = 5;
@@ -57,9 +60,23 @@ impl Engine {
         begun(&self.data().sandbox(id)).exists()
     }
 
-    /// What it did before is gone: the next time it begins anew.
-    pub(crate) fn agent_forgets(&self, id: &SandboxId) {
+    /// What it did before is not in its home: the next time it begins anew.
+    pub(crate) fn agent_begins_anew(&self, id: &SandboxId) {
         let _ = fs::remove_file(begun(&self.data().sandbox(id)));
+    }
+
+    /// Its home was wiped. A log-in that is kept for its agent goes as well: it would come straight back.
+    pub(crate) fn agent_forgets(&self, id: &SandboxId) {
+        self.agent_begins_anew(id);
+        let Ok((_, record)) = self.load(id) else {
+            return;
+        };
+        let forgotten =
+            block_in_place(|| Handle::current().block_on(self.forget_log_in(&record.agent)));
+        match forgotten {
+            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Err(error) => tracing::warn!(%error, "a kept log-in stays"),
+        }
     }
 }
 

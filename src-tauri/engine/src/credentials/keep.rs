@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sandbox_protocol::routes::Secret;
 use sandbox_workspace::system::{OpenOptionsExt, sync_folder};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -97,26 +96,24 @@ impl Files {
         Self(root.join(FOLDER))
     }
 
-    fn path(&self, provider: &str) -> PathBuf {
-        self.0.join(provider)
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
     }
 
-    pub(super) fn get(&self, provider: &str) -> Result<Option<Secret>> {
-        let path = self.path(provider);
+    pub(super) fn get(&self, name: &str) -> Result<Option<Zeroizing<String>>> {
+        let path = self.path(name);
         match fs::read_to_string(&path) {
-            Ok(text) => Ok(Secret::new(text)),
+            Ok(text) => Ok(Some(Zeroizing::new(text))),
             Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Error::io("read", path, source)),
         }
     }
 
-    /// Beside the old one, then in its place: never half a key, and never readable by others.
-    pub(super) fn set(&self, provider: &str, key: &Secret) -> Result<()> {
+    /// Beside the old one, then in its place: never half of it, and never readable by others.
+    pub(super) fn set(&self, name: &str, text: &str) -> Result<()> {
         make_private(&self.0)?;
-        let path = self.path(provider);
-        let temporary = self
-            .0
-            .join(format!(".{provider}.{}.new", std::process::id()));
+        let path = self.path(name);
+        let temporary = self.0.join(format!(".{name}.{}.new", std::process::id()));
         let put = || -> io::Result<()> {
             let _ = fs::remove_file(&temporary);
             let mut file = OpenOptions::new()
@@ -124,7 +121,7 @@ impl Files {
                 .create_new(true)
                 .mode(0o600)
                 .open(&temporary)?;
-            file.write_all(key.expose().as_bytes())?;
+            file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&temporary, &path)?;
             sync_folder(&self.0)
@@ -135,8 +132,8 @@ impl Files {
         })
     }
 
-    pub(super) fn remove(&self, provider: &str) -> Result<()> {
-        let path = self.path(provider);
+    pub(super) fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path(name);
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 Err(Error::io("remove", path, source))

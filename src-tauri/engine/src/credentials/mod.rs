@@ -1,6 +1,7 @@
-//! Keys of model providers. They are kept outside of every sandbox, go to gateways only, and are added there.
+//! Keys of model providers, and log-ins that are used again. Keys are kept outside of every sandbox, go to gateways only, and are added there.
 
 mod keep;
+mod log_ins;
 pub mod providers;
 mod route;
 mod server;
@@ -11,8 +12,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 pub use keep::{Keychain, Place, Unanswered};
+pub use log_ins::KeptLogIn;
+pub(crate) use log_ins::SessionLogIns;
 pub(crate) use route::{by_rank, filled};
 pub use sandbox_protocol::routes::{PLACEHOLDER, Secret};
 pub use server::Server;
@@ -168,7 +172,7 @@ impl Engine {
                     keep::ask(keychain, move |keychain| keychain.set(&name, key.expose())).await;
                 set.map_err(|error| no_keychain(&error))?;
             }
-            (Some(key), Place::File) => self.files().set(&id, key)?,
+            (Some(key), Place::File) => self.files().set(&id, key.expose())?,
             _ => {}
         }
         let mut list = self.written_keys()?;
@@ -209,43 +213,49 @@ impl Engine {
         Ok(())
     }
 
-    async fn forget_at(&self, provider: &str, place: Place) -> Result<()> {
+    async fn forget_at(&self, name: &str, place: Place) -> Result<()> {
         match place {
             Place::Keychain => {
-                let name = self.keychain_name(provider);
+                let name = self.keychain_name(name);
                 let removed = keep::ask(self.config().keychain.clone(), move |keychain| {
                     keychain.remove(&name)
                 })
                 .await;
                 removed.map_err(|error| no_keychain(&error))
             }
-            Place::File => self.files().remove(provider),
+            Place::File => self.files().remove(name),
             Place::Session | Place::Nowhere => Ok(()),
+        }
+    }
+
+    /// What is kept outside of this program's memory under a name.
+    async fn text_at(&self, name: &str, place: Place) -> Result<Option<Zeroizing<String>>> {
+        match place {
+            Place::File => self.files().get(name),
+            Place::Keychain => {
+                let name = self.keychain_name(name);
+                let found = keep::ask(self.config().keychain.clone(), move |keychain| {
+                    keychain.get(&name)
+                })
+                .await;
+                found.map_err(|error| no_keychain(&error))
+            }
+            Place::Session | Place::Nowhere => Ok(None),
         }
     }
 
     /// The key itself: only for a gateway.
     async fn key_of(&self, kept: &Kept) -> Result<Option<Secret>> {
-        match kept.place {
-            Place::Nowhere => Ok(None),
-            Place::Session => Ok(self
-                .session()
-                .get(&kept.provider)
-                .and_then(|(_, key)| key.clone())),
-            Place::File => self.files().get(&kept.provider),
-            Place::Keychain => {
-                let name = self.keychain_name(&kept.provider);
-                let found = keep::ask(self.config().keychain.clone(), move |keychain| {
-                    keychain.get(&name)
-                })
-                .await;
-                let text = found.map_err(|error| no_keychain(&error))?;
-                Ok(text.and_then(|text| Secret::new(text.to_string())))
-            }
+        if kept.place == Place::Session {
+            let session = self.session();
+            let held = session.get(&kept.provider);
+            return Ok(held.and_then(|(_, key)| key.clone()));
         }
+        let text = self.text_at(&kept.provider, kept.place).await?;
+        Ok(text.and_then(|text| Secret::new(text.to_string())))
     }
 
-    /// Takes every key out of the keychain, for the removal of everything. Says what stays.
+    /// Takes every key and log-in out of the keychain, for the removal of everything. Says what stays.
     pub(crate) async fn forget_keys(&self) -> Vec<String> {
         let mut stays = Vec::new();
         for kept in self.keys().unwrap_or_default() {
@@ -254,6 +264,7 @@ impl Engine {
             }
         }
         self.session().clear();
+        stays.extend(self.forget_log_ins().await);
         stays
     }
 

@@ -55,6 +55,7 @@ fn engine(folder: &Path, keychain: Option<Arc<dyn Keychain>>) -> Engine {
         certificates: Vec::new(),
         guest: &[],
         keychain,
+        proxy: None,
         clock: Arc::new(|| 7),
     })
     .unwrap()

@@ -4,5 +4,6 @@ pub(crate) mod link;
 pub mod presets;
 pub mod rules;
 pub(crate) mod streams;
+pub mod upstream;
 
 pub use sandbox_protocol::egress::{Answer, Ask};

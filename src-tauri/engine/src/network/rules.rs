@@ -126,6 +126,7 @@ pub fn grant(policy: &NetworkPolicy, agents: &[&str], refused: Vec<Subnet>) -> R
         policy: Policy { reach, allow, deny },
         refused,
         services: policy.services.clone(),
+        upstream: None,
     };
     if !grant.fits() {
         return Err(Error::InvalidRequest {

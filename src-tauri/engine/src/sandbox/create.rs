@@ -307,6 +307,7 @@ impl Engine {
             command: new.command.clone(),
             network: new.network.clone(),
             keys: Vec::new(),
+            log_in: std::collections::BTreeMap::new(),
             limits,
             image: new.image.clone(),
             image_from: new.image_from,

@@ -120,7 +120,7 @@ impl Working {
         if to.begun {
             self.engine.agent_started(self.id());
         } else {
-            self.engine.agent_forgets(self.id());
+            self.engine.agent_begins_anew(self.id());
         }
         Ok(failed)
     }

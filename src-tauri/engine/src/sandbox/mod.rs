@@ -19,6 +19,7 @@ mod home;
 mod key_routes;
 mod listing;
 mod live;
+mod log_ins;
 mod network;
 mod pause;
 mod ports;
@@ -36,6 +37,7 @@ mod terminals;
 mod tidy_up;
 mod up;
 mod upkeep;
+mod upstream;
 mod watching;
 mod working;
 
@@ -63,6 +65,7 @@ pub use reviewing::{Accepted, ConflictSides, Review};
 use sandbox_workspace::Store;
 pub use saving::Chosen;
 pub use upkeep::Pruning;
+pub use upstream::Offered;
 pub use watching::Watching;
 pub(crate) use working::Working;
 
@@ -98,6 +101,9 @@ pub struct Config {
     pub guest: &'static [u8],
     /// Where keys are kept; absent: no keychain answers.
     pub keychain: Option<Arc<dyn Keychain>>,
+    /// The proxy that this computer's own programs are told to use, as its environment has it. It is offered, and
+    /// never taken by itself.
+    pub proxy: Option<String>,
     /// Tells the time.
     pub clock: Clock,
 }
@@ -118,6 +124,7 @@ struct Inner {
     attendants: network::Attendants,
     ports: ports::Ports,
     session_keys: credentials::Session,
+    session_log_ins: credentials::SessionLogIns,
 }
 
 impl Engine {
@@ -141,6 +148,7 @@ impl Engine {
             attendants: network::Attendants::default(),
             ports: ports::Ports::default(),
             session_keys: credentials::Session::default(),
+            session_log_ins: credentials::SessionLogIns::default(),
         })))
     }
 
@@ -211,6 +219,10 @@ impl Engine {
 
     pub(crate) fn session_keys(&self) -> &credentials::Session {
         &self.0.session_keys
+    }
+
+    pub(crate) fn session_log_ins(&self) -> &credentials::SessionLogIns {
+        &self.0.session_log_ins
     }
 
     pub(crate) fn now(&self) -> i64 {

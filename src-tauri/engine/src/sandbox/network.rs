@@ -184,7 +184,9 @@ impl Engine {
             .map(String::as_str)
             .filter(|host| !keyed.contains(host))
             .collect();
-        rules::grant(&self.with_sites_for_all(&record.network)?, &hosts, refused)
+        let mut grant = rules::grant(&self.with_sites_for_all(&record.network)?, &hosts, refused)?;
+        grant.upstream = self.settings()?.upstream_proxy.map(Into::into);
+        Ok(grant)
     }
 
     fn note_decision(&self, id: &SandboxId, host: &str, decision: &str, detail: String) {
@@ -368,6 +370,8 @@ fn refusal_words(refusal: Refusal) -> &'static str {
         Refusal::Greeting => "the connection was not for that site",
         Refusal::NoName => "the name has no address",
         Refusal::Unreachable => "approved, but it did not answer",
+        Refusal::NoUpstream => "approved, but the proxy of your network was not reached",
+        Refusal::UpstreamSaidNo => "approved, but the proxy of your network refused it",
     }
 }
 

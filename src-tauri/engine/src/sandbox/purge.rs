@@ -18,6 +18,8 @@ pub struct Purged {
     pub networks: Vec<String>,
     /// Images, by name.
     pub images: Vec<String>,
+    /// Keys and log-ins that are kept outside of the sandboxes: whose, and where.
+    pub keys: Vec<String>,
     /// The data directory.
     pub data: String,
     /// What could not be looked at or removed, in words.
@@ -31,6 +33,14 @@ impl Engine {
             data: self.data().root().display().to_string(),
             ..Purged::default()
         };
+        let keys = self.keys()?.into_iter();
+        all.keys = keys
+            .map(|kept| format!("key of {}, {}", kept.provider, kept.place.words()))
+            .collect();
+        let log_ins = self.log_ins()?.into_iter();
+        all.keys.extend(
+            log_ins.map(|kept| format!("log-in of {}, {}", kept.agent, kept.place.words())),
+        );
         let docker = match self.docker().await {
             Ok(docker) => docker,
             Err(error) => {
@@ -92,6 +102,7 @@ impl Engine {
         for name in [
             "settings.json",
             "keys.json",
+            "log-ins.json",
             "sites.json",
             "agent-versions.json",
             "names.lock",

@@ -3,7 +3,7 @@
 use tokio::task::block_in_place;
 
 use super::environment::unless_cancelled;
-use super::{Engine, Working, network, pause};
+use super::{Engine, Working, log_ins, network, pause};
 use crate::agents::Recipe;
 use crate::docker::container::ContainerSpec;
 use crate::docker::images::Personal;
@@ -150,7 +150,9 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
     op.enter(Phase::Starting)?;
     pause::forget(&working.dir)?;
     docker.start(&container).await?;
-    prove(&docker, &container, guarded).await
+    prove(&docker, &container, guarded).await?;
+    log_ins::put_in(working, &docker, &container).await;
+    Ok(())
 }
 
 /// Whether the list of packages is another one than when the container was made.

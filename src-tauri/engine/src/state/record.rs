@@ -1,5 +1,6 @@
 //! What is written down about one sandbox, in `sandbox.json`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -93,6 +94,10 @@ pub struct Record {
     /// Providers whose keys it uses, beside those of its recipe.
     #[serde(default)]
     pub keys: Vec<String>,
+    /// Log-in files that were put into its home, each with a hash of what it was: what the agent made of it since is
+    /// its own, and left alone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub log_in: BTreeMap<String, String>,
     /// What it may use.
     pub limits: Limits,
     /// A chosen image; absent: our environment.

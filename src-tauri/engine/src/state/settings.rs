@@ -7,6 +7,7 @@ use super::json_file;
 use super::record::{Limits, NetworkMode};
 use crate::Result;
 use crate::image::packages::PackageName;
+use crate::network::upstream::UpstreamProxy;
 
 /// How the window looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -57,6 +58,8 @@ pub struct Settings {
     pub image: Option<String>,
     /// Debian packages that our environment has besides its own.
     pub packages: Vec<PackageName>,
+    /// The proxy that this computer's network makes everybody use: gateways ask it for every connection.
+    pub upstream_proxy: Option<UpstreamProxy>,
     /// Single-key shortcuts in the review.
     pub single_keys: bool,
     /// In pixels.
@@ -89,6 +92,7 @@ impl Default for Settings {
             default_limits: None,
             image: None,
             packages: Vec::new(),
+            upstream_proxy: None,
             single_keys: true,
             terminal_font_size: 12,
             copy_on_select: false,

@@ -13,7 +13,7 @@ use crate::bulk;
 use super::pump::{Counts, one_way};
 use super::request::{self, Malformed, Request};
 use super::state::Gateway;
-use super::{greeting, outside, routes};
+use super::{greeting, outside, routes, upstream_proxy};
 
 /// How long the head of a request may take.
 const HEAD: Duration = Duration::from_secs(15);
@@ -60,7 +60,7 @@ async fn tunnel(
     if is_local(request) {
         return local(gateway, client, request, rest, counts).await;
     }
-    let mut upstream = connect(gateway, client, request).await?;
+    let mut upstream = connect(gateway, client, request).await?.stream;
     let opened = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
     if opened.await.is_err() {
         return Ok(());
@@ -149,16 +149,19 @@ async fn plain(
     let early = rest
         .len()
         .min(usize::try_from(request.body).unwrap_or(usize::MAX));
-    let mut first = request.head.clone();
+    let mut first = match upstream.is_asked {
+        true => upstream_proxy::whole_address(&request.head, &request.target),
+        false => request.head.clone(),
+    };
     first.extend_from_slice(&rest[..early]);
-    if upstream.write_all(&first).await.is_err() {
+    if upstream.stream.write_all(&first).await.is_err() {
         return Ok(());
     }
     counts.sent.fetch_add(first.len() as u64, Ordering::Relaxed);
     let left = request.body - early as u64;
     let client = &*client;
-    let sending = bulk::at_most(client, &upstream, left, counts, &counts.sent);
-    let answer = bulk::whole(&upstream, client, counts, &counts.received);
+    let sending = bulk::at_most(client, &upstream.stream, left, counts, &counts.sent);
+    let answer = bulk::whole(&upstream.stream, client, counts, &counts.received);
     let both = async {
         // The answer ends it, also where it comes before the whole request was sent.
         tokio::pin!(answer);
@@ -173,16 +176,29 @@ async fn plain(
     }
 }
 
+/// The other end of a connection.
+struct Reached {
+    stream: TcpStream,
+    /// It is the proxy of the computer's network, which is told the whole address in a plain request.
+    is_asked: bool,
+}
+
 /// Decides, resolves, vets, connects; what fails is said to the client.
 async fn connect(
     gateway: &Gateway,
     client: &mut UnixStream,
     request: &Request,
-) -> Result<TcpStream, Refusal> {
+) -> Result<Reached, Refusal> {
     let reached = async {
         let claim = request.claim.as_deref();
         gateway.admit(&request.target, request.via, claim).await?;
-        outside::reach(&*gateway.outside, &gateway.grant(), &request.target).await
+        let (world, grant) = (&*gateway.outside, gateway.grant());
+        let is_asked = grant.upstream.is_some() && request.via != Via::Tunnel;
+        let stream = match is_asked {
+            true => outside::to_upstream(world, &grant, &request.target).await?,
+            false => outside::reach(world, &grant, &request.target).await?,
+        };
+        Ok(Reached { stream, is_asked })
     };
     match reached.await {
         Ok(upstream) => Ok(upstream),
@@ -234,6 +250,18 @@ pub fn words(refusal: Refusal, target: &str) -> (&'static str, String) {
         Refusal::Unreachable => (
             "504 Gateway Timeout",
             format!("{target} was not reached: it is approved, but does not answer."),
+        ),
+        Refusal::NoUpstream => (
+            "502 Bad Gateway",
+            format!(
+                "{target} was not reached: it is approved, but the proxy of the user's network does not answer."
+            ),
+        ),
+        Refusal::UpstreamSaidNo => (
+            "502 Bad Gateway",
+            format!(
+                "{target} was not reached: it is approved here, but the proxy of the user's network refused it. Tell the user."
+            ),
         ),
     }
 }

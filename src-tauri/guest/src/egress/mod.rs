@@ -16,6 +16,7 @@ mod state;
 mod table;
 #[cfg(test)]
 mod tests;
+mod upstream_proxy;
 
 use std::io;
 use std::os::linux::net::SocketAddrExt;

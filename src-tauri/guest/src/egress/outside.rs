@@ -10,6 +10,8 @@ use sandbox_protocol::egress::{Grant, Refusal};
 use sandbox_protocol::policy::{Authority, Host, is_public};
 use tokio::net::TcpStream;
 
+use super::upstream_proxy;
+
 /// What an [`Outside`] answers with.
 pub type Soon<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
 
@@ -48,34 +50,76 @@ impl Outside for System {
     }
 }
 
-/// Resolves once, vets every address, connects to a vetted one.
+/// Resolves once, vets every address, connects to a vetted one. Behind a proxy of the computer's network that
+/// proxy does all of it, by its own rules.
 pub async fn reach(
     outside: &dyn Outside,
     grant: &Grant,
     target: &Authority,
 ) -> Result<TcpStream, Refusal> {
+    if grant.upstream.is_some() {
+        let stream = to_upstream(outside, grant, target).await?;
+        return upstream_proxy::tunnel(stream, target).await;
+    }
     let addresses = match &target.host {
         Host::Address(address) => vec![*address],
-        Host::Name(name) => {
-            let asked = outside.resolve(name.as_str().to_owned());
-            match tokio::time::timeout(LOOKUP, asked).await {
-                Ok(Ok(found)) if !found.is_empty() => found,
-                _ => return Err(Refusal::NoName),
-            }
-        }
+        Host::Name(name) => look_up(outside, name.as_str()).await?,
     };
     // One bad address among good ones is how a name is turned against its asker.
     if !addresses.iter().all(|address| may_reach(grant, *address)) {
         return Err(Refusal::LeadsInside);
     }
+    let connected = dial(outside, addresses, target.port).await;
+    connected.ok_or(Refusal::Unreachable)
+}
+
+/// The proxy of the computer's network, for a target that may be asked of it. Its name is not the sandbox's, and it
+/// usually has a private address; this gateway's own loopback it is not. An address that was asked for is still
+/// vetted here: only names are the proxy's.
+pub async fn to_upstream(
+    outside: &dyn Outside,
+    grant: &Grant,
+    target: &Authority,
+) -> Result<TcpStream, Refusal> {
+    let proxy = grant.upstream.as_ref().ok_or(Refusal::NoUpstream)?;
+    if let Host::Address(address) = &target.host
+        && !may_reach(grant, *address)
+    {
+        return Err(Refusal::LeadsInside);
+    }
+    let addresses = match proxy.host.trim_matches(['[', ']']).parse() {
+        Ok(address) => vec![address],
+        Err(_) => look_up(outside, &proxy.host)
+            .await
+            .map_err(|_| Refusal::NoUpstream)?,
+    };
+    if !addresses
+        .iter()
+        .all(|address| upstream_proxy::may_be(*address))
+    {
+        return Err(Refusal::NoUpstream);
+    }
+    let connected = dial(outside, addresses, proxy.port).await;
+    connected.ok_or(Refusal::NoUpstream)
+}
+
+async fn look_up(outside: &dyn Outside, name: &str) -> Result<Vec<IpAddr>, Refusal> {
+    let asked = outside.resolve(name.to_owned());
+    match tokio::time::timeout(LOOKUP, asked).await {
+        Ok(Ok(found)) if !found.is_empty() => Ok(found),
+        _ => Err(Refusal::NoName),
+    }
+}
+
+async fn dial(outside: &dyn Outside, addresses: Vec<IpAddr>, port: u16) -> Option<TcpStream> {
     for address in addresses.into_iter().take(ADDRESSES) {
-        let connecting = outside.connect(SocketAddr::new(address, target.port));
+        let connecting = outside.connect(SocketAddr::new(address, port));
         if let Ok(Ok(stream)) = tokio::time::timeout(CONNECT, connecting).await {
             let _ = stream.set_nodelay(true);
-            return Ok(stream);
+            return Some(stream);
         }
     }
-    Err(Refusal::Unreachable)
+    None
 }
 
 fn may_reach(grant: &Grant, address: IpAddr) -> bool {

@@ -120,6 +120,7 @@ fn grant(reach: Reach, allow: &[&str], deny: &[&str]) -> Grant {
         // This computer's own public address.
         refused: vec![Subnet::parse("203.0.113.99").unwrap()],
         services: vec![11434],
+        upstream: None,
     }
 }
 

@@ -131,6 +131,7 @@ impl From<&settings::Settings> for Settings {
             default_limits,
             image,
             packages,
+            upstream_proxy: _,
             single_keys,
             terminal_font_size,
             copy_on_select,
@@ -199,6 +200,7 @@ pub fn chosen(on_disk: settings::Settings, settings: Settings) -> settings::Sett
             .iter()
             .filter_map(|name| name.parse().ok())
             .collect(),
+        upstream_proxy: on_disk.upstream_proxy,
         single_keys,
         terminal_font_size: terminal_font_size.clamp(8, 32),
         copy_on_select,

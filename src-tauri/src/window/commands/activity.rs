@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use agent_sandbox::ipc::activity::{ActivityEntry, ActivityKind, ActivityPage};
-use tauri::State;
+use agent_sandbox::ipc::error::{ErrorCode, WireError};
+use tauri::{AppHandle, Runtime, State};
 
+use crate::ask;
 use crate::desk::{Answer, Desk, id};
 
 /// Rows of one page.
@@ -29,6 +31,26 @@ pub async fn activity(
         .filter(|entry| has_words(entry, &words))
         .collect();
     Ok(page(passing, &kinds, before))
+}
+
+/// All of it, as the command line's `activity --json` gives it; `None` where the dialog was dismissed.
+#[tauri::command]
+pub async fn save_activity<R: Runtime>(
+    sandbox: &str,
+    app: AppHandle<R>,
+    desk: State<'_, Desk>,
+) -> Answer<Option<String>> {
+    let id = id(sandbox)?;
+    let (_, record) = desk.engine().load(&id)?;
+    let name = format!("{} activity.json", record.name);
+    let Some(place) = ask::save_as(&app, "Save the activity", &name).await else {
+        return Ok(None);
+    };
+    let failed = |error: &dyn std::error::Error| WireError::new(ErrorCode::Io, error);
+    let entries = desk.engine().activity(&id)?;
+    let text = serde_json::to_vec_pretty(&entries).map_err(|error| failed(&error))?;
+    std::fs::write(&place, text).map_err(|error| failed(&error))?;
+    Ok(Some(place.to_string_lossy().into_owned()))
 }
 
 /// Every word is somewhere in the entry.

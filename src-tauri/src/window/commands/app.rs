@@ -327,6 +327,7 @@ pub async fn remove_everything_preview(desk: State<'_, Desk>) -> Answer<Vec<Stri
     ] {
         lines.extend(names.iter().map(|name| format!("The {what} {name}")));
     }
+    lines.extend(made.keys.iter().map(|kept| format!("The {kept}")));
     lines.push(format!("The folder {}", made.data));
     lines.extend(made.kept.iter().map(|why| format!("Kept: {why}")));
     Ok(lines)

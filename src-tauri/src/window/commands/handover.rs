@@ -113,6 +113,7 @@ pub async fn agents(desk: State<'_, Desk>) -> Answer<Vec<AgentCard>> {
         needs_network: recipe.needs_network(),
         available: true,
         unavailable_reason: None,
+        memory: recipe.memory,
     };
     Ok(recipes.list.iter().map(card).collect())
 }

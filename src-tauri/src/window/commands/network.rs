@@ -1,10 +1,13 @@
 //! What sandboxes may reach, and their questions.
 
 use agent_sandbox::ipc::network::{
-    SiteAnswer, SiteAsk, SiteChange, SitePreset, SiteRules, SitesForAll,
+    ProxyState, SiteAnswer, SiteAsk, SiteChange, SitePreset, SiteRules, SitesForAll,
 };
+use sandbox_engine::Error;
 use sandbox_engine::network::rules::NetworkChange;
+use sandbox_engine::network::upstream::UpstreamProxy;
 use sandbox_engine::network::{Answer as Said, presets};
+use sandbox_engine::sandbox::Offered;
 use tauri::State;
 
 use crate::desk::{Answer, Desk, id, wire_ask};
@@ -38,6 +41,29 @@ pub async fn answer_site(
     };
     let id = id(sandbox)?;
     Ok(desk.engine().answer(&id, ask, answer, for_all).await?)
+}
+
+#[tauri::command]
+pub async fn proxy(desk: State<'_, Desk>) -> Answer<ProxyState> {
+    let used = desk.engine().settings()?.upstream_proxy;
+    let (offered, unusable) = match desk.engine().offered_proxy() {
+        Offered::Nothing => (None, None),
+        Offered::Proxy(proxy) => (Some(proxy.to_string()), None),
+        Offered::Unusable(why) => (None, Some(why.to_string())),
+    };
+    Ok(ProxyState {
+        used: used.map(|proxy| proxy.to_string()),
+        offered,
+        unusable,
+    })
+}
+
+#[tauri::command]
+pub async fn set_proxy(proxy: Option<&str>, desk: State<'_, Desk>) -> Answer<ProxyState> {
+    let wanted = proxy.map(str::parse::<UpstreamProxy>).transpose();
+    let wanted = wanted.map_err(Error::from)?;
+    desk.engine().set_upstream_proxy(wanted).await?;
+    self::proxy(desk).await
 }
 
 #[tauri::command]

@@ -5,6 +5,7 @@ import { setBackend } from '../../ipc/current';
 import { fakeBackend } from '../../ipc/fake';
 import { app } from '../../state/app.svelte';
 import { router } from '../../state/router.svelte';
+import { toasts } from '../../state/toasts.svelte';
 import { countOf, sinceTime } from './groups';
 import Index from './Index.svelte';
 
@@ -33,6 +34,14 @@ describe('the activity', () => {
     await waitFor(() => expect(screen.queryByText('Handed over')).toBeNull());
     expect(screen.getByRole('button', { name: /^All/ }).textContent, 'the counts stay').toContain('16');
     await userEvent.click(screen.getByRole('button', { name: /^All/ }));
+  });
+
+  it('is saved into a file that the user names', async () => {
+    await show('');
+    const before = toasts.list.length;
+    await userEvent.click(screen.getByLabelText('Save the activity to a file'));
+    await waitFor(() => expect(toasts.list.length).toBe(before + 1));
+    expect(toasts.list.at(-1)?.text).toContain('activity.json');
   });
 
   it('has what is asked at this moment on top, with the answers', async () => {

@@ -5,6 +5,7 @@ import { fakeBackend } from '../../ipc/fake';
 import { setBackend } from '../../ipc/current';
 import { app } from '../../state/app.svelte';
 import { router } from '../../state/router.svelte';
+import { HandOver as HandOverState } from './hand-over.svelte';
 import HandOver from './HandOver.svelte';
 
 let fake: ReturnType<typeof fakeBackend>;
@@ -96,5 +97,29 @@ describe('the hand-over sheet', () => {
     const user = await open();
     await user.click(await screen.findByRole('switch', { name: 'Put in .env', checked: true }));
     expect(await screen.findByRole('switch', { name: 'Put in .env', checked: false })).toBeInTheDocument();
+  });
+});
+
+describe('the memory of a new sandbox', () => {
+  const GB = 1024 ** 3;
+
+  it('is at least what its agent works in, and stays what was chosen', async () => {
+    const preflight = fake.backend.preflight.bind(fake.backend);
+    vi.spyOn(fake.backend, 'preflight').mockImplementation(async (project, choices) => {
+      const counted = await preflight(project, choices);
+      return { ...counted, default_limits: { ...counted.default_limits, memory: GB }, default_agent: 'shell' };
+    });
+    const handOver = new HandOverState('/home/mira/Projects/invoice-tools');
+    await handOver.count();
+    const choose = (agent: string): number | undefined => {
+      handOver.agent = agent;
+      handOver.agentChosen();
+      return handOver.limits?.memory;
+    };
+    expect(handOver.limits?.memory).toBe(GB);
+    expect(choose('codex')).toBe(2 * GB);
+    expect(choose('shell')).toBe(GB);
+    if (handOver.limits) handOver.limits.memory = 1.5 * GB;
+    expect(choose('codex')).toBe(1.5 * GB);
   });
 });

@@ -46,6 +46,9 @@ export class HandOver {
   cancelling = $state(false);
 
   #asked = 0;
+  /** What was suggested; another value is the user's own choice and stays. */
+  #memory = 0;
+  #usualMemory = 0;
 
   constructor(project: string) {
     this.project = project;
@@ -142,12 +145,22 @@ export class HandOver {
     const online = app.agents.find((agent) => agent.id === this.agent)?.needs_network ?? false;
     if (online && this.network === 'offline') this.network = 'approved';
     else if (!online && this.network === 'approved') this.network = this.preflight?.default_network ?? 'offline';
+    this.#suggestMemory();
+  }
+
+  /** As the engine does: at least what the agent works in, unless something else was chosen. */
+  #suggestMemory(): void {
+    if (!this.limits || this.limits.memory !== this.#memory) return;
+    const least = app.agents.find((agent) => agent.id === this.agent)?.memory ?? 0;
+    this.#memory = Math.max(this.#usualMemory, least);
+    this.limits.memory = this.#memory;
   }
 
   #begin(preflight: Preflight): void {
     this.name = preflight.suggested_name;
     this.network = preflight.default_network;
     this.limits = { ...preflight.default_limits };
+    this.#memory = this.#usualMemory = preflight.default_limits.memory;
     const wanted = app.agents.find((agent) => agent.id === preflight.default_agent);
     this.agent = wanted?.available ? wanted.id : 'shell';
     this.agentChosen();

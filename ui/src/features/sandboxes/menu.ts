@@ -2,6 +2,7 @@
 import Eraser from '@lucide/svelte/icons/eraser';
 import Gauge from '@lucide/svelte/icons/gauge';
 import FolderOpen from '@lucide/svelte/icons/folder-open';
+import KeyRound from '@lucide/svelte/icons/key-round';
 import Pause from '@lucide/svelte/icons/pause';
 import PencilLine from '@lucide/svelte/icons/pencil-line';
 import Play from '@lucide/svelte/icons/play';
@@ -16,6 +17,7 @@ import { attempt } from '../../state/sandbox-actions';
 interface Asks {
   rename: () => void;
   limits: () => void;
+  logIn: () => void;
   wipe: () => void;
   remove: () => void;
 }
@@ -39,6 +41,7 @@ export function sandboxMenu(sandbox: SandboxRow, asks: Asks): MenuEntry[] {
     { label: 'Open the project folder', icon: FolderOpen, run: doIt(() => b.openInFileManager(sandbox.project)) },
     { label: 'Rename…', icon: PencilLine, run: asks.rename },
     { label: 'Limits…', icon: Gauge, run: asks.limits, testid: 'limits-sandbox' },
+    { label: 'Use its log-in elsewhere…', icon: KeyRound, run: asks.logIn, testid: 'log-in-elsewhere' },
     'line',
     { label: 'Wipe everything…', icon: Eraser, run: asks.wipe, testid: 'wipe-sandbox' },
     { label: 'Remove…', icon: Trash2, run: asks.remove, testid: 'remove-sandbox' },

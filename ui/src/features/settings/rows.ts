@@ -12,9 +12,13 @@ export const PAGES: { id: Page; name: string; words: string }[] = [
     id: 'agents',
     name: 'Agents and keys',
     words:
-      'claude codex gemini opencode aider shell own command api key anthropic openai google openrouter ollama model server keychain default agent',
+      'claude codex gemini opencode aider shell own command api key anthropic openai google openrouter ollama model server keychain default agent log-in account token',
   },
-  { id: 'network', name: 'Network', words: 'offline approved sites open allow block rules internet' },
+  {
+    id: 'network',
+    name: 'Network',
+    words: 'offline approved sites open allow block rules internet proxy company office',
+  },
   { id: 'limits', name: 'Limits', words: 'cpu cores memory processes largest file size' },
   { id: 'snapshots', name: 'Snapshots', words: 'automatic quiet backups copy-outs days keep undo' },
   {

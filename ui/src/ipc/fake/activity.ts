@@ -45,9 +45,10 @@ function entries(world: World): ActivityEntry[] {
   ).flat();
 }
 
-export function fakeActivity(world: World): Part<'activity'> {
+export function fakeActivity(world: World): Part<'activity' | 'saveActivity'> {
   const all = entries(world);
   return {
+    saveActivity: () => world.answer('/home/mira/Documents/invoice-tools activity.json'),
     activity: (_sandbox, kinds, query, before, since) => {
       const words = query.toLowerCase().split(/\s+/).filter(Boolean);
       const passing = all.filter(

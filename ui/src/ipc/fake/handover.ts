@@ -49,7 +49,15 @@ const AGENTS: AgentCard[] = [
 
 function card(id: string, name: string, needs: string): AgentCard {
   const needs_network = id !== 'shell' && id !== 'own';
-  return { id, name, needs, needs_network, available: true, unavailable_reason: null };
+  return {
+    id,
+    name,
+    needs,
+    needs_network,
+    available: true,
+    unavailable_reason: null,
+    memory: needs_network ? 2 * 1024 ** 3 : 0,
+  };
 }
 
 function preflight(project: string, choices: HandOverChoices): Preflight {

@@ -4,6 +4,7 @@ import { fakeActivity } from './activity';
 import { fakeApp } from './app';
 import { fakeHandOver } from './handover';
 import { fakeKeys } from './keys';
+import { fakeLogIns } from './logIns';
 import { fakeNetwork } from './network';
 import { fakePorts } from './ports';
 import { fakeReview } from './review';
@@ -30,6 +31,7 @@ export function fakeBackend(options: Partial<FakeOptions> = {}): { backend: Back
     ...fakeNetwork(world),
     ...fakePorts(world),
     ...fakeKeys(world),
+    ...fakeLogIns(world),
   };
   return { backend, world };
 }

@@ -1,5 +1,5 @@
 /** What sandboxes may reach: the lists, the rules, and a question in the states that show one. */
-import type { SiteAsk, SiteRules, SitesForAll } from '../index';
+import type { ProxyState, SiteAsk, SiteRules, SitesForAll } from '../index';
 import type { Part } from './part';
 import type { World } from './world';
 
@@ -14,7 +14,8 @@ const PRESETS = [
   { id: 'github', name: 'GitHub (can also send)', what: 'git clones over https', hosts: ['github.com'] },
 ];
 
-type Names = 'siteAsks' | 'answerSite' | 'siteRules' | 'changeSites' | 'sitesForAll' | 'forgetSiteForAll';
+type Names =
+  'proxy' | 'setProxy' | 'siteAsks' | 'answerSite' | 'siteRules' | 'changeSites' | 'sitesForAll' | 'forgetSiteForAll';
 
 export function fakeNetwork(world: World): Part<Names> {
   const bySandbox = new Map<string, SiteRules>();
@@ -33,7 +34,17 @@ export function fakeNetwork(world: World): Part<Names> {
           { id: 3, sandbox: row.id, host: 'fonts.example', port: 443, claim: null, known_for: null },
         ].slice(0, world.is('site-prompts') ? 3 : 1)
       : [];
+  let used: string | null = null;
+  const proxy = (): Promise<ProxyState> =>
+    world.answer({ used, offered: 'http://proxy.office.example:3128', unusable: null });
   return {
+    proxy,
+    setProxy: (next) => {
+      if (next !== null && !/^http:\/\/[a-z0-9.-]+:\d+$/.test(next))
+        return world.fail('invalid_request', 'a proxy is written http://HOST:PORT');
+      used = next;
+      return proxy();
+    },
     siteAsks: () => world.answer(asks),
     answerSite: async (sandbox, ask, answer, forAll) => {
       const found = asks.find((one) => one.id === ask);

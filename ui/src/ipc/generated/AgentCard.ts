@@ -15,4 +15,8 @@ needs_network: boolean, available: boolean,
 /**
  * Why not, where it is not available yet.
  */
-unavailable_reason: string | null, };
+unavailable_reason: string | null, 
+/**
+ * The least memory that it works in, in bytes; 0: no wish.
+ */
+memory: number, };
