@@ -1,13 +1,15 @@
 //! The container contract (SECURITY §2.1): by what the engine says, and from inside, each probe beside a
 //! control container in which the same probe succeeds.
 
+use std::collections::HashMap;
+
 use bollard::models::{
     ContainerInspectResponse, DeviceMapping, HealthConfig, HostConfigCgroupnsModeEnum, MountPoint,
     RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::InspectContainerOptions;
 use sandbox_engine::docker::Problem;
-use sandbox_engine::docker::container::violations;
+use sandbox_engine::docker::contract::violations;
 use support::containers::Run;
 
 async fn inspect(run: &Run, id: &str) -> ContainerInspectResponse {
@@ -30,7 +32,7 @@ async fn what_the_engine_made_keeps_the_contract_and_each_widening_is_seen() {
     );
 
     type Widen = fn(&mut ContainerInspectResponse);
-    let host: [(&str, Widen); 19] = [
+    let host: [(&str, Widen); 34] = [
         ("privileged", |f| {
             f.host_config.as_mut().unwrap().privileged = Some(true);
         }),
@@ -94,8 +96,60 @@ async fn what_the_engine_made_keeps_the_contract_and_each_widening_is_seen() {
         ("mount source", |f| {
             f.host_config.as_mut().unwrap().mounts.as_mut().unwrap()[0].source = Some("/".into());
         }),
+        ("groups", |f| {
+            f.host_config.as_mut().unwrap().group_add = Some(vec!["docker".into()]);
+        }),
+        ("volumes of others", |f| {
+            f.host_config.as_mut().unwrap().volumes_from = Some(vec!["x".into()]);
+        }),
+        ("name", |f| {
+            f.host_config.as_mut().unwrap().uts_mode = Some("host".into());
+        }),
+        ("users", |f| {
+            f.host_config.as_mut().unwrap().userns_mode = Some("host".into());
+        }),
+        ("device rules", |f| {
+            f.host_config.as_mut().unwrap().device_cgroup_rules = Some(vec!["a *:* rwm".into()]);
+        }),
+        ("ports", |f| {
+            f.host_config.as_mut().unwrap().publish_all_ports = Some(true);
+        }),
+        ("processor", |f| {
+            f.host_config.as_mut().unwrap().nano_cpus = None;
+        }),
+        ("no killer", |f| {
+            f.host_config.as_mut().unwrap().oom_kill_disable = Some(true);
+        }),
+        ("shared memory", |f| {
+            f.host_config.as_mut().unwrap().shm_size = Some(1 << 40);
+        }),
+        ("storage", |f| {
+            let size = HashMap::from([("size".to_owned(), "1T".to_owned())]);
+            f.host_config.as_mut().unwrap().storage_opt = Some(size);
+        }),
+        ("memory file systems", |f| {
+            let size = HashMap::from([("/tmp".to_owned(), "rw,suid,dev".to_owned())]);
+            f.host_config.as_mut().unwrap().tmpfs = Some(size);
+        }),
+        ("log", |f| {
+            f.host_config.as_mut().unwrap().log_config = None;
+        }),
+        ("another process 1", |f| {
+            f.host_config.as_mut().unwrap().init = Some(true);
+        }),
+        ("removal by itself", |f| {
+            f.host_config.as_mut().unwrap().auto_remove = Some(true);
+        }),
+        ("read-only paths", |f| {
+            f.host_config.as_mut().unwrap().readonly_paths = Some(vec![]);
+        }),
     ];
-    let config: [(&str, Widen); 6] = [
+    let config: [(&str, Widen); 7] = [
+        ("propagation", |f| {
+            for mount in f.mounts.as_mut().unwrap() {
+                mount.propagation = Some("rshared".into());
+            }
+        }),
         ("user", |f| {
             f.config.as_mut().unwrap().user = Some("0:0".into());
         }),

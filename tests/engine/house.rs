@@ -127,6 +127,7 @@ pub fn engine_at(
         certificates: Vec::new(),
         guest: guest.leak(),
         keychain: None,
+        proxy: None,
         clock: Arc::new(move || clock.load(Ordering::SeqCst)),
     });
     opened.unwrap()

@@ -64,9 +64,10 @@ const STEPS: [Step; 12] = [
 ];
 
 /// With `--long` only: minutes more, and tools that not every computer has.
-const LONG: [Step; 3] = [
+const LONG: [Step; 4] = [
     ("other systems", systems::check),
     ("package", bundle::check),
+    ("other engines", other_engines),
     ("fuzz", fuzz),
 ];
 
@@ -204,7 +205,7 @@ fn rust(shell: &Shell, arguments: &[&str]) -> Result<Count, Failure> {
 fn lints(shell: &Shell) -> Result<Count, Failure> {
     for which in [
         &["--all-targets"][..],
-        &["--test", "command_line", "--test", "e2e"],
+        &["--test", "command_line", "--test", "e2e", "--test", "more"],
     ] {
         let mut words = vec!["clippy", "--workspace"];
         words.extend(which);
@@ -250,6 +251,15 @@ fn programs(shell: &Shell) -> Result<(), Failure> {
 
 /// The built command line, from outside, on the real engine.
 fn command_line(shell: &Shell) -> Result<Count, Failure> {
+    from_outside(shell, "command_line")
+}
+
+/// Likewise on Podman, and with a real keychain.
+fn other_engines(shell: &Shell) -> Result<Count, Failure> {
+    from_outside(shell, "more")
+}
+
+fn from_outside(shell: &Shell, tests: &str) -> Result<Count, Failure> {
     programs(shell)?;
     let program = shell.path("target/debug/agent-sandbox");
     let mut tests = shell.command(
@@ -259,7 +269,7 @@ fn command_line(shell: &Shell) -> Result<Count, Failure> {
             // The same features as the other tests: nothing is built anew for it.
             "--workspace",
             "--test",
-            "command_line",
+            tests,
             "--no-fail-fast",
             "--",
             "--show-output",

@@ -1,16 +1,15 @@
-//! The sandbox's container: its contract (SECURITY §2.1), making it, and checking it.
+//! The sandbox's container: what it is asked to be (SECURITY §2.1), and making it.
 
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, HealthConfig, HostConfig,
-    HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountBindOptions,
-    MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy,
-    RestartPolicyNameEnum,
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
+    Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountType, ResourcesUlimits,
+    RestartPolicy, RestartPolicyNameEnum,
 };
-use bollard::query_parameters::{CreateContainerOptionsBuilder, InspectContainerOptions};
+use bollard::query_parameters::CreateContainerOptionsBuilder;
 
-use sandbox_protocol::egress::{PROXY_PORT, RELAY_FOLDER, SERVICES_VARIABLE};
+use sandbox_protocol::egress::{PROXY_PORT, SERVICES_VARIABLE};
 
 use super::error::{DockerError, Problem};
 use super::gateway::relay_mount;
@@ -26,7 +25,7 @@ pub const HOME: &str = "/home/agent";
 pub const GUEST: &str = "/opt/agent-sandbox";
 /// Open files of one process. An engine that runs as a process of a limited user cannot give more than
 /// its own hard limit, and 20,000 is seen in the wild; no agent was seen to need more than this.
-const OPEN_FILES: i64 = 16_384;
+pub(super) const OPEN_FILES: i64 = 16_384;
 /// Shared memory in bytes.
 const SHARED_MEMORY: i64 = 256 * 1024 * 1024;
 
@@ -121,7 +120,7 @@ fn proxy_environment() -> Vec<(String, String)> {
 
 impl ContainerSpec {
     /// Environment of every command in the sandbox.
-    fn environment(&self) -> Vec<(String, String)> {
+    pub(super) fn environment(&self) -> Vec<(String, String)> {
         let mut env = environment(self.certificates);
         if self.relay.is_some() {
             env.extend(proxy_environment());
@@ -133,7 +132,7 @@ impl ContainerSpec {
         env
     }
 
-    fn user(&self) -> String {
+    pub(super) fn user(&self) -> String {
         format!("{}:{}", self.owner.uid, self.owner.gid)
     }
 
@@ -189,7 +188,7 @@ impl ContainerSpec {
         tmpfs
     }
 
-    fn security(&self) -> Vec<String> {
+    pub(super) fn security(&self) -> Vec<String> {
         let mut options = vec!["no-new-privileges:true".to_owned()];
         if self.apparmor {
             options.push("apparmor=docker-default".to_owned());
@@ -197,13 +196,8 @@ impl ContainerSpec {
         options
     }
 
-    fn host_config(&self) -> HostConfig {
+    pub(super) fn host_config(&self) -> HostConfig {
         let memory = i64::try_from(self.limits.memory).unwrap_or(i64::MAX);
-        let ulimit = |name: &str, value: i64| ResourcesUlimits {
-            name: Some(name.to_owned()),
-            soft: Some(value),
-            hard: Some(value),
-        };
         HostConfig {
             mounts: Some(self.mounts()),
             tmpfs: Some(self.tmpfs()),
@@ -226,13 +220,7 @@ impl ContainerSpec {
                     i64::try_from(self.limits.file_size).unwrap_or(i64::MAX),
                 ),
             ]),
-            log_config: Some(HostConfigLogConfig {
-                typ: Some("json-file".to_owned()),
-                config: Some(HashMap::from([
-                    ("max-size".to_owned(), "10m".to_owned()),
-                    ("max-file".to_owned(), "1".to_owned()),
-                ])),
-            }),
+            log_config: Some(one_log("10m")),
             init: Some(false),
             ipc_mode: Some("private".to_owned()),
             // Where the kernel has old control groups the engine's default is the host's.
@@ -280,6 +268,26 @@ impl ContainerSpec {
             host_config: Some(self.host_config()),
             ..Default::default()
         }
+    }
+}
+
+/// A limit that cannot be raised from inside.
+pub(super) fn ulimit(name: &str, value: i64) -> ResourcesUlimits {
+    ResourcesUlimits {
+        name: Some(name.to_owned()),
+        soft: Some(value),
+        hard: Some(value),
+    }
+}
+
+/// One log of at most this size.
+pub(super) fn one_log(most: &str) -> HostConfigLogConfig {
+    HostConfigLogConfig {
+        typ: Some("json-file".to_owned()),
+        config: Some(HashMap::from([
+            ("max-size".to_owned(), most.to_owned()),
+            ("max-file".to_owned(), "1".to_owned()),
+        ])),
     }
 }
 
@@ -336,184 +344,4 @@ impl Docker {
             ),
         ))
     }
-
-    /// What of the contract a container breaks; empty is right.
-    pub async fn violations(
-        &self,
-        spec: &ContainerSpec,
-        container: &str,
-    ) -> Result<Vec<String>, DockerError> {
-        let call = self
-            .client
-            .inspect_container(container, None::<InspectContainerOptions>);
-        let found = self.ask("look at the container", call).await?;
-        Ok(violations(spec, &found))
-    }
-}
-
-/// Holds what the engine made against what was asked for. Public for the tests' control.
-pub fn violations(spec: &ContainerSpec, found: &ContainerInspectResponse) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let mut want = |holds: bool, what: &str| {
-        if !holds {
-            wrong.push(what.to_owned());
-        }
-    };
-    let host = found.host_config.clone().unwrap_or_default();
-    let config = found.config.clone().unwrap_or_default();
-    let expected = spec.host_config();
-    let empty = |list: &Option<Vec<String>>| list.as_ref().is_none_or(Vec::is_empty);
-
-    want(config.user == Some(spec.user()), "user");
-    want(
-        config.entrypoint == Some(vec![format!("{GUEST}/sandbox-guest"), "init".to_owned()]),
-        "entry point",
-    );
-    want(empty(&config.cmd), "command");
-    want(
-        config.working_dir.as_deref() == Some(WORKSPACE),
-        "working folder",
-    );
-    want(
-        config
-            .healthcheck
-            .is_none_or(|h| h.test == Some(vec!["NONE".to_owned()])),
-        "health check",
-    );
-    // A name without a value is one that we took away from the image.
-    let ours = spec.environment();
-    want(
-        config
-            .env
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|entry| entry.split_once('='))
-            .all(|(name, value)| ours.iter().any(|(n, v)| n == name && v == value)),
-        "environment",
-    );
-    want(
-        config.labels.as_ref().is_some_and(|found| {
-            labels::of_sandbox(&spec.instance, &spec.sandbox, "agent")
-                .iter()
-                .all(|(key, value)| found.get(key) == Some(value))
-        }),
-        "labels",
-    );
-    want(
-        host.cap_drop == Some(vec!["ALL".to_owned()]),
-        "capabilities dropped",
-    );
-    want(empty(&host.cap_add), "capabilities added");
-    want(host.privileged != Some(true), "privileged");
-    want(host.readonly_rootfs == Some(true), "read-only root");
-    want(host.network_mode.as_deref() == Some("none"), "network");
-    let security = host.security_opt.clone().unwrap_or_default();
-    want(
-        security
-            .iter()
-            .any(|o| o.starts_with("no-new-privileges") && !o.ends_with("false")),
-        "no-new-privileges",
-    );
-    want(
-        !security
-            .iter()
-            .any(|o| o.contains("unconfined") || o.contains("disable")),
-        "confinement",
-    );
-    want(
-        host.memory == expected.memory && host.memory_swap == expected.memory,
-        "memory limit",
-    );
-    want(host.nano_cpus == expected.nano_cpus, "processor limit");
-    want(host.pids_limit == expected.pids_limit, "process limit");
-    want(host.oom_kill_disable != Some(true), "out-of-memory killer");
-    let ulimits = |c: &HostConfig| {
-        let mut list: Vec<_> = c
-            .ulimits
-            .clone()
-            .unwrap_or_default()
-            .into_iter()
-            .map(|u| (u.name, u.soft, u.hard))
-            .collect();
-        list.sort();
-        list
-    };
-    want(ulimits(&host) == ulimits(&expected), "limits of files");
-    want(host.devices.as_ref().is_none_or(Vec::is_empty), "devices");
-    want(empty(&host.group_add), "groups");
-    want(empty(&host.volumes_from), "volumes of others");
-    want(empty(&host.binds), "binds");
-    for (mode, what) in [
-        (&host.pid_mode, "processes of the host"),
-        (&host.ipc_mode, "shared memory of the host"),
-        (&host.uts_mode, "name of the host"),
-        (&host.userns_mode, "users of the host"),
-    ] {
-        want(
-            mode.as_deref()
-                .is_none_or(|m| m != "host" && !m.starts_with("container:")),
-            what,
-        );
-    }
-    want(
-        host.restart_policy.as_ref().is_none_or(|p| {
-            matches!(
-                p.name,
-                None | Some(RestartPolicyNameEnum::NO | RestartPolicyNameEnum::EMPTY)
-            )
-        }),
-        "restart policy",
-    );
-    want(
-        host.masked_paths
-            .as_ref()
-            .is_none_or(|paths| !paths.is_empty()),
-        "masked paths",
-    );
-    want(
-        host.readonly_paths
-            .as_ref()
-            .is_none_or(|paths| !paths.is_empty()),
-        "read-only paths",
-    );
-    want(mounts(&host) == mounts(&expected), "mounts asked for");
-    want(
-        host.cgroupns_mode != Some(HostConfigCgroupnsModeEnum::HOST),
-        "control groups of the host",
-    );
-    let mut targets: Vec<String> = found
-        .mounts
-        .clone()
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|m| m.destination)
-        .filter(|target| {
-            !expected
-                .tmpfs
-                .as_ref()
-                .is_some_and(|t| t.contains_key(target))
-        })
-        .collect();
-    targets.sort();
-    let mut ours = vec![WORKSPACE.to_owned(), HOME.to_owned()];
-    ours.extend(spec.relay.is_some().then(|| RELAY_FOLDER.to_owned()));
-    ours.sort();
-    want(targets == ours, "mounts");
-    wrong
-}
-
-/// Type, source, target, and whether it is read-only.
-type MountFacts = (Option<MountType>, Option<String>, Option<String>, bool);
-
-/// What the mounts come to, in an order that can be compared.
-fn mounts(host: &HostConfig) -> Vec<MountFacts> {
-    let mut list: Vec<_> = host
-        .mounts
-        .clone()
-        .unwrap_or_default()
-        .into_iter()
-        .map(|m| (m.typ, m.source, m.target, m.read_only == Some(true)))
-        .collect();
-    list.sort();
-    list
 }

@@ -3,25 +3,26 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, HostConfig, HostConfigLogConfig, Mount,
-    MountType, MountVolumeOptions, NetworkCreateRequest, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, ContainerInspectResponse, HostConfig, Mount, MountType,
+    MountVolumeOptions, NetworkCreateRequest, ResourcesUlimits, RestartPolicy,
+    RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, InspectContainerOptions, InspectNetworkOptions,
-    ListNetworksOptionsBuilder,
+    CreateContainerOptionsBuilder, InspectNetworkOptions, ListNetworksOptionsBuilder,
 };
 use sandbox_protocol::egress::{RELAY_FOLDER, Subnet};
 
+use super::container::{OPEN_FILES, one_log, ulimit};
 use super::error::{DockerError, Problem};
-use super::{Docker, labels, lifecycle};
+use super::{Docker, contract, labels, lifecycle};
 use crate::SandboxId;
 
 /// Where the guest lies in its own image.
 pub const GUEST_ONLY: &str = "/sandbox-guest";
 /// Whom gateways run as; the folder of the socket belongs to them.
 pub const GATEWAY_USER: u32 = 10_002;
-/// Enough for a thousand connections.
-const MEMORY: i64 = 128 * 1024 * 1024;
+/// Enough for a thousand connections, in bytes.
+pub const MEMORY: i64 = 128 * 1024 * 1024;
 const PROCESSES: i64 = 64;
 
 /// The volume with the socket, as a sandbox or its gateway sees it.
@@ -66,12 +67,11 @@ impl Docker {
         let body = body(instance, sandbox, &image, &network, &volume);
         let name = sandbox.gateway_name();
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
+        let asked = body.host_config.clone().unwrap_or_default();
         let call = self.client.create_container(Some(options), body);
         let made = self.change("make the gateway", call).await?;
-        let call = self
-            .client
-            .inspect_container(&made.id, None::<InspectContainerOptions>);
-        let found = self.ask("look at the gateway", call).await?;
+        let found = self.inspect("look at the gateway", &made.id).await?;
+        let found = self.as_docker_says(found, &asked);
         let wrong = violations(&found, &network, &volume);
         if !wrong.is_empty() {
             self.remove_own(instance, &made.id).await?;
@@ -164,10 +164,7 @@ impl Docker {
             driver: Some("bridge".to_owned()),
             internal: Some(false),
             enable_ipv6: Some(false),
-            options: Some(HashMap::from([(
-                "com.docker.network.bridge.enable_icc".to_owned(),
-                "false".to_owned(),
-            )])),
+            options: Some(self.apart()),
             labels: Some(labels),
             ..Default::default()
         };
@@ -232,6 +229,18 @@ impl Docker {
     }
 }
 
+impl Docker {
+    /// What keeps containers of one bridge, or bridges, from each other. Podman knows only the latter, and refuses
+    /// Docker's word for the former: its gateways could reach each other, where nothing listens.
+    fn apart(&self) -> HashMap<String, String> {
+        let (name, value) = match self.is_podman() {
+            true => ("isolate", "true"),
+            false => ("com.docker.network.bridge.enable_icc", "false"),
+        };
+        HashMap::from([(name.to_owned(), value.to_owned())])
+    }
+}
+
 fn network_name(instance: &str) -> String {
     let short: String = instance
         .chars()
@@ -239,6 +248,16 @@ fn network_name(instance: &str) -> String {
         .take(12)
         .collect();
     format!("agent-sandbox-egress-{short}")
+}
+
+/// A thousand connections have two ends each, and a large one a pipe each way beside.
+fn limits() -> Vec<ResourcesUlimits> {
+    vec![ulimit("nofile", OPEN_FILES), ulimit("core", 0)]
+}
+
+/// Forwards nothing from one network to another.
+fn sysctls() -> HashMap<String, String> {
+    HashMap::from([("net.ipv4.ip_forward".to_owned(), "0".to_owned())])
 }
 
 fn body(
@@ -266,17 +285,9 @@ fn body(
             memory: Some(MEMORY),
             memory_swap: Some(MEMORY),
             pids_limit: Some(PROCESSES),
-            sysctls: Some(HashMap::from([(
-                "net.ipv4.ip_forward".to_owned(),
-                "0".to_owned(),
-            )])),
-            log_config: Some(HostConfigLogConfig {
-                typ: Some("json-file".to_owned()),
-                config: Some(HashMap::from([
-                    ("max-size".to_owned(), "1m".to_owned()),
-                    ("max-file".to_owned(), "1".to_owned()),
-                ])),
-            }),
+            sysctls: Some(sysctls()),
+            ulimits: Some(limits()),
+            log_config: Some(one_log("1m")),
             init: Some(false),
             ipc_mode: Some("private".to_owned()),
             restart_policy: Some(RestartPolicy {
@@ -290,34 +301,32 @@ fn body(
     }
 }
 
-/// What of a gateway is wider than asked for; empty is right.
-fn violations(found: &ContainerInspectResponse, network: &str, volume: &str) -> Vec<String> {
-    let mut wrong = Vec::new();
+/// What of a gateway is wider than asked for; empty is right. Public for the tests' control.
+pub fn violations(found: &ContainerInspectResponse, network: &str, volume: &str) -> Vec<String> {
+    let host = found.host_config.clone().unwrap_or_default();
+    let config = found.config.clone().unwrap_or_default();
+    let mut wrong = contract::common(&host);
     let mut want = |holds: bool, what: &str| {
         if !holds {
             wrong.push(what.to_owned());
         }
     };
-    let host = found.host_config.clone().unwrap_or_default();
-    let config = found.config.clone().unwrap_or_default();
-    let empty = |list: &Option<Vec<String>>| list.as_ref().is_none_or(Vec::is_empty);
     want(
         config.user == Some(format!("{GATEWAY_USER}:{GATEWAY_USER}")),
         "user",
     );
     want(
-        host.cap_drop == Some(vec!["ALL".to_owned()]) && empty(&host.cap_add),
-        "capabilities",
+        host.memory == Some(MEMORY) && host.memory_swap == Some(MEMORY),
+        "memory limit",
     );
-    want(host.privileged != Some(true), "privileged");
-    want(host.readonly_rootfs == Some(true), "read-only root");
-    want(host.memory == Some(MEMORY), "memory limit");
     want(host.pids_limit == Some(PROCESSES), "process limit");
     want(
-        empty(&host.binds) && empty(&host.volumes_from),
-        "volumes of others",
+        contract::limits(host.ulimits.as_deref()) == contract::limits(Some(&limits())),
+        "limits of files",
     );
+    want(host.sysctls == Some(sysctls()), "forwarding");
     want(host.network_mode.as_deref() == Some(network), "network");
+    want(host.log_config == Some(one_log("1m")), "log");
     let mounts = found.mounts.clone().unwrap_or_default();
     let ours = mounts.iter().all(|mount| {
         mount.name.as_deref() == Some(volume) && mount.destination.as_deref() == Some(RELAY_FOLDER)

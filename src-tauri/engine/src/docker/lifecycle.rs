@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum};
 use bollard::query_parameters::{
-    InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
-    RemoveContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
+    KillContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+    StartContainerOptions, StopContainerOptionsBuilder,
 };
 
 use super::error::{DockerError, Problem};
@@ -68,10 +68,7 @@ impl Docker {
         instance: &str,
         name: &str,
     ) -> Result<Option<Found>, DockerError> {
-        let call = self
-            .client
-            .inspect_container(name, None::<InspectContainerOptions>);
-        let found = match self.ask("look at the container", call).await {
+        let found = match self.inspect("look at the container", name).await {
             Ok(found) => found,
             Err(error) if error.is_missing() => return Ok(None),
             Err(error) => return Err(error),
@@ -122,10 +119,7 @@ impl Docker {
     pub async fn wait_until_ended(&self, container: &str) -> Result<(), DockerError> {
         let start = std::time::Instant::now();
         loop {
-            let call = self
-                .client
-                .inspect_container(container, None::<InspectContainerOptions>);
-            match self.ask("look at the container", call).await {
+            match self.inspect("look at the container", container).await {
                 Ok(found) if !state(&found).is_up() => return Ok(()),
                 Ok(_) if start.elapsed() > self.deadlines.change => {
                     return Err(DockerError::new(
@@ -155,10 +149,7 @@ impl Docker {
         let Err(error) = self.change("resume the container", call).await else {
             return Ok(());
         };
-        let call = self
-            .client
-            .inspect_container(container, None::<InspectContainerOptions>);
-        let found = self.ask("look at the container", call).await?;
+        let found = self.inspect("look at the container", container).await?;
         if state(&found) == ContainerState::Paused {
             Err(error)
         } else {
@@ -168,10 +159,7 @@ impl Docker {
 
     /// Removes a container of this instance; a missing one is fine, somebody else's is left alone.
     pub async fn remove_own(&self, instance: &str, container: &str) -> Result<(), DockerError> {
-        let call = self
-            .client
-            .inspect_container(container, None::<InspectContainerOptions>);
-        let id = match self.ask("look at the container", call).await {
+        let id = match self.inspect("look at the container", container).await {
             // By id from here on: a name could be another's by now.
             Ok(found) if is_ours(instance, &found) => {
                 found.id.unwrap_or_else(|| container.to_owned())

@@ -4,6 +4,7 @@
 //! seconds, never a hung window. Only objects that carry our labels are ever changed or removed.
 
 pub mod container;
+pub mod contract;
 pub mod endpoint;
 pub mod error;
 pub mod events;
@@ -15,6 +16,7 @@ pub mod images;
 pub mod info;
 pub mod labels;
 pub mod lifecycle;
+mod podman;
 pub mod probe;
 mod socket;
 pub mod stats;

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
 use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, CreateContainerOptions, InspectContainerOptions,
-    InspectNetworkOptions, RemoveContainerOptionsBuilder, StartContainerOptions,
+    AttachContainerOptionsBuilder, CreateContainerOptions, InspectNetworkOptions,
+    RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 use futures_util::StreamExt;
 use sandbox_workspace::system::{self, DirBuilderExt};
 use serde::Deserialize;
 
-use super::container::GUEST;
+use super::container::{GUEST, ulimit};
 use super::error::{DockerError, Problem};
 use super::{Docker, labels};
 use crate::state::record::Owner;
@@ -328,11 +328,8 @@ impl Docker {
         tokio::time::timeout(PATIENCE, read)
             .await
             .map_err(|_| too_slow())??;
-        let call = self
-            .client
-            .inspect_container(id, None::<InspectContainerOptions>);
         let state = self
-            .ask("look at a probe", call)
+            .inspect("look at a probe", id)
             .await?
             .state
             .unwrap_or_default();
@@ -389,6 +386,8 @@ impl Probe<'_> {
                 memory: Some(MEMORY),
                 memory_swap: Some(MEMORY),
                 pids_limit: Some(32),
+                // Some engines give more than they may themselves, unless it is stated.
+                ulimits: Some(vec![ulimit("nofile", 1024), ulimit("core", 0)]),
                 log_config: Some(HostConfigLogConfig {
                     typ: Some("json-file".to_owned()),
                     config: Some(HashMap::from([

@@ -34,6 +34,7 @@ pub fn open(home: &Path) -> Engine {
         certificates: Vec::new(),
         guest: &[],
         keychain: None,
+        proxy: None,
         clock: Arc::new(|| 1_800_000_000_000),
     })
     .unwrap()

@@ -59,9 +59,9 @@ pub async fn proxy(desk: State<'_, Desk>) -> Answer<ProxyState> {
 }
 
 #[tauri::command]
-pub async fn set_proxy(proxy: Option<&str>, desk: State<'_, Desk>) -> Answer<ProxyState> {
-    let wanted = proxy.map(str::parse::<UpstreamProxy>).transpose();
-    let wanted = wanted.map_err(Error::from)?;
+pub async fn set_proxy(proxy: Option<String>, desk: State<'_, Desk>) -> Answer<ProxyState> {
+    let wanted = proxy.as_deref().map(str::parse::<UpstreamProxy>);
+    let wanted = wanted.transpose().map_err(Error::from)?;
     desk.engine().set_upstream_proxy(wanted).await?;
     self::proxy(desk).await
 }
