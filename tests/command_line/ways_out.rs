@@ -171,8 +171,7 @@ fn a_runtime_that_is_missing_is_named_and_nothing_is_made() {
 fn limits_of_a_sandbox_that_is_there_can_be_changed() {
     let bench = Bench::new();
     let id = create(&bench, &["--memory", "512m"]);
-    let memory =
-        "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null";
+    let memory = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null; true";
     assert_eq!(
         sh(&bench, &id, memory).ended(0).out,
         (512 << 20).to_string()
