@@ -173,7 +173,7 @@ fn limits_of_a_sandbox_that_is_there_can_be_changed() {
     let id = create(&bench, &["--memory", "512m"]);
     let memory = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null; true";
     assert_eq!(
-        sh(&bench, &id, memory).ended(0).out,
+        sh(&bench, &id, memory).ended(0).out.trim(),
         (512 << 20).to_string()
     );
     sh(
@@ -188,11 +188,15 @@ fn limits_of_a_sandbox_that_is_there_can_be_changed() {
     assert_eq!(limits["memory"], 768 << 20);
     assert_eq!(limits["cpus"], 0.5);
     assert_eq!(
-        sh(&bench, &id, memory).ended(0).out,
+        sh(&bench, &id, memory).ended(0).out.trim(),
         (768 << 20).to_string()
     );
     let left = sh(&bench, &id, "cat here ~/there; ls /tmp").ended(0).out;
-    assert_eq!(left, "kept\nhome", "files and home stay, what ran does not");
+    assert_eq!(
+        left.trim(),
+        "kept\nhome",
+        "files and home stay, what ran does not"
+    );
 
     bench.run(["limits", &id, "--memory", "1k"]).ended(1);
     bench.run(["limits", &id, "--cpus", "none"]).ended(2);

@@ -98,6 +98,7 @@ export const screens = [
   { name: '04j-menu', query: 'screen=work', act: (page) => page.click('[data-testid="more"]') },
   { name: '04k-remove', query: 'screen=work', act: (page) => more(page, 'remove-sandbox') },
   { name: '04k2-limits', query: 'screen=work', act: (page) => more(page, 'limits-sandbox') },
+  { name: '04k3-log-in', query: 'screen=work', act: (page) => more(page, 'log-in-elsewhere') },
   { name: '04l-toast', query: 'screen=work', act: (page) => page.click('[data-testid="reset-button"]') },
   { name: '04m-site-prompts', query: 'screen=work&state=site-prompts' },
   {
