@@ -34,7 +34,7 @@ pub fn resizes() -> Option<Resizes> {
 /// Comes back at Ctrl-C.
 pub async fn asked_to_end() {
     if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
