@@ -243,6 +243,10 @@ impl Error {
             Self::CopyOut(error) if error.is_full() => {
                 Some("Free some space, then try again.".to_owned())
             }
+            Self::CopyOut(CopyOutError::NoSafeMove(_)) => Some(
+                "Save the changes as a patch, or keep the project on a disk of this computer."
+                    .to_owned(),
+            ),
             Self::Busy { .. } => Some("Wait for it to finish, then try again.".to_owned()),
             _ => None,
         }
@@ -260,6 +264,7 @@ impl Error {
                 CopyOutError::File { .. }
                 | CopyOutError::Content { .. }
                 | CopyOutError::Journal { .. }
+                | CopyOutError::NoSafeMove(_)
                 | CopyOutError::NoSpace { .. },
             ) => Some("Your own folder was not changed."),
             _ => None,

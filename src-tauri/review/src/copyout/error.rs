@@ -1,5 +1,7 @@
 //! Why a copy-out did not happen. Unless it says otherwise, the project is as it was before.
 
+use std::io::ErrorKind;
+
 use sandbox_workspace::{FsError, WorkspacePath};
 
 use super::CopyOutId;
@@ -41,6 +43,12 @@ pub enum CopyOutError {
         /// What is wrong.
         why: &'static str,
     },
+    /// The project's file system has no renames that never replace or that exchange (`renameat2`), as some USB
+    /// drives and network folders: there something of the user's could be overwritten.
+    #[error(
+        "the file system of your folder cannot move files without the risk of replacing others: {0}"
+    )]
+    NoSafeMove(#[source] FsError),
     /// Not enough room for the new contents.
     #[error("not enough room: {need} bytes are needed and {free} are free")]
     NoSpace {
@@ -91,14 +99,20 @@ impl CopyOutError {
         move |source| Self::File { doing, source }
     }
 
+    /// For what failed when something was to be moved into the project, or out of it.
+    pub(super) fn moving(source: FsError) -> Self {
+        match source.kind() {
+            ErrorKind::InvalidInput | ErrorKind::Unsupported => Self::NoSafeMove(source),
+            _ => Self::File {
+                doing: "writing to the project",
+                source,
+            },
+        }
+    }
+
     /// The disk or a quota is full.
     pub fn is_full(&self) -> bool {
-        let full = |kind| {
-            matches!(
-                kind,
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
-            )
-        };
+        let full = |kind| matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
         match self {
             Self::NoSpace { .. } => true,
             Self::Unfinished { source, .. } => source.is_full(),
@@ -109,11 +123,34 @@ impl CopyOutError {
     }
 
     #[cfg(feature = "failpoints")]
-    pub(super) fn injected(kind: std::io::ErrorKind) -> Self {
+    pub(super) fn injected(kind: ErrorKind) -> Self {
         Self::Journal {
             doing: "write",
             id: CopyOutId("injected".to_owned()),
             source: std::io::Error::from(kind),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_file_system_cannot_do_is_told_from_what_failed() {
+        let moving = |errno| {
+            CopyOutError::moving(FsError::Io {
+                op: "move",
+                path: b"a".to_vec(),
+                source: std::io::Error::from_raw_os_error(errno),
+            })
+        };
+        // As FUSE says it, and kernels without the call.
+        for errno in [rustix::io::Errno::INVAL, rustix::io::Errno::NOSYS] {
+            let error = moving(errno.raw_os_error());
+            assert!(matches!(error, CopyOutError::NoSafeMove(_)), "{error}");
+        }
+        let full = moving(rustix::io::Errno::NOSPC.raw_os_error());
+        assert!(full.is_full(), "{full}");
     }
 }

@@ -286,7 +286,7 @@ impl Run<'_> {
             }
             point("copyout::step")?;
             let went = one(self.project, stages.dir(step.stage), number, step)
-                .map_err(CopyOutError::file("writing to the project"))?;
+                .map_err(CopyOutError::moving)?;
             if let Went::Conflict(reason) = went {
                 return Ok(Some(Conflict {
                     path: step.path.clone(),
