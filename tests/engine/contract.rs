@@ -12,7 +12,7 @@ use sandbox_engine::docker::Problem;
 use sandbox_engine::docker::contract::violations;
 use support::containers::Run;
 
-async fn inspect(run: &Run, id: &str) -> ContainerInspectResponse {
+pub async fn inspect(run: &Run, id: &str) -> ContainerInspectResponse {
     run.raw
         .inspect_container(id, None::<InspectContainerOptions>)
         .await

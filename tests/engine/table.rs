@@ -23,10 +23,9 @@
 
 use std::collections::HashMap;
 
+use crate::contract::inspect;
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, DeviceMapping, HostConfig};
-use bollard::query_parameters::{
-    CreateContainerOptions, InspectContainerOptions, RemoveContainerOptions,
-};
+use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions};
 use sandbox_engine::SandboxId;
 use sandbox_engine::docker::gateway;
 use sandbox_engine::image;
@@ -176,11 +175,7 @@ async fn process_1_is_reached_by_nobody_inside_and_reaps() {
 async fn a_command_is_the_sandboxs_own_user_and_nothing_more() {
     let run = Run::new().await;
     let sandbox = run.sandbox().await;
-    let found = run
-        .raw
-        .inspect_container(&sandbox, None::<InspectContainerOptions>)
-        .await
-        .expect("it is there");
+    let found = inspect(&run, &sandbox).await;
     let user = found.config.and_then(|config| config.user);
     let script = "[ $(id -u) = $(stat -c %u /proc/1) ] && grep -q '^CapEff:.*0000000000000000' /proc/self/status \
                   && grep -q '^NoNewPrivs:.*1' /proc/self/status && grep -q '^Seccomp:.*2' /proc/self/status";
@@ -208,11 +203,7 @@ async fn a_gateway_keeps_its_own_contract() {
         .ensure_gateway(&run.instance, &sandbox, &run.guest)
         .await
         .expect("it runs");
-    let found = run
-        .raw
-        .inspect_container(&id, None::<InspectContainerOptions>)
-        .await
-        .expect("it is there");
+    let found = inspect(&run, &id).await;
     let host = found.host_config.clone().expect("has a configuration");
     let network = host.network_mode.clone().expect("has a network");
     let volume = sandbox.relay_volume();
@@ -259,11 +250,7 @@ async fn a_gateway_keeps_its_own_contract() {
 async fn a_size_of_the_disk_is_not_asked_for_since_it_would_bound_nothing_here() {
     let run = Run::new().await;
     let sandbox = run.sandbox().await;
-    let found = run
-        .raw
-        .inspect_container(&sandbox, None::<InspectContainerOptions>)
-        .await
-        .expect("it is there");
+    let found = inspect(&run, &sandbox).await;
     let host = found.host_config.expect("has a configuration");
     assert!(host.storage_opt.is_none_or(|options| options.is_empty()));
     assert_eq!(host.readonly_rootfs, Some(true));
