@@ -1,6 +1,7 @@
 //! Bad input gets a clear error and a fixed exit status, and nothing is made.
 
 use std::fs;
+use std::process::Stdio;
 
 use crate::bench_of_one::Bench;
 
@@ -20,6 +21,7 @@ fn projects_that_cannot_be_handed_over() {
         ("/", "whole file system"),
         (home.to_str().unwrap(), "home folder"),
         (inside.to_str().unwrap(), "own data"),
+        ("/proc", "holds no files"),
     ] {
         let said = bench.run_alone(["create", "--no-start", path]).ended(1);
         assert!(said.err.contains(words), "{path}: {}", said.err);
@@ -66,6 +68,40 @@ fn wrong_use_is_said_as_every_failure_is() {
     let said = bench.run_alone(["create"]).ended(2);
     assert_eq!(said.err.lines().count(), 1, "{}", said.err);
     assert!(said.err.contains("<PROJECT>"), "{}", said.err);
+}
+
+#[test]
+fn a_verb_without_its_own_verb_shows_which_there_are() {
+    let bench = Bench::new();
+    let said = bench.run_alone(["key"]).ended(2);
+    assert_eq!(said.out, "");
+    let lists = |verb: &str| {
+        said.err
+            .lines()
+            .any(|line| line.trim_start().starts_with(verb))
+    };
+    assert!(lists("list") && lists("set"), "{}", said.err);
+    let said = bench.run_alone(["key", "--json"]).ended(2);
+    let error: serde_json::Value = serde_json::from_str(&said.err).unwrap();
+    assert_eq!(error["error"]["code"], "invalid_request");
+}
+
+#[test]
+fn a_reader_that_has_read_enough_is_no_failure() {
+    let bench = Bench::new();
+    for arguments in [&["completions", "bash"][..], &["--help"], &["list"]] {
+        let mut child = bench
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{arguments:?}: {said}");
+        assert_eq!(said, "", "{arguments:?}");
+    }
 }
 
 #[test]

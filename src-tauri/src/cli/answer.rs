@@ -52,6 +52,11 @@ impl Printer {
         write(&bytes)
     }
 
+    /// Whether answers and errors are JSON documents.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// A diff: verbatim; to a terminal escaped, line by line; with `--json` as one document.
     pub fn diff(&self, bytes: &[u8]) -> Result<(), Mistake> {
         if self.json {
@@ -117,10 +122,10 @@ impl Printer {
     }
 }
 
-fn write(bytes: &[u8]) -> Result<(), Mistake> {
+/// Writes to standard output. Whoever closed the other end has read enough: that is no error.
+pub fn write(bytes: &[u8]) -> Result<(), Mistake> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        // Whoever read has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Mistake::failed(format!("could not print: {error}"))),
         Ok(()) => Ok(()),

@@ -118,8 +118,8 @@ async fn list(engine: &Engine, printer: &Printer) -> Result<(Value, String), Mis
     }
     if let Err(error) = &keychain {
         text += &format!(
-            "{}: --keep file keeps keys in a file that only you can read\n",
-            printer.name(error.to_string().as_bytes())
+            "The system\u{2019}s keychain does not answer ({}). --keep file keeps keys in a file that only you can read\n",
+            printer.name(error.0.as_bytes())
         );
     }
     let document = json!({ "keys": rows, "keychain": keychain.is_ok() });

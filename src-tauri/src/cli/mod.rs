@@ -88,7 +88,13 @@ fn not_understood(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
+    let printer = Printer::new(&usage::global(arguments));
+    // What is missing is a verb below this one: the list of them is the best answer, in its own lines.
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !printer.is_json() {
+        let _ = error.print();
+        return ExitCode::from(2);
+    }
     let mistake = Mistake::Use(usage::in_one_line(&error.render().to_string()));
-    Printer::new(&usage::global(arguments)).error(&mistake);
+    printer.error(&mistake);
     ExitCode::from(mistake.code())
 }

@@ -10,11 +10,11 @@ use sandbox_engine::sandbox::{
 use sandbox_engine::{Engine, Error, Operation, SandboxId};
 use sandbox_review::copyout::Report;
 use sandbox_review::unified::{self, Form};
-use sandbox_workspace::WorkspacePath;
 use sandbox_workspace::escape::escaped;
+use sandbox_workspace::{Size, WorkspacePath};
 use serde_json::{Value, json};
 
-use super::answer::Printer;
+use super::answer::{self, Printer};
 use super::args::{self, Cli, CompletionShell, Global, Store, Verb};
 use super::mistake::Mistake;
 use super::wanted::{mode, new_sandbox, package_names, paths};
@@ -502,7 +502,7 @@ impl Call<'_> {
                 let freed = self.engine.tidy_up()?;
                 let document =
                     json!({ "trees": freed.trees, "blobs": freed.blobs, "freed": freed.freed });
-                self.answer(&document, |_| format!("{} bytes freed", freed.freed))
+                self.answer(&document, |_| format!("{} freed", Size(freed.freed)))
             }
             Store::Stats => {
                 let stats = self.engine.store_stats()?;
@@ -511,7 +511,11 @@ impl Call<'_> {
                     "blobs": stats.blobs, "packs": stats.packs,
                 });
                 self.answer(&document, |_| {
-                    format!("{} bytes on the disk for {}", stats.on_disk, stats.logical)
+                    format!(
+                        "{} on the disk for {} of snapshots",
+                        Size(stats.on_disk),
+                        Size(stats.logical)
+                    )
                 })
             }
         }
@@ -607,11 +611,9 @@ fn completions(shell: CompletionShell) -> Done {
         CompletionShell::Zsh => Shell::Zsh,
         CompletionShell::Fish => Shell::Fish,
     };
-    clap_complete::generate(
-        shell,
-        &mut Cli::command(),
-        "agent-sandbox",
-        &mut std::io::stdout(),
-    );
+    // Through memory: the library panics where its writer fails, as a closed pipe does.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "agent-sandbox", &mut script);
+    answer::write(&script)?;
     Ok(0)
 }

@@ -231,14 +231,15 @@ fn rfc3339(time_ms: u64) -> String {
 
 pub fn snapshot_text(snapshot: &Snapshot, printer: &Printer) -> String {
     let kind = json!(snapshot.kind);
-    let name = snapshot.name.as_deref().unwrap_or_default();
+    let name = snapshot.name.as_deref().map_or(String::new(), |name| {
+        format!("  {}", printer.name(name.as_bytes()))
+    });
     format!(
-        "{}  {}  {:<8}  {} changed{}  {}",
+        "{}  {}  {:<8}  {} changed{}{name}",
         snapshot.id.as_str(),
         rfc3339(snapshot.time_ms),
         kind.as_str().unwrap_or_default(),
         snapshot.changed,
         snapshot.home.map_or("", |_| ", with home"),
-        printer.name(name.as_bytes()),
     )
 }

@@ -18,6 +18,7 @@ pub mod project;
 pub mod restore;
 pub mod rules;
 pub mod scan;
+mod size;
 pub mod snapshots;
 mod sparse;
 pub mod store;
@@ -36,6 +37,7 @@ pub use project::{
 pub use restore::{RestoreError, RestoreOptions, Restored, recover, restore};
 pub use rules::{Matcher, Reason, Rules, RulesError, Secrets};
 pub use scan::{Index, Scan, ScanError, ScanOptions, rescan, scan};
+pub use size::Size;
 pub use snapshots::{NewSnapshot, Snapshot, SnapshotId, SnapshotKind, Snapshots};
 pub use store::{Store, StoreError, TreeId};
 pub use tree::{BlobId, Entry, EntryKind, FileTime, Special, Tree, Unreadable};

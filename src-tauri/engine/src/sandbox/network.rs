@@ -9,6 +9,7 @@ use sandbox_protocol::egress::{
 };
 use sandbox_protocol::policy::Reason;
 use sandbox_protocol::routes::WITH_KEY;
+use sandbox_workspace::Size;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -350,8 +351,8 @@ fn note_decided(engine: &Engine, id: &SandboxId, decided: &Decided) {
     if decided.sent + decided.received > 0 {
         parts.push(format!(
             "{} sent, {} received",
-            size(decided.sent),
-            size(decided.received)
+            Size(decided.sent),
+            Size(decided.received)
         ));
     }
     engine.note_decision(id, &host, decision, parts.join(" \u{b7} "));
@@ -372,16 +373,6 @@ fn refusal_words(refusal: Refusal) -> &'static str {
         Refusal::Unreachable => "approved, but it did not answer",
         Refusal::NoUpstream => "approved, but the proxy of your network was not reached",
         Refusal::UpstreamSaidNo => "approved, but the proxy of your network refused it",
-    }
-}
-
-/// `1.2 MB`.
-#[allow(clippy::cast_precision_loss)]
-fn size(bytes: u64) -> String {
-    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
-    match units.iter().find(|(unit, _)| bytes >= *unit) {
-        Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
-        None => format!("{bytes} bytes"),
     }
 }
 

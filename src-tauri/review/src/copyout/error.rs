@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use sandbox_workspace::{FsError, WorkspacePath};
+use sandbox_workspace::{FsError, Size, WorkspacePath};
 
 use super::CopyOutId;
 
@@ -50,7 +50,7 @@ pub enum CopyOutError {
     )]
     NoSafeMove(#[source] FsError),
     /// Not enough room for the new contents.
-    #[error("not enough room: {need} bytes are needed and {free} are free")]
+    #[error("not enough room: {} are needed and {} are free", Size(*need), Size(*free))]
     NoSpace {
         /// Bytes needed.
         need: u64,

@@ -174,6 +174,11 @@ impl Dir {
         Ok(found)
     }
 
+    /// Whether it lies where the system shows its own state as files, as in `/proc`.
+    pub(crate) fn shows_system_state(&self) -> bool {
+        sys::shows_system_state(&self.handle)
+    }
+
     /// Whether this folder's file system sets a folder's mtime and ctime whenever a name in it is made,
     /// removed or moved, and hands out no stale ones: false where that is not certain.
     pub(crate) fn has_true_folder_times(&self) -> bool {

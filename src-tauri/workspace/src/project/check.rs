@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::confined::Dir;
+use crate::size::Size;
 
 /// Why a folder cannot be a project.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub enum ProjectError {
     /// The home folder, or one that the home folder lies in.
     #[error("{} holds your whole home folder: choose a folder in it", .0.display())]
     Home(PathBuf),
+    /// It lies where the system shows its own state as files (`/proc`, `/sys`).
+    #[error("{} shows the state of this computer, it holds no files: choose a folder of yours", .0.display())]
+    NoFiles(PathBuf),
     /// It lies in the app's own data.
     #[error("{} lies in the folder where this app keeps its own data", .0.display())]
     InDataDir(PathBuf),
@@ -35,7 +39,7 @@ pub enum ProjectError {
     #[error("{} holds the folder where this app keeps its own data", .0.display())]
     HoldsDataDir(PathBuf),
     /// It does not fit.
-    #[error("the project needs {needed} bytes on the disk, {free} are free")]
+    #[error("the project needs {} on the disk, {} are free", Size(*needed), Size(*free))]
     TooLarge {
         /// Bytes for the copy and its baseline, with a margin.
         needed: u64,
@@ -89,6 +93,7 @@ pub fn check_project(
     }
     let opened = Dir::open_root(&whole).and_then(|dir| dir.list().map(|_| dir));
     match opened {
+        Ok(dir) if dir.shows_system_state() => Err(ProjectError::NoFiles(whole)),
         Ok(dir) => Ok((dir, whole)),
         Err(e) => Err(unreadable(io::Error::new(e.kind(), e))),
     }

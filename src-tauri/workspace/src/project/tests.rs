@@ -268,6 +268,13 @@ fn what_cannot_be_a_project_is_told_apart() {
     ));
     let no_home = check_project(&home, None, &data).map(|_| ());
     assert!(matches!(no_home, Err(ProjectError::HoldsDataDir(_))));
+    #[cfg(target_os = "linux")]
+    for system in ["/proc", "/proc/self/fd", "/sys/kernel"] {
+        assert!(
+            matches!(check(Path::new(system)), Err(ProjectError::NoFiles(_))),
+            "{system}"
+        );
+    }
     let huge = Preflight {
         bytes: u64::MAX / 4,
         ..Preflight::default()

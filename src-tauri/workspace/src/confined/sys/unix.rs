@@ -153,6 +153,32 @@ pub(in crate::confined) fn has_true_folder_times(_at: &Handle) -> bool {
     false
 }
 
+/// The file systems that hold no files: each name in them is a reading of the kernel's own state.
+#[cfg(target_os = "linux")]
+pub(in crate::confined) fn shows_system_state(at: &Handle) -> bool {
+    const PROC: u64 = 0x9fa0;
+    const SYSFS: u64 = 0x6265_6572;
+    const CGROUP: u64 = 0x0027_e0eb;
+    const CGROUP2: u64 = 0x6367_7270;
+    const DEBUGFS: u64 = 0x6462_6720;
+    const TRACEFS: u64 = 0x7472_6163;
+    const SECURITYFS: u64 = 0x7363_6673;
+    const BPF: u64 = 0xcafe_4a11;
+    const DEVPTS: u64 = 0x1cd1;
+    let kind = rustix::fs::fstatfs(at).map(|s| s.f_type as u64);
+    kind.is_ok_and(|kind| {
+        [
+            PROC, SYSFS, CGROUP, CGROUP2, DEBUGFS, TRACEFS, SECURITYFS, BPF, DEVPTS,
+        ]
+        .contains(&kind)
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(in crate::confined) fn shows_system_state(_at: &Handle) -> bool {
+    false
+}
+
 /// Room on the file system.
 // The widths of these fields differ by platform.
 #[allow(clippy::unnecessary_cast)]

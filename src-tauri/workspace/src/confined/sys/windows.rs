@@ -52,6 +52,10 @@ pub(in crate::confined) fn set_mode_of(_file: &File, _mode: u32) -> io::Result<(
     Err(not_yet("files of a workspace cannot be changed"))
 }
 
+pub(in crate::confined) fn shows_system_state(at: &Handle) -> bool {
+    match at.0 {}
+}
+
 pub(in crate::confined) fn has_true_folder_times(at: &Handle) -> bool {
     match at.0 {}
 }
