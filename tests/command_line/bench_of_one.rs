@@ -6,7 +6,12 @@ use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
+use sandbox_engine::Engine;
+use sandbox_engine::docker::{Deadlines, EndpointSearch};
+use sandbox_engine::sandbox::Config;
+use sandbox_engine::state::record::Owner;
 use serde_json::Value;
 
 /// What one test works with.
@@ -130,6 +135,26 @@ impl Drop for Bench {
             }
         }
     }
+}
+
+/// The engine as the window opens it, over the data folder of the command line.
+pub fn engine(bench: &Bench, endpoints: EndpointSearch) -> Engine {
+    Engine::open(Config {
+        data_dir: bench.data(),
+        home: None,
+        endpoints,
+        deadlines: Deadlines::default(),
+        process: Owner {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+        },
+        certificates: Vec::new(),
+        guest: &[],
+        keychain: None,
+        proxy: None,
+        clock: Arc::new(|| 0),
+    })
+    .unwrap()
 }
 
 fn built() -> PathBuf {

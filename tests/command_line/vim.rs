@@ -1,39 +1,15 @@
 //! A real editor, in a real sandbox, whose app went away and came back.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use sandbox_engine::docker::Deadlines;
-use sandbox_engine::sandbox::Config;
-use sandbox_engine::state::record::Owner;
+use sandbox_engine::SandboxId;
 use sandbox_engine::terminal::{Attachment, OpenTerminal, Piece};
-use sandbox_engine::{Engine, SandboxId};
 use support::containers::search;
 
-use crate::bench_of_one::Bench;
+use crate::bench_of_one::{Bench, engine};
 use crate::network::{create, sh};
 
 const LONG: Duration = Duration::from_secs(60);
-
-/// As the window opens it, over the data folder of the command line.
-fn engine(bench: &Bench) -> Engine {
-    Engine::open(Config {
-        data_dir: bench.data(),
-        home: None,
-        endpoints: search(),
-        deadlines: Deadlines::default(),
-        process: Owner {
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-        },
-        certificates: Vec::new(),
-        guest: &[],
-        keychain: None,
-        proxy: None,
-        clock: Arc::new(|| 0),
-    })
-    .unwrap()
-}
 
 /// Shows what comes until the screen has all of the texts.
 async fn until(reader: &mut Attachment, screen: &mut vt100::Parser, texts: &[&str]) {
@@ -59,7 +35,7 @@ async fn vims_screen_is_there_again_and_goes_on() {
     let id = create(&bench, &[]);
     let sandbox = SandboxId::try_from(id.clone()).unwrap();
 
-    let first = engine(&bench);
+    let first = engine(&bench, search());
     let hub = first.terminals(&sandbox).await.unwrap();
     let wanted = OpenTerminal {
         name: "vim".to_owned(),
@@ -96,7 +72,7 @@ async fn vims_screen_is_there_again_and_goes_on() {
     // The app goes.
     drop((reader, hub, first));
 
-    let second = engine(&bench);
+    let second = engine(&bench, search());
     let hub = second.terminals(&sandbox).await.unwrap();
     let known = hub.list().await.unwrap();
     assert!(known[0].full_screen, "{known:?}");

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use sandbox_engine::docker::EndpointSearch;
 use sandbox_engine::image;
+use serde_json::{Value, json};
 
 /// The name server of its computer, as many computers have it: on loopback.
 const RESOLVER: &str = "127.0.0.53:53";
@@ -29,11 +30,18 @@ pub struct Daemon {
     /// Their first process.
     first: u32,
     engine: Option<Child>,
+    /// What it offers beside its own runtime.
+    runtimes: Value,
 }
 
 impl Daemon {
     /// With the base image in it. `None`, and said so, where this user may not.
     pub fn new() -> Option<Self> {
+        Self::with(json!({}))
+    }
+
+    /// Likewise, with these runtimes.
+    pub fn with(runtimes: Value) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             eprintln!("SKIPPED: a second container engine needs root");
             return None;
@@ -69,6 +77,7 @@ impl Daemon {
             holder,
             first: children.trim().parse().unwrap(),
             engine: None,
+            runtimes,
         };
         daemon.start(false);
         daemon.load(image::BASE);
@@ -79,7 +88,8 @@ impl Daemon {
         self.folder.path().join(name)
     }
 
-    fn host(&self) -> String {
+    /// What `DOCKER_HOST` is for it.
+    pub fn host(&self) -> String {
         format!("unix://{}", self.path("engine.sock").display())
     }
 
@@ -108,7 +118,8 @@ impl Daemon {
     /// Starts the engine, and comes back when it answers.
     pub fn start(&mut self, live_restore: bool) {
         let config = self.path("engine.json");
-        fs::write(&config, format!("{{\"live-restore\":{live_restore}}}")).unwrap();
+        let wanted = json!({"live-restore": live_restore, "runtimes": self.runtimes});
+        fs::write(&config, wanted.to_string()).unwrap();
         let log = fs::File::options()
             .create(true)
             .append(true)

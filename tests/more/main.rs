@@ -4,10 +4,15 @@
 #[path = "../command_line/bench_of_one.rs"]
 #[allow(dead_code)]
 mod bench_of_one;
+mod gvisor;
 mod keychain;
 #[path = "../command_line/model/mod.rs"]
 mod model;
 mod podman;
+mod rootless_podman;
+#[path = "../engine/second_daemon.rs"]
+#[allow(dead_code)]
+mod second_daemon;
 
 /// Whether programs are installed; says which is missing.
 fn are_there(programs: &[&str]) -> bool {

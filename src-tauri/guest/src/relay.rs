@@ -19,6 +19,10 @@ use crate::egress::pump::Counts;
 
 /// Connections at once.
 const MAX_CONNECTIONS: usize = 1024;
+/// A program that is told no may send on for so long.
+const LINGER: Duration = Duration::from_secs(2);
+/// By this header the probe knows whose words they are.
+pub const NO_GATEWAY_MARK: &str = "X-Agent-Sandbox: no gateway";
 const NO_GATEWAY: &str = "Agent Sandbox: the guarded network is not running at the moment, so nothing can be \
     reached. Tell the user; starting the sandbox again brings it back.\n";
 
@@ -106,15 +110,24 @@ async fn pass(mut client: TcpStream, service: Option<u16>) {
             }
             bulk::both(&client, &gateway, &Counts::new()).await;
         }
-        Err(_) => {
-            let answer = format!(
-                "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
-                 Connection: close\r\n\r\n{NO_GATEWAY}",
-                NO_GATEWAY.len()
-            );
-            let _ = client.write_all(answer.as_bytes()).await;
-        }
+        Err(_) if service.is_none() => say_no_gateway(&mut client).await,
+        Err(_) => {}
     }
+}
+
+/// What the program is still sending is read away: closed before, it would not see the words.
+async fn say_no_gateway(client: &mut TcpStream) {
+    let answer = format!(
+        "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
+         {NO_GATEWAY_MARK}\r\nConnection: close\r\n\r\n{NO_GATEWAY}",
+        NO_GATEWAY.len()
+    );
+    if client.write_all(answer.as_bytes()).await.is_err() || client.shutdown().await.is_err() {
+        return;
+    }
+    let mut piece = [0; 4096];
+    let rest = async { while let Ok(1..) = client.read(&mut piece).await {} };
+    let _ = tokio::time::timeout(LINGER, rest).await;
 }
 
 /// Asks the gateway for a service of the user's computer.

@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Command, Stdio};
 
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
@@ -125,7 +127,15 @@ fn open_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let master = rustix::pty::openpt(flags)?;
     rustix::pty::grantpt(&master)?;
     rustix::pty::unlockpt(&master)?;
-    let other_end = rustix::pty::ioctl_tiocgptpeer(&master, flags)?;
+    let other_end = match rustix::pty::ioctl_tiocgptpeer(&master, flags) {
+        // gVisor knows it by its name only.
+        Err(Errno::NOTTY | Errno::INVAL) => {
+            let name = rustix::pty::ptsname(&master, Vec::new())?;
+            let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+            rustix::fs::open(name.as_c_str(), flags, Mode::empty())?
+        }
+        opened => opened?,
+    };
     let mut modes = rustix::termios::tcgetattr(&other_end)?;
     // Erasing a character erases all of its bytes.
     modes.input_modes |= rustix::termios::InputModes::IUTF8;
