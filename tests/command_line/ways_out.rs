@@ -126,6 +126,34 @@ fn an_app_that_is_killed_leaves_three_sandboxes_that_are_adopted() {
     assert_eq!(alive, "true", "somebody else's is left alone");
 }
 
+/// The gateway comes first: it goes again with what fails behind it, also where that was a first start.
+#[test]
+fn a_guarded_sandbox_that_cannot_be_made_leaves_no_gateway() {
+    let bench = Bench::new();
+    let project = bench.project();
+    let more = ["--network", "approved", "--image", "no-such-image:1"];
+    let create = |more: &[&str]| {
+        let args = ["create", "--json", project.to_str().unwrap()];
+        bench.run([&args[..], more].concat())
+    };
+    let left = || {
+        let instance = std::fs::read_to_string(bench.data().join("instance")).unwrap();
+        let label = format!("label=io.agent-sandbox.instance={}", instance.trim());
+        docker(&["ps", "-aq", "--filter", &label])
+            + &docker(&["volume", "ls", "-q", "--filter", &label])
+    };
+    let said = create(&more).ended(1);
+    assert!(said.err.contains("no-such-image"), "{}", said.err);
+    assert_eq!(left(), "", "by a create");
+
+    let made = create(&[&more[..], &["--no-start"]].concat()).ended(0);
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    bench.run(["start", &id]).ended(1);
+    assert_ne!(left(), "", "the look sees something");
+    bench.run(["remove", &id]).ended(0);
+    assert_eq!(left(), "", "by a start and a remove");
+}
+
 /// What was asked for and is missing is refused before anything is made.
 #[test]
 fn a_runtime_that_is_missing_is_named_and_nothing_is_made() {

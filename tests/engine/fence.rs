@@ -1,7 +1,14 @@
 //! The fence is proven, not believed; and the canary tells whether folders are shared.
 
+use std::process::Command;
+
 use sandbox_engine::docker::probe::ProbeNetwork;
+use sandbox_engine::sandbox::State;
+use sandbox_engine::state::record::NetworkPolicy;
+use sandbox_engine::{Error, Operation};
 use support::containers::Run;
+
+use crate::house::House;
 
 #[tokio::test]
 async fn a_fenced_container_reaches_nothing_that_an_unprotected_one_reaches() {
@@ -67,4 +74,55 @@ async fn the_canary_comes_back_from_a_shared_folder_and_leaves_nothing() {
         0,
         "nothing is left"
     );
+}
+
+/// A way out that somebody opens into a sandbox that runs is found when the app comes back, and by a start.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_opens_while_nobody_looks_is_found_when_the_app_comes_back() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: opening a sandbox from outside needs root");
+        return;
+    }
+    let house = House::new(support::containers::guest());
+    let id = house.sandbox(NetworkPolicy::default(), true).await;
+    let open = || {
+        let said = |program: &str, args: &[&str]| {
+            let said = Command::new(program).args(args).output().unwrap();
+            assert!(said.status.success(), "{program} {args:?}: {said:?}");
+            String::from_utf8_lossy(&said.stdout).trim().to_owned()
+        };
+        let name = id.container_name();
+        let pid = said("docker", &["inspect", "-f", "{{.State.Pid}}", &name]);
+        let link = ["ip", "link", "add", "way0", "type", "veth", "peer", "name"];
+        said(
+            "nsenter",
+            &[&["--target", &pid, "--net"], &link[..], &["way1"]].concat(),
+        );
+    };
+    let state = async || house.engine.glimpse(&id).await.unwrap().state;
+    let again = house.again(support::containers::search());
+    assert!(again.prove_all().await.is_empty(), "it is closed");
+    assert!(matches!(state().await, State::Running));
+
+    open();
+    let ended = again.prove_all().await;
+    let [(which, Error::FenceOpen { message })] = &ended[..] else {
+        panic!("{ended:?}");
+    };
+    assert!(*which == id && message.contains("way0"), "{message}");
+    assert!(matches!(state().await, State::Stopped));
+    let noted = again.activity(&id).unwrap();
+    assert!(
+        noted.iter().any(|note| note.what.contains("not proven")),
+        "it is in the activity list"
+    );
+
+    // What was opened went with the network that it was opened in.
+    let op = Operation::silent();
+    house.engine.start(&id, &op).await.unwrap();
+    open();
+    let said = house.engine.start(&id, &op).await;
+    assert!(matches!(said, Err(Error::FenceOpen { .. })), "{said:?}");
+    assert!(matches!(state().await, State::Stopped));
+    house.engine.remove(&id).await.unwrap();
 }

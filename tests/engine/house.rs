@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use sandbox_engine::docker::{Deadlines, EndpointSearch};
 use sandbox_engine::sandbox::{Config, LimitsWanted, NewSandbox};
@@ -10,6 +11,8 @@ use sandbox_engine::state::record::{NetworkPolicy, Owner};
 use sandbox_engine::{Engine, Operation, SandboxId, image};
 use support::containers::{guest, search};
 
+/// A container of a test that failed may be doing anything.
+const PATIENCE: Duration = Duration::from_secs(30);
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// See the module.
@@ -105,6 +108,37 @@ impl House {
 
     pub fn project(&self) -> PathBuf {
         self.folder.path().join("site")
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let left = std::fs::read_dir(self.data().join("sandboxes"));
+        let ids: Vec<SandboxId> = left
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter_map(|name| SandboxId::try_from(name).ok())
+            .collect();
+        if ids.is_empty() {
+            return;
+        }
+        // A test that failed. Also while its own runtime is unwinding.
+        let engine = self.engine.clone();
+        let removed = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build();
+            let Ok(runtime) = runtime else { return };
+            runtime.block_on(async {
+                for id in ids {
+                    let _ = tokio::time::timeout(PATIENCE, engine.remove(&id)).await;
+                }
+            });
+        });
+        let _ = removed.join();
     }
 }
 

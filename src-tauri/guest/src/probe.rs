@@ -6,12 +6,15 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream, ToSocketAddrs, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketType};
 use sandbox_protocol::egress::PROXY_PORT;
+
+use crate::relay::NO_GATEWAY_MARK;
 
 /// A closed fence answers at once; an open one to a silent address does not answer at all.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -20,7 +23,10 @@ const CANARY: u64 = 4096;
 /// A question for the root's name servers: the smallest that every resolver answers.
 const DNS_QUESTION: [u8; 17] = [0x5a, 0x42, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1];
 
-/// `canary FOLDER TEXT`, or any number of `tcp:ADDRESS`, `udp:ADDRESS`, `name:HOST`, `proxy:HOST:PORT`, `links`.
+/// The kernel fills the sum and the number in.
+const ECHO_REQUEST: [u8; 8] = [8, 0, 0, 0, 0, 0, 0, 1];
+
+/// `canary FOLDER TEXT`, or any number of `tcp:ADDRESS`, `udp:ADDRESS`, `icmp:ADDRESS`, `name:HOST`, `proxy:HOST:PORT`, `links`.
 pub fn run(args: &[String]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match args {
@@ -60,6 +66,7 @@ fn attempt(target: &str) -> (&'static str, String) {
         Some(("udp", address)) => address
             .parse()
             .map_or_else(|_| unknown(), |to| outcome(udp(to))),
+        Some(("icmp", address)) => address.parse().map_or_else(|_| unknown(), icmp),
         Some(("name", host)) => name(host),
         None if target == "links" => links(),
         _ => unknown(),
@@ -90,6 +97,24 @@ fn udp(to: SocketAddr) -> io::Result<String> {
     Ok(format!("{count} bytes came back"))
 }
 
+/// Sends an echo request, as `ping` does, and waits for any answer.
+fn icmp(to: Ipv4Addr) -> (&'static str, String) {
+    let kind = (AddressFamily::INET, SocketType::DGRAM);
+    let socket = match net::socket(kind.0, kind.1, Some(net::ipproto::ICMP)) {
+        Ok(socket) => socket,
+        // There is no sending without one, wherever to.
+        Err(error) => return ("no-socket", error.to_string()),
+    };
+    let asked = || -> io::Result<String> {
+        net::sockopt::set_socket_timeout(&socket, net::sockopt::Timeout::Recv, Some(PATIENCE))?;
+        net::connect(&socket, &SocketAddrV4::new(to, 0))?;
+        net::send(&socket, &ECHO_REQUEST, net::SendFlags::empty())?;
+        let (count, _) = net::recv(&socket, &mut [0; 512], net::RecvFlags::empty())?;
+        Ok(format!("{count} bytes came back"))
+    };
+    outcome(asked())
+}
+
 fn name(host: &str) -> (&'static str, String) {
     match (host, 443u16).to_socket_addrs() {
         Ok(mut found) => match found.next() {
@@ -106,7 +131,8 @@ fn by_proxy(target: &str) -> (&'static str, String) {
         let proxy: SocketAddr = ([127, 0, 0, 1], PROXY_PORT).into();
         let mut stream = TcpStream::connect_timeout(&proxy, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        write!(stream, "CONNECT {target} HTTP/1.1\r\n\r\n")?;
+        // In one piece: an answer to half of it would be lost with the rest.
+        stream.write_all(format!("CONNECT {target} HTTP/1.1\r\n\r\n").as_bytes())?;
         let mut answer = Vec::new();
         stream.take(4096).read_to_end(&mut answer)?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
@@ -118,6 +144,7 @@ fn by_proxy(target: &str) -> (&'static str, String) {
         {
             ("said-no", String::new())
         }
+        Ok(answer) if answer.contains(NO_GATEWAY_MARK) => ("no-gateway", String::new()),
         Ok(answer) => {
             let first = answer.lines().next().unwrap_or("nothing").to_owned();
             ("gateway", first)
@@ -179,8 +206,25 @@ mod tests {
     }
 
     #[test]
+    fn an_echo_request_is_answered_where_there_is_a_way() {
+        let (outcome, detail) = attempt("icmp:127.0.0.1");
+        // Some computers let ordinary users send none.
+        assert!(
+            ["answered", "no-socket"].contains(&outcome),
+            "{outcome}: {detail}"
+        );
+    }
+
+    #[test]
     fn what_is_not_a_target_is_unknown_and_never_closed() {
-        for bad in ["", "tcp:nowhere", "udp:1.2.3.4", "icmp:1.2.3.4", "linkss"] {
+        for bad in [
+            "",
+            "tcp:nowhere",
+            "udp:1.2.3.4",
+            "igmp:1.2.3.4",
+            "icmp:nowhere",
+            "linkss",
+        ] {
             assert_eq!(attempt(bad).0, "unknown", "{bad}");
         }
     }

@@ -363,6 +363,15 @@ impl Desk {
             let docker = self.engine().docker().await.ok();
             if was_there != Some(docker.is_some()) {
                 was_there = Some(docker.is_some());
+                if docker.is_some() {
+                    // Nobody looked while it, or this window, was away.
+                    let desk = self.clone();
+                    tokio::spawn(async move {
+                        for (id, _) in desk.engine().prove_all().await {
+                            desk.tell_row(&id).await;
+                        }
+                    });
+                }
                 let state = self.engine_state().await;
                 self.feed().tell(Event::Engine { state });
                 self.tell_all_rows().await;

@@ -23,6 +23,7 @@ mod log_ins;
 mod network;
 mod pause;
 mod ports;
+mod proof;
 mod purge;
 mod put_back;
 mod recovery;

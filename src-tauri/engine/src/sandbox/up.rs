@@ -3,7 +3,7 @@
 use tokio::task::block_in_place;
 
 use super::environment::unless_cancelled;
-use super::{Engine, Working, log_ins, network, pause};
+use super::{Engine, Working, log_ins, network, pause, proof};
 use crate::agents::Recipe;
 use crate::docker::container::ContainerSpec;
 use crate::docker::images::Personal;
@@ -50,9 +50,10 @@ impl Engine {
             docker.unpause(&found.id).await?;
             pause::forget(&working.dir)?;
             docker.stop(&found.id, PATIENCE).await?;
-            docker.remove_gateway(self.data().instance(), id).await?;
             self.note(id, ActivityKind::Stopped, "Stopped", String::new(), None);
         }
+        // Also where a start failed behind it.
+        docker.remove_gateway(self.data().instance(), id).await?;
         self.events().send(Event::Sandbox(id.clone()));
         Ok(())
     }
@@ -127,11 +128,15 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
     let guarded = working.record.network.mode != NetworkMode::Offline;
     if guarded {
         check_guest(&engine)?;
+        will_be_made(working)?;
         network::bring_up(working, &docker).await?;
     }
     let found = docker.find(instance, working.id()).await?;
     let container = match found {
-        Some(found) if found.state == ContainerState::Running => return Ok(()),
+        Some(found) if found.state == ContainerState::Running => {
+            let runtime = working.record.runtime.as_deref();
+            return proof::prove(&docker, &found.id, guarded, runtime).await;
+        }
         Some(found) if found.state == ContainerState::Paused => {
             docker.unpause(&found.id).await?;
             pause::forget(&working.dir)?;
@@ -150,7 +155,8 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
     op.enter(Phase::Starting)?;
     pause::forget(&working.dir)?;
     docker.start(&container).await?;
-    prove(&docker, &container, guarded).await?;
+    let runtime = working.record.runtime.as_deref();
+    proof::prove(&docker, &container, guarded, runtime).await?;
     log_ins::put_in(working, &docker, &container).await;
     Ok(())
 }
@@ -161,20 +167,6 @@ fn wants_other_packages(working: &Working) -> Result<bool> {
     Ok(record.image.is_none()
         && record.image_from.is_none()
         && record.packages != working.engine.settings()?.packages)
-}
-
-/// Tries the fence from inside; ends the container if it is not proven closed.
-async fn prove(docker: &Docker, container: &str, guarded: bool) -> Result<()> {
-    let proven = docker.prove_fence_in(container, guarded).await;
-    let failed = match proven {
-        Ok(fence) if fence.is_closed() => return Ok(()),
-        Ok(fence) => Error::FenceOpen {
-            message: fence.open().join("; "),
-        },
-        Err(error) => error.into(),
-    };
-    docker.kill(container).await?;
-    Err(failed)
 }
 
 /// Whether another version of its agent was chosen since its container was made.
@@ -250,9 +242,7 @@ async fn create(working: &mut Working, docker: &Docker, layer: Personal) -> Resu
         .and_then(|recipe| recipe.install.as_ref());
     working.record.agent_version = install.map(|install| install.version().to_owned());
     let instance = engine.data().instance().to_owned();
-    // Written down before it is made: from now on a crash may leave a container.
-    working.record.container_made = true;
-    working.record.save(&working.dir)?;
+    will_be_made(working)?;
     let home = docker.ensure_home(&instance, working.id()).await?;
     let spec = ContainerSpec {
         sandbox: working.id().clone(),
@@ -274,6 +264,12 @@ async fn create(working: &mut Working, docker: &Docker, layer: Personal) -> Resu
     Ok(docker.create_container(&spec).await?)
 }
 
+/// Written down before the first of its containers is made: from now on a crash may leave one.
+fn will_be_made(working: &mut Working) -> Result<()> {
+    working.record.container_made = true;
+    working.record.save(&working.dir)
+}
+
 pub(super) fn check_guest(engine: &Engine) -> Result<()> {
     if engine.config().guest.is_empty() {
         return Err(Error::Internal {
@@ -282,25 +278,6 @@ pub(super) fn check_guest(engine: &Engine) -> Result<()> {
         });
     }
     Ok(())
-}
-
-/// Brings the gateway of a running sandbox back, and proves the fence again. False: it needs none.
-pub(super) async fn revive_gateway(engine: &Engine, id: &SandboxId) -> Result<bool> {
-    let working = engine.work_on(id).await?;
-    let docker = engine.docker().await?;
-    let instance = engine.data().instance();
-    let found = docker.find(instance, id).await?;
-    let Some(found) = found.filter(|found| found.state.is_up()) else {
-        return Ok(false);
-    };
-    if working.record.network.mode == NetworkMode::Offline {
-        return Ok(false);
-    }
-    network::bring_up(&working, &docker).await?;
-    if found.state == ContainerState::Running {
-        prove(&docker, &found.id, true).await?;
-    }
-    Ok(true)
 }
 
 /// A rootless engine maps the container's root to the user; any other runs it as the workspace's owner.

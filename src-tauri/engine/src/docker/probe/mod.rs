@@ -3,11 +3,12 @@
 //! A probe is the guest in a container of the same kind as a sandbox, or inside the sandbox's own before an
 //! agent starts. An outcome that is not known to mean "closed" counts as open: the fence fails closed.
 
+mod canary;
+mod fence;
+
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{Read, Write};
 use std::net::UdpSocket;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
@@ -16,13 +17,15 @@ use bollard::query_parameters::{
     RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 use futures_util::StreamExt;
-use sandbox_workspace::system::{self, DirBuilderExt};
-use serde::Deserialize;
 
+use self::canary::CANARY;
+use self::fence::{Meaning, Target, judge};
 use super::container::{GUEST, ulimit};
 use super::error::{DockerError, Problem};
 use super::{Docker, labels};
 use crate::state::record::Owner;
+
+pub use self::fence::{Fence, Finding};
 
 /// What a probe may print at most; more is not ours.
 const OUTPUT: usize = 256 * 1024;
@@ -30,44 +33,6 @@ const OUTPUT: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Memory of a probe's container.
 const MEMORY: i64 = 64 * 1024 * 1024;
-/// Where the canary's folder is seen.
-const CANARY: &str = "/canary";
-
-/// One thing that was tried through the fence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What it would have reached, in words.
-    pub what: String,
-    /// The address or name that was tried.
-    pub tried: String,
-    /// What happened, in words.
-    pub happened: String,
-    /// Whether that means that there is no way out.
-    pub closed: bool,
-}
-
-/// All that was tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fence {
-    /// In the order of trying.
-    pub findings: Vec<Finding>,
-}
-
-impl Fence {
-    /// Whether everything was tried and nothing was reached.
-    pub fn is_closed(&self) -> bool {
-        !self.findings.is_empty() && self.findings.iter().all(|finding| finding.closed)
-    }
-
-    /// What was reached, in words; empty when closed.
-    pub fn open(&self) -> Vec<String> {
-        self.findings
-            .iter()
-            .filter(|finding| !finding.closed)
-            .map(|f| format!("{} ({}): {}", f.what, f.tried, f.happened))
-            .collect()
-    }
-}
 
 /// Which network a probe's container gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,34 +41,6 @@ pub enum ProbeNetwork {
     Fenced,
     /// The engine's usual one: shows that the targets can be reached where nothing protects.
     Unprotected,
-}
-
-/// Whether a target's outcome means closed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Meaning {
-    /// Elsewhere: only "no way there" is closed; even a refusal came back from outside.
-    Outside,
-    /// On the sandbox's own loopback: only an answer is open.
-    Inside,
-    /// A name must not be found.
-    Name,
-    /// No interface but loopback.
-    Links,
-    /// The gateway must be there and must say no.
-    Gateway,
-}
-
-struct Target {
-    what: &'static str,
-    argument: String,
-    meaning: Meaning,
-}
-
-#[derive(Deserialize)]
-struct Line {
-    target: String,
-    outcome: String,
-    detail: String,
 }
 
 impl Docker {
@@ -147,41 +84,6 @@ impl Docker {
         Ok(judge(&targets, &printed))
     }
 
-    /// Writes in `folder` and reads it in a container, and the other way. Catches engines on other
-    /// computers, folders that the engine's virtual machine does not share, and users mapped to others.
-    ///
-    /// # Errors
-    /// [`Problem::Unsupported`] with the reason where the folder is not shared.
-    pub async fn canary(
-        &self,
-        instance: &str,
-        guest: &[u8],
-        owner: Owner,
-        folder: &Path,
-    ) -> Result<(), DockerError> {
-        let nest = Nest::new(folder, owner)?;
-        let args = ["probe", "canary", CANARY, &nest.answer]
-            .map(str::to_owned)
-            .to_vec();
-        let probe = Probe {
-            instance,
-            owner,
-            network: ProbeNetwork::Fenced,
-            folder: Some(&nest.path),
-        };
-        let printed =
-            self.run_probe(guest, &probe, args)
-                .await
-                .map_err(|error| match error.problem {
-                    Problem::TimedOut => error,
-                    _ => not_shared(folder, &error.message),
-                })?;
-        if printed != nest.question.as_bytes() {
-            return Err(not_shared(folder, "a container reads something else there"));
-        }
-        nest.check(self.info().desktop, folder)
-    }
-
     /// What is tried. Names cost seconds each where nothing answers, so only `doctor` tries them.
     async fn targets(&self, names: bool) -> Vec<Target> {
         let mut targets = vec![Target {
@@ -219,6 +121,11 @@ impl Docker {
         ] {
             outside(what, argument.to_owned());
         }
+        targets.push(Target {
+            what: "the internet, by ping",
+            argument: "icmp:1.1.1.1".into(),
+            meaning: Meaning::Ping,
+        });
         targets.push(Target {
             what: "the engine's name server",
             argument: "udp:127.0.0.11:53".into(),
@@ -402,128 +309,6 @@ impl Probe<'_> {
     }
 }
 
-/// A folder for the canary; removed when dropped.
-struct Nest {
-    path: PathBuf,
-    question: String,
-    answer: String,
-    owner: Owner,
-}
-
-impl Nest {
-    fn new(folder: &Path, owner: Owner) -> Result<Self, DockerError> {
-        let failed = |error: &dyn std::fmt::Display| {
-            DockerError::new(
-                Problem::Failed,
-                format!("could not write in {}: {error}", folder.display()),
-            )
-        };
-        let mut bytes = [0; 24];
-        getrandom::fill(&mut bytes).map_err(|error| failed(&error))?;
-        let path = folder.join(format!("canary-{}", crate::ids::hex(&bytes[..8])));
-        let nest = Self {
-            path,
-            question: crate::ids::hex(&bytes[8..16]),
-            answer: crate::ids::hex(&bytes[16..]),
-            owner,
-        };
-        let written = (|| {
-            std::fs::DirBuilder::new().mode(0o700).create(&nest.path)?;
-            let file = nest.path.join("from-app");
-            File::create_new(&file)?.write_all(nest.question.as_bytes())?;
-            // Only root may, and only root needs to.
-            if system::user() == 0 {
-                for path in [&nest.path, &file] {
-                    system::give_to(path, (owner.uid, owner.gid))?;
-                }
-            }
-            Ok::<(), std::io::Error>(())
-        })();
-        written.map_err(|error| failed(&error))?;
-        Ok(nest)
-    }
-
-    fn check(&self, desktop: bool, folder: &Path) -> Result<(), DockerError> {
-        let file = system::open_unfollowed(&self.path.join("from-sandbox"))
-            .map_err(|_| not_shared(folder, "what a container writes there does not arrive"))?;
-        let owner = file.metadata().map_or(u32::MAX, |m| system::owner(&m).0);
-        let mut content = String::new();
-        let read = file.take(4096).read_to_string(&mut content);
-        if read.is_err() || content != self.answer {
-            return Err(not_shared(
-                folder,
-                "what a container writes there arrives changed",
-            ));
-        }
-        let expected = match system::user() {
-            0 => self.owner.uid,
-            user => user,
-        };
-        if !desktop && owner != expected {
-            return Err(not_shared(
-                folder,
-                &format!("files made in a container belong to user {owner} instead of {expected}"),
-            ));
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Nest {
-    fn drop(&mut self) {
-        // A random name of our own, never given to an agent.
-        let _ = std::fs::remove_dir_all(&self.path);
-    }
-}
-
-fn judge(targets: &[Target], printed: &[u8]) -> Fence {
-    let lines: Vec<Line> = String::from_utf8_lossy(printed)
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
-    let findings = targets
-        .iter()
-        .map(|target| {
-            let line = lines.iter().find(|line| line.target == target.argument);
-            let (outcome, detail) = line.map_or(("unknown", "no answer from the probe"), |line| {
-                (line.outcome.as_str(), line.detail.as_str())
-            });
-            Finding {
-                what: target.what.to_owned(),
-                tried: target.argument.clone(),
-                happened: words(outcome, detail),
-                closed: target.meaning.is_closed(outcome, detail),
-            }
-        })
-        .collect();
-    Fence { findings }
-}
-
-impl Meaning {
-    fn is_closed(self, outcome: &str, detail: &str) -> bool {
-        match self {
-            Self::Outside => outcome == "no-way",
-            Self::Inside => matches!(outcome, "no-way" | "refused" | "silent"),
-            Self::Name => outcome == "no-name",
-            Self::Gateway => outcome == "said-no",
-            Self::Links => outcome == "links" && detail == "lo",
-        }
-    }
-}
-
-fn words(outcome: &str, detail: &str) -> String {
-    match outcome {
-        "no-way" => "there is no way there".to_owned(),
-        "no-name" => "the name is not found".to_owned(),
-        "said-no" => "the gateway said no".to_owned(),
-        "refused" => "refused by what is there".to_owned(),
-        "silent" => "nothing came back in time".to_owned(),
-        "links" if detail == "lo" => "only its own loopback".to_owned(),
-        "links" => format!("it has {}", detail.escape_default()),
-        _ => format!("{outcome}: {}", detail.escape_default()),
-    }
-}
-
 /// The address by which this computer reaches others; nothing is sent.
 pub(super) fn own_address() -> Option<std::net::IpAddr> {
     let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
@@ -534,67 +319,4 @@ pub(super) fn own_address() -> Option<std::net::IpAddr> {
 
 fn too_slow() -> DockerError {
     DockerError::new(Problem::TimedOut, "a probe took too long")
-}
-
-fn not_shared(folder: &Path, why: &str) -> DockerError {
-    DockerError::new(
-        Problem::Unsupported,
-        format!(
-            "the container engine does not share {} as it must: {why}",
-            folder.display()
-        ),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn targets() -> Vec<Target> {
-        vec![
-            Target {
-                what: "links",
-                argument: "links".into(),
-                meaning: Meaning::Links,
-            },
-            Target {
-                what: "out",
-                argument: "tcp:1.1.1.1:443".into(),
-                meaning: Meaning::Outside,
-            },
-        ]
-    }
-
-    fn printed(links: &str, tcp: &str) -> Vec<u8> {
-        format!(
-            "{{\"target\":\"links\",\"outcome\":\"links\",\"detail\":\"{links}\"}}\n\
-             {{\"target\":\"tcp:1.1.1.1:443\",\"outcome\":\"{tcp}\",\"detail\":\"\"}}\n"
-        )
-        .into_bytes()
-    }
-
-    #[test]
-    fn only_what_is_known_to_be_closed_is_closed() {
-        assert!(judge(&targets(), &printed("lo", "no-way")).is_closed());
-        for outcome in [
-            "answered",
-            "refused",
-            "silent",
-            "forbidden",
-            "unknown",
-            "new-word",
-        ] {
-            let fence = judge(&targets(), &printed("lo", outcome));
-            assert!(!fence.is_closed(), "{outcome}");
-            assert_eq!(fence.open().len(), 1, "{outcome}");
-        }
-        assert!(!judge(&targets(), &printed("lo eth0", "no-way")).is_closed());
-    }
-
-    #[test]
-    fn a_probe_that_says_nothing_proves_nothing() {
-        assert!(!judge(&targets(), b"").is_closed());
-        assert!(!judge(&targets(), b"not json\n").is_closed());
-        assert!(!judge(&[], b"").is_closed());
-    }
 }

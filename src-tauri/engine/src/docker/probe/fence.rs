@@ -1,0 +1,214 @@
+//! What a probe's words mean: only what is known to be closed is closed.
+
+use serde::Deserialize;
+
+/// One thing that was tried through the fence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What it would have reached, in words.
+    pub what: String,
+    /// The address or name that was tried.
+    pub tried: String,
+    /// What happened, in words.
+    pub happened: String,
+    /// Whether that means that there is no way out.
+    pub closed: bool,
+}
+
+/// All that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fence {
+    /// In the order of trying.
+    pub findings: Vec<Finding>,
+}
+
+impl Fence {
+    /// Whether everything was tried and nothing was reached.
+    pub fn is_closed(&self) -> bool {
+        !self.findings.is_empty() && self.findings.iter().all(|finding| finding.closed)
+    }
+
+    /// What was reached, in words; empty when closed.
+    pub fn open(&self) -> Vec<String> {
+        self.findings
+            .iter()
+            .filter(|finding| !finding.closed)
+            .map(|f| format!("{} ({}): {}", f.what, f.tried, f.happened))
+            .collect()
+    }
+}
+
+impl Fence {
+    /// Whether nothing is wrong but that the gateway's socket is not reached from within.
+    pub fn lacks_only_the_gateway(&self) -> bool {
+        let mut open = self.findings.iter().filter(|finding| !finding.closed);
+        !self.findings.is_empty()
+            && !self.is_closed()
+            && open.all(|finding| finding.happened == NO_GATEWAY)
+    }
+}
+
+const NO_GATEWAY: &str = "its socket was not reached";
+
+/// Whether a target's outcome means closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Elsewhere: only "no way there" is closed; even a refusal came back from outside.
+    Outside,
+    /// Likewise, where not even being able to ask is closed too.
+    Ping,
+    /// On the sandbox's own loopback: only an answer is open.
+    Inside,
+    /// A name must not be found.
+    Name,
+    /// No interface but loopback.
+    Links,
+    /// The gateway must be there and must say no.
+    Gateway,
+}
+
+#[derive(Clone)]
+pub(super) struct Target {
+    pub what: &'static str,
+    pub argument: String,
+    pub meaning: Meaning,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    target: String,
+    outcome: String,
+    detail: String,
+}
+
+pub(super) fn judge(targets: &[Target], printed: &[u8]) -> Fence {
+    let lines: Vec<Line> = String::from_utf8_lossy(printed)
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let findings = targets
+        .iter()
+        .map(|target| {
+            let line = lines.iter().find(|line| line.target == target.argument);
+            let (outcome, detail) = line.map_or(("unknown", "no answer from the probe"), |line| {
+                (line.outcome.as_str(), line.detail.as_str())
+            });
+            Finding {
+                what: target.what.to_owned(),
+                tried: target.argument.clone(),
+                happened: words(outcome, detail),
+                closed: target.meaning.is_closed(outcome, detail),
+            }
+        })
+        .collect();
+    Fence { findings }
+}
+
+impl Meaning {
+    fn is_closed(self, outcome: &str, detail: &str) -> bool {
+        match self {
+            Self::Outside => outcome == "no-way",
+            Self::Ping => matches!(outcome, "no-way" | "no-socket"),
+            Self::Inside => matches!(outcome, "no-way" | "refused" | "silent"),
+            Self::Name => outcome == "no-name",
+            Self::Gateway => outcome == "said-no",
+            Self::Links => outcome == "links" && detail == "lo",
+        }
+    }
+}
+
+fn words(outcome: &str, detail: &str) -> String {
+    match outcome {
+        "no-way" => "there is no way there".to_owned(),
+        "no-socket" => "it cannot send any".to_owned(),
+        "no-name" => "the name is not found".to_owned(),
+        "no-gateway" => NO_GATEWAY.to_owned(),
+        "said-no" => "the gateway said no".to_owned(),
+        "refused" => "refused by what is there".to_owned(),
+        "silent" => "nothing came back in time".to_owned(),
+        "links" if detail == "lo" => "only its own loopback".to_owned(),
+        "links" => format!("it has {}", detail.escape_default()),
+        _ => format!("{outcome}: {}", detail.escape_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn targets() -> Vec<Target> {
+        vec![
+            Target {
+                what: "links",
+                argument: "links".into(),
+                meaning: Meaning::Links,
+            },
+            Target {
+                what: "out",
+                argument: "tcp:1.1.1.1:443".into(),
+                meaning: Meaning::Outside,
+            },
+        ]
+    }
+
+    fn printed(links: &str, tcp: &str) -> Vec<u8> {
+        format!(
+            "{{\"target\":\"links\",\"outcome\":\"links\",\"detail\":\"{links}\"}}\n\
+             {{\"target\":\"tcp:1.1.1.1:443\",\"outcome\":\"{tcp}\",\"detail\":\"\"}}\n"
+        )
+        .into_bytes()
+    }
+
+    #[test]
+    fn only_what_is_known_to_be_closed_is_closed() {
+        assert!(judge(&targets(), &printed("lo", "no-way")).is_closed());
+        for outcome in [
+            "answered",
+            "refused",
+            "silent",
+            "forbidden",
+            "unknown",
+            "new-word",
+        ] {
+            let fence = judge(&targets(), &printed("lo", outcome));
+            assert!(!fence.is_closed(), "{outcome}");
+            assert_eq!(fence.open().len(), 1, "{outcome}");
+        }
+        assert!(!judge(&targets(), &printed("lo eth0", "no-way")).is_closed());
+    }
+
+    #[test]
+    fn a_gateway_that_is_not_reached_is_told_from_a_fence_that_is_open() {
+        let targets = [
+            targets(),
+            vec![Target {
+                what: "metadata",
+                argument: "proxy:169.254.169.254:443".into(),
+                meaning: Meaning::Gateway,
+            }],
+        ]
+        .concat();
+        let printed = |tcp: &str, proxy: &str| {
+            let line = format!(
+                "{{\"target\":\"proxy:169.254.169.254:443\",\"outcome\":\"{proxy}\",\"detail\":\"\"}}\n"
+            );
+            [printed("lo", tcp), line.into_bytes()].concat()
+        };
+        let judged = |tcp: &str, proxy: &str| {
+            let fence = judge(&targets, &printed(tcp, proxy));
+            (fence.is_closed(), fence.lacks_only_the_gateway())
+        };
+        assert_eq!(judged("no-way", "said-no"), (true, false));
+        assert_eq!(judged("no-way", "no-gateway"), (false, true));
+        assert_eq!(judged("answered", "no-gateway"), (false, false));
+        assert_eq!(judged("no-way", "gateway"), (false, false));
+        assert!(!judge(&[], b"").lacks_only_the_gateway());
+    }
+
+    #[test]
+    fn a_probe_that_says_nothing_proves_nothing() {
+        assert!(!judge(&targets(), b"").is_closed());
+        assert!(!judge(&targets(), b"not json\n").is_closed());
+        assert!(!judge(&[], b"").is_closed());
+    }
+}
