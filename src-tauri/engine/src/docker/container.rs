@@ -26,6 +26,10 @@ pub const GUEST: &str = "/opt/agent-sandbox";
 /// Open files of one process. An engine that runs as a process of a limited user cannot give more than
 /// its own hard limit, and 20,000 is seen in the wild; no agent was seen to need more than this.
 pub(super) const OPEN_FILES: i64 = 16_384;
+/// An engine of an ordinary user gets its bounds from control groups of version 2 only.
+const UNBOUNDED: &str = "this container engine runs as an ordinary user and the computer has control groups of \
+    version 1: there it cannot bound memory, processors or processes, and one sandbox could take the whole computer. \
+    Switch the computer to version 2 (systemd.unified_cgroup_hierarchy=1), or use an engine that runs as root";
 /// Shared memory in bytes.
 const SHARED_MEMORY: i64 = 256 * 1024 * 1024;
 
@@ -300,6 +304,9 @@ impl Docker {
     pub async fn create_container(&self, spec: &ContainerSpec) -> Result<String, DockerError> {
         if let Some(runtime) = &spec.runtime {
             self.offers(runtime)?;
+        }
+        if self.info().unbounded {
+            return Err(DockerError::new(Problem::Unsupported, UNBOUNDED));
         }
         let name = spec.sandbox.container_name();
         let options = CreateContainerOptionsBuilder::default().name(&name).build();

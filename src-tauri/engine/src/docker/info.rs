@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bollard::models::{SystemInfo, SystemVersion};
+use bollard::models::{SystemInfo, SystemInfoCgroupVersionEnum, SystemVersion};
 
 use super::endpoint::Endpoint;
 
@@ -15,6 +15,8 @@ pub struct EngineInfo {
     pub version: String,
     /// Container user 0 is the user of the engine.
     pub rootless: bool,
+    /// It cannot bound what a container uses: an ordinary user's, on control groups of version 1.
+    pub unbounded: bool,
     /// The daemon maps users to others.
     pub userns_remap: bool,
     /// AppArmor is there.
@@ -34,12 +36,18 @@ pub struct EngineInfo {
 }
 
 impl EngineInfo {
-    pub(crate) fn new(version: &SystemVersion, system: &SystemInfo, endpoint: &Endpoint) -> Self {
+    /// `rootless`: what is known of it beside what Docker would say.
+    pub(crate) fn new(
+        version: &SystemVersion,
+        system: &SystemInfo,
+        endpoint: &Endpoint,
+        rootless: bool,
+    ) -> Self {
         let options = system.security_options.clone().unwrap_or_default();
         let has = |name: &str| options.iter().any(|o| o.contains(&format!("name={name}")));
         let os = system.operating_system.clone().unwrap_or_default();
         let components = version.components.clone().unwrap_or_default();
-        let podman = components.iter().any(|c| c.name.contains("Podman"));
+        let podman = is_podman(version);
         let product = if podman {
             "Podman"
         } else if os.contains("Docker Desktop") {
@@ -58,9 +66,12 @@ impl EngineInfo {
             .find(|c| c.name == "runc")
             .map(|c| c.version.clone())
             .unwrap_or_default();
+        let rootless = rootless || has("rootless");
+        let old_groups = system.cgroup_version == Some(SystemInfoCgroupVersionEnum::_1);
         Self {
             product: product.to_owned(),
-            rootless: has("rootless"),
+            rootless,
+            unbounded: rootless && old_groups,
             userns_remap: has("userns"),
             apparmor: has("apparmor"),
             desktop: os.contains("Docker Desktop")
@@ -86,15 +97,22 @@ impl EngineInfo {
             warnings: if podman {
                 Vec::new()
             } else {
-                warnings(&engine, &runc)
+                let platform = version.platform.as_ref();
+                warnings(&engine, &runc, platform.map_or("", |one| &one.name))
             },
             version: engine,
         }
     }
 }
 
+/// Whether it is Podman that answers.
+pub(super) fn is_podman(version: &SystemVersion) -> bool {
+    let components = version.components.iter().flatten();
+    components.into_iter().any(|c| c.name.contains("Podman"))
+}
+
 /// Known escapes of old versions (SECURITY §2.1, engine check).
-fn warnings(engine: &str, runc: &str) -> Vec<String> {
+fn warnings(engine: &str, runc: &str, platform: &str) -> Vec<String> {
     let mut found = Vec::new();
     let parts = |text: &str| -> Vec<u32> {
         text.split(['.', '-', '+', '~'])
@@ -115,6 +133,16 @@ fn warnings(engine: &str, runc: &str) -> Vec<String> {
             "Docker Engine {engine} is older than 29.7; update it when you can"
         ));
     }
+    // `Docker Desktop 4.43.0 (198352)`
+    let desktop = platform.strip_prefix("Docker Desktop ");
+    let desktop = desktop.and_then(|rest| rest.split(' ').next());
+    if let Some(desktop) = desktop
+        && parts(desktop) < vec![4, 44, 3]
+    {
+        found.push(format!(
+            "Docker Desktop {desktop} lets containers speak to its engine (CVE-2025-9074); update it"
+        ));
+    }
     found
 }
 
@@ -124,12 +152,19 @@ mod tests {
 
     #[test]
     fn old_versions_are_named_and_new_ones_are_not() {
-        assert_eq!(warnings("20.10.24", "1.1.5").len(), 2);
+        assert_eq!(warnings("20.10.24", "1.1.5", "").len(), 2);
         assert_eq!(
-            warnings("29.7.0", "1.3.2").len(),
+            warnings("29.7.0", "1.3.2", "").len(),
             1,
             "1.3 was mended later than 1.2"
         );
-        assert_eq!(warnings("29.7.0", "1.3.3"), Vec::<String>::new());
+        assert_eq!(warnings("29.7.0", "1.3.3", ""), Vec::<String>::new());
+        let desktop = |version: &str| {
+            let platform = format!("Docker Desktop {version} (198352)");
+            warnings("29.7.0", "1.3.3", &platform)
+        };
+        assert!(desktop("4.43.2")[0].contains("CVE-2025-9074"));
+        assert_eq!(desktop("4.44.3"), Vec::<String>::new());
+        assert_eq!(desktop("4.60.0"), Vec::<String>::new());
     }
 }

@@ -129,7 +129,9 @@ impl Docker {
             ));
         }
         let system = within(deadlines.ask, "ask about the engine", client.info()).await?;
-        let info = EngineInfo::new(&version, &system, &endpoint);
+        let rootless =
+            info::is_podman(&version) && podman::is_rootless(&endpoint.socket, deadlines.ask).await;
+        let info = EngineInfo::new(&version, &system, &endpoint, rootless);
         if info.userns_remap {
             return Err(DockerError::new(
                 Problem::Unsupported,

@@ -2,13 +2,15 @@
 //! they are held against the contract; what it adds by itself is taken out where it widens nothing.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use bollard::models::{ContainerInspectResponse, HostConfig, Mount, MountType};
 use bollard::query_parameters::InspectContainerOptions;
+use serde::Deserialize;
 
-use super::Docker;
 use super::error::DockerError;
+use super::{Docker, socket};
 
 /// For a moment after its end a container of Podman is in a state that Docker has no word for.
 const IN_BETWEEN: (u32, Duration) = (100, Duration::from_millis(50));
@@ -42,6 +44,23 @@ impl Docker {
     pub(super) fn is_podman(&self) -> bool {
         self.info().product == "Podman"
     }
+}
+
+/// What Docker's interface has no field for, and its client library therefore passes over.
+#[derive(Deserialize)]
+struct More {
+    #[serde(rename = "Rootless", default)]
+    rootless: bool,
+}
+
+/// Whether a Podman is an ordinary user's. One that does not say so is taken for root's: then the canary finds out.
+pub(super) async fn is_rootless(socket: &Path, patience: Duration) -> bool {
+    let asked = tokio::time::timeout(patience, socket::read(socket, "/v1.41/info")).await;
+    let Ok(Ok(answer)) = asked else { return false };
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    let body = end.map(|end| &answer[end + 4..]);
+    body.and_then(|body| serde_json::from_slice::<More>(body).ok())
+        .is_some_and(|more| more.rootless)
 }
 
 /// What a container of Podman has where nothing is dropped, in every version since 4.
@@ -266,5 +285,41 @@ mod tests {
         assert!(host.binds.is_some());
         let tmpfs = host.tmpfs.unwrap();
         assert!(tmpfs["/tmp"].contains("suid") && tmpfs.contains_key("/etc"));
+    }
+    #[tokio::test]
+    async fn an_ordinary_users_is_told_from_roots() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let folder = tempfile::tempdir().unwrap();
+        for (at, (answer, expected)) in [
+            (
+                "HTTP/1.0 200 OK\r\n\r\n{\"ID\":\"x\",\"Rootless\":true}",
+                true,
+            ),
+            (
+                "HTTP/1.0 200 OK\r\n\r\n{\"ID\":\"x\",\"Rootless\":false}",
+                false,
+            ),
+            ("HTTP/1.0 200 OK\r\n\r\n{\"ID\":\"x\"}", false),
+            ("HTTP/1.0 500 No\r\n\r\n", false),
+            ("nonsense", false),
+            ("", false),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let path = folder.path().join(at.to_string());
+            let listener = tokio::net::UnixListener::bind(&path).unwrap();
+            let answering = async {
+                let (mut client, _) = listener.accept().await.unwrap();
+                let mut asked = [0; 512];
+                let count = client.read(&mut asked).await.unwrap();
+                assert!(asked[..count].starts_with(b"GET /v1.41/info HTTP/1.0\r\n"));
+                client.write_all(answer.as_bytes()).await.unwrap();
+            };
+            let (told, ()) = tokio::join!(is_rootless(&path, Duration::from_secs(5)), answering);
+            assert_eq!(told, expected, "{answer}");
+        }
+        let nobody = folder.path().join("nobody");
+        assert!(!is_rootless(&nobody, Duration::from_secs(5)).await);
     }
 }

@@ -151,7 +151,11 @@ impl Engine {
 
     fn probe_owner(&self, docker: &Docker) -> crate::state::record::Owner {
         let process = self.config().process;
-        if docker.info().rootless || process.uid != 0 {
+        // There the container's root is the user.
+        if docker.info().rootless {
+            return crate::state::record::Owner { uid: 0, gid: 0 };
+        }
+        if process.uid != 0 {
             return process;
         }
         crate::state::record::Owner {
@@ -166,5 +170,15 @@ fn engine_row(docker: &Docker) -> Check {
     let mut words = vec![format!("{} {}", info.product, info.version)];
     words.push(docker.endpoint().found_by.clone());
     words.extend(info.warnings.iter().cloned());
+    if info.unbounded {
+        return Check::bad(
+            "engine",
+            words.join("; ") + "; it cannot bound what a sandbox uses",
+            Some(
+                "Switch the computer to control groups of version 2, or use an engine that runs as root."
+                    .to_owned(),
+            ),
+        );
+    }
     Check::good("engine", words.join("; "))
 }

@@ -6,6 +6,6 @@ mod unix;
 mod windows;
 
 #[cfg(unix)]
-pub(super) use unix::{BELOW_HOME, KIND, connect, is_there, path};
+pub(super) use unix::{BELOW_HOME, KIND, connect, is_there, path, read};
 #[cfg(windows)]
-pub(super) use windows::{BELOW_HOME, KIND, connect, is_there, path};
+pub(super) use windows::{BELOW_HOME, KIND, connect, is_there, path, read};
