@@ -1,24 +1,24 @@
 //! Images: the environment, the personal layer, the guest's own.
 
-use std::collections::HashMap;
-use std::io::Read;
+mod build;
+mod look;
 
-use bollard::models::{BuildInfo, ContainerCreateBody, ImageInspect};
+use bollard::models::ImageInspect;
 use bollard::query_parameters::{
-    BuildImageOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateContainerOptions,
-    CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder, ListImagesOptionsBuilder,
-    RemoveContainerOptionsBuilder, RemoveImageOptions, TagImageOptionsBuilder,
+    CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions, TagImageOptionsBuilder,
 };
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
 use sandbox_workspace::Cancel;
 
-use super::container::WORKSPACE;
+use self::build::tell;
+use super::Docker;
 use super::error::{DockerError, Problem};
-use super::{Docker, labels};
 use crate::agents::{Recipe, layer};
 use crate::event::ImageProgress;
 use crate::image::packages::PackageName;
 use crate::image::{self, Layer};
+
+pub(super) use self::build::image_labels;
 
 /// Told how a build goes.
 pub type Listener<'a> = &'a (dyn Fn(ImageProgress) + Send + Sync);
@@ -358,232 +358,6 @@ impl Docker {
             .await?;
         Ok(tag)
     }
-
-    /// `/etc/passwd` and `/etc/group` of an image, from a container that is never started.
-    async fn accounts(&self, image: &str, name: &str) -> Result<(Vec<u8>, Vec<u8>), DockerError> {
-        let body = ContainerCreateBody {
-            image: Some(image.to_owned()),
-            entrypoint: Some(vec!["/never-started".to_owned()]),
-            cmd: Some(Vec::new()),
-            labels: Some(labels::shared("probe")),
-            network_disabled: Some(true),
-            ..Default::default()
-        };
-        let call = self
-            .client
-            .create_container(None::<CreateContainerOptions>, body);
-        let made = self.change("look into the image", call).await?;
-        let passwd = self.read_file(&made.id, "/etc/passwd").await;
-        let group = self.read_file(&made.id, "/etc/group").await;
-        let link = self.is_link(&made.id, WORKSPACE).await;
-        let options = RemoveContainerOptionsBuilder::default()
-            .force(true)
-            .v(true)
-            .build();
-        let call = self.client.remove_container(&made.id, Some(options));
-        self.change("put the look into the image away", call)
-            .await?;
-        if link? {
-            return Err(DockerError::new(
-                Problem::Unsupported,
-                format!(
-                    "{WORKSPACE} is a link in the image {name}: the workspace would hide another folder of it"
-                ),
-            ));
-        }
-        Ok((passwd?, group?))
-    }
-
-    /// Whether a path of a container that never ran is a symbolic link; false where nothing is there.
-    async fn is_link(&self, container: &str, path: &str) -> Result<bool, DockerError> {
-        let options = ContainerArchiveInfoOptionsBuilder::default()
-            .path(path)
-            .build();
-        let call = self
-            .client
-            .get_container_archive_info(container, Some(options));
-        match self.ask("look into the image", call).await {
-            Ok(found) => Ok(!found.link_target.is_empty()),
-            Err(error) if error.is_missing() => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// A small file of a container that never ran; empty where there is none.
-    async fn read_file(&self, container: &str, path: &str) -> Result<Vec<u8>, DockerError> {
-        let options = DownloadFromContainerOptionsBuilder::default()
-            .path(path)
-            .build();
-        let mut stream = self
-            .client
-            .download_from_container(container, Some(options));
-        let mut archive = Vec::new();
-        while let Some(piece) = self
-            .next(
-                "read the image's accounts",
-                &Cancel::default(),
-                stream.next(),
-            )
-            .await?
-        {
-            match piece {
-                Ok(bytes) if archive.len() < 1024 * 1024 => archive.extend_from_slice(&bytes),
-                Ok(_) => break,
-                // An image without accounts is fine; a failure must not become one.
-                Err(error) => {
-                    let error = DockerError::from_bollard("read the image's accounts", error);
-                    return if error.is_missing() {
-                        Ok(Vec::new())
-                    } else {
-                        Err(error)
-                    };
-                }
-            }
-        }
-        let mut content = Vec::new();
-        if let Ok(entries) = tar::Archive::new(archive.as_slice()).entries() {
-            for entry in entries.flatten() {
-                if entry.header().entry_type().is_file() {
-                    let _ = entry.take(256 * 1024).read_to_end(&mut content);
-                    break;
-                }
-            }
-        }
-        Ok(content)
-    }
-
-    async fn build(
-        &self,
-        tag: &str,
-        context: Vec<u8>,
-        cancel: &Cancel,
-        listener: Listener<'_>,
-    ) -> Result<String, DockerError> {
-        let options = BuildImageOptionsBuilder::default()
-            .dockerfile("Dockerfile")
-            .t(tag)
-            .rm(true)
-            .forcerm(true)
-            .labels(&image_labels())
-            .build();
-        let body = bollard::body_full(context.into());
-        let messages = self.client.build_image(options, None, Some(body));
-        self.follow_build(tag, messages, cancel, listener).await
-    }
-
-    /// Reads what a build says and tells how it goes; gives the image's id. Dropped, the engine stops building.
-    pub(super) async fn follow_build(
-        &self,
-        tag: &str,
-        messages: impl Stream<Item = Result<BuildInfo, bollard::errors::Error>>,
-        cancel: &Cancel,
-        listener: Listener<'_>,
-    ) -> Result<String, DockerError> {
-        let mut stream = std::pin::pin!(messages);
-        let mut phase = "Building".to_owned();
-        let mut fraction = None;
-        let mut last_line = String::new();
-        while let Some(message) = self.next("build the image", cancel, stream.next()).await? {
-            let message = match message {
-                Err(bollard::errors::Error::DockerStreamError { error }) => {
-                    return Err(build_failed(&error, &last_line));
-                }
-                other => other.map_err(|e| DockerError::from_bollard("build the image", e))?,
-            };
-            if let Some(detail) = message.error_detail {
-                return Err(build_failed(
-                    &detail.message.unwrap_or_default(),
-                    &last_line,
-                ));
-            }
-            for line in message
-                .stream
-                .unwrap_or_default()
-                .lines()
-                .filter(|l| !l.trim().is_empty())
-            {
-                let line = line.trim_end();
-                if let Some((done, total)) = step(line) {
-                    phase = format!("Step {done} of {total}");
-                    fraction = Some(f64::from(done - 1) / f64::from(total));
-                }
-                let shown: String = line.chars().take(300).collect();
-                // What the builder says of itself tells nobody why a step failed.
-                if !shown.starts_with("Removing intermediate") && !shown.starts_with(" --->") {
-                    last_line.clone_from(&shown);
-                }
-                tell(listener, &phase, fraction, Some(shown));
-            }
-        }
-        let found = self.image(tag).await?;
-        found.and_then(|i| i.id).ok_or_else(|| {
-            DockerError::new(
-                Problem::Failed,
-                format!("the image is not there after building (last: {last_line})"),
-            )
-        })
-    }
-
-    /// The next message of a long stream, within its deadline, unless cancelled.
-    async fn next<T>(
-        &self,
-        what: &'static str,
-        cancel: &Cancel,
-        message: impl Future<Output = Option<T>>,
-    ) -> Result<Option<T>, DockerError> {
-        let mut message = std::pin::pin!(message);
-        let start = std::time::Instant::now();
-        loop {
-            if cancel.is_cancelled() {
-                return Err(DockerError::new(Problem::Failed, "cancelled"));
-            }
-            if start.elapsed() > self.deadlines.stream {
-                return Err(DockerError::new(
-                    Problem::TimedOut,
-                    format!(
-                        "the container engine said nothing for {} s while it should {what}",
-                        self.deadlines.stream.as_secs()
-                    ),
-                ));
-            }
-            let slice = std::time::Duration::from_millis(200);
-            if let Ok(next) = tokio::time::timeout(slice, message.as_mut()).await {
-                return Ok(next);
-            }
-        }
-    }
-}
-
-fn build_failed(why: &str, last_line: &str) -> DockerError {
-    let why = why.trim().replace(['\n', '\r'], " ");
-    DockerError::new(
-        Problem::BuildFailed,
-        format!("the image could not be built: {why}; its last line: {last_line}"),
-    )
-}
-
-/// The labels of every image of ours.
-pub(super) fn image_labels() -> HashMap<&'static str, &'static str> {
-    HashMap::from([(labels::ROLE, "image"), (labels::SCHEMA, "1")])
-}
-
-/// `Step 3/7 : RUN …` of the engine's builder.
-fn step(line: &str) -> Option<(u32, u32)> {
-    let (done, total) = line
-        .strip_prefix("Step ")?
-        .split_once(" : ")?
-        .0
-        .split_once('/')?;
-    let (done, total): (u32, u32) = (done.parse().ok()?, total.parse().ok()?);
-    (1..=total).contains(&done).then_some((done, total))
-}
-
-fn tell(listener: Listener<'_>, phase: &str, fraction: Option<f64>, line: Option<String>) {
-    listener(ImageProgress {
-        phase: phase.to_owned(),
-        fraction,
-        line,
-    });
 }
 
 fn tar_failed(error: &std::io::Error) -> DockerError {
@@ -600,16 +374,4 @@ fn base_missing(why: &DockerError) -> DockerError {
             "the base system is not on this computer and could not be fetched ({why}); connect to the internet and try again, or, from the source code, run `cargo xtask run`, which makes it from Debian's packages"
         ),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::step;
-
-    #[test]
-    fn steps_are_read_and_nothing_else_is() {
-        assert_eq!(step("Step 3/7 : RUN x"), Some((3, 7)));
-        assert_eq!(step("Step 0/7 : RUN x"), None);
-        assert_eq!(step(" ---> abc"), None);
-    }
 }
