@@ -204,7 +204,6 @@ fn a_create_that_is_told_to_end_leaves_nothing() {
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        // It listens for signals by the time that it copies.
         let sandboxes = bench.data().join("sandboxes");
         let begun = || {
             fs::read_dir(&sandboxes).is_ok_and(|list| {
@@ -223,10 +222,10 @@ fn a_create_that_is_told_to_end_leaves_nothing() {
         };
         let _ = rustix::process::kill_process(process, number);
         let ended = child.wait().unwrap();
-        if ended.code().is_none() {
-            // On a very busy machine it did not listen yet; the next start cleans up.
-            bench.run_alone(["recover"]).ended(0);
-        }
+        assert!(
+            ended.code().is_some(),
+            "SIG{signal} ended it in the middle, by itself"
+        );
         if ended.success() {
             // It had finished already, on a fast machine.
             let rows = bench.run_alone(["list", "--json"]).json();
@@ -240,4 +239,43 @@ fn a_create_that_is_told_to_end_leaves_nothing() {
             "SIG{signal} left something"
         );
     }
+}
+
+#[test]
+fn a_signal_in_the_first_instants_of_a_create_leaves_all_or_nothing() {
+    let bench = Bench::new();
+    for number in 0..200 {
+        let name = bench.project().join(format!("src/{number}"));
+        fs::write(name, vec![b'x'; 64 * 1024]).unwrap();
+    }
+    let project = bench.project();
+    let sandboxes = bench.data().join("sandboxes");
+    let (mut whole, mut none) = (0, 0);
+    for instant in 0..60 {
+        let mut child = bench
+            .command(["create", "--no-start", project.to_str().unwrap()])
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(instant * 1500));
+        let process = rustix::process::Pid::from_child(&child);
+        let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
+        let ended = child.wait().unwrap();
+        let left = fs::read_dir(&sandboxes).map_or(0, Iterator::count);
+        if ended.success() {
+            let rows = bench.run_alone(["list", "--json"]).json();
+            assert_eq!((left, rows.as_array().unwrap().len()), (1, 1));
+            bench
+                .run_alone(["remove", rows[0]["id"].as_str().unwrap()])
+                .ended(0);
+            whole += 1;
+        } else {
+            assert_eq!(left, 0, "after {} ms: {ended}", instant * 3 / 2);
+            none += 1;
+        }
+    }
+    eprintln!("{whole} finished, {none} left nothing");
+    assert!(none > 0, "no signal came early enough to be of use");
 }

@@ -1,15 +1,15 @@
 //! The live list follows the workspace, looks only where something happened, and ends at the truth.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use sandbox_engine::docker::{Deadlines, EndpointSearch};
 use sandbox_engine::event::{Event, Numbered};
-use sandbox_engine::sandbox::{Config, LimitsWanted, Live, NewSandbox, Side, Watching};
-use sandbox_engine::state::record::{NetworkPolicy, Owner};
+use sandbox_engine::sandbox::{Live, Side, Watching};
 use sandbox_engine::{Engine, Operation, SandboxId};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
@@ -29,42 +29,13 @@ struct Watched {
 impl Watched {
     async fn new(files: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(AtomicI64::new(1_800_000_000_000));
-        let now = clock.clone();
-        let engine = Engine::open(Config {
-            data_dir: folder.path().join("data"),
-            home: None,
-            endpoints: EndpointSearch::default(),
-            deadlines: Deadlines::default(),
-            process: Owner {
-                uid: rustix::process::geteuid().as_raw(),
-                gid: rustix::process::getegid().as_raw(),
-            },
-            certificates: Vec::new(),
-            guest: &[],
-            keychain: None,
-            proxy: None,
-            clock: Arc::new(move || now.load(Ordering::SeqCst)),
-        })
-        .unwrap();
+        let clock = Arc::new(AtomicI64::new(common::NOW));
+        let engine = common::engine(folder.path().join("data"), clock.clone());
         let project = folder.path().join("site");
         for file in files {
             write(&project, file, "as it was\n");
         }
-        let new = NewSandbox {
-            project,
-            name: None,
-            agent: "shell".to_owned(),
-            command: None,
-            image: None,
-            image_from: None,
-            runtime: None,
-            network: NetworkPolicy::default(),
-            limits: LimitsWanted::default(),
-            rules: sandbox_workspace::Rules::default(),
-            start: false,
-        };
-        let id = engine.create(new, &Operation::silent()).await.unwrap();
+        let id = common::hand_over(&engine, project).await;
         let workspace = engine.data().sandbox(&id).workspace();
         let events = engine.events().subscribe();
         let watching = Watching::new(engine.clone());

@@ -149,6 +149,33 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
+async fn programs_and_their_children_die_before_process_1_when_memory_runs_out() {
+    let guest = Guest::start();
+    let (hub, _control) = guest.connect().await;
+    let script =
+        "read go; cat /proc/self/oom_score_adj; sh -c 'cat /proc/self/oom_score_adj'; echo end";
+    let terminal = hub.open(run(script)).await.unwrap();
+    let mut reader = hub.attach(terminal.id).await.unwrap();
+    hub.input(terminal.id, b"\n").await.unwrap();
+    let shown = text(&to_end(&mut reader).await.0);
+    let scores: Vec<i32> = shown
+        .lines()
+        .filter_map(|line| line.trim().parse().ok())
+        .collect();
+    let path = format!("/proc/{}/oom_score_adj", guest.child.id());
+    let own: i32 = std::fs::read_to_string(path)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert_eq!(scores.len(), 2, "{shown}");
+    assert!(
+        scores.iter().all(|score| *score >= own + 100),
+        "{scores:?} beside {own}"
+    );
+}
+
+#[tokio::test]
 async fn a_program_runs_and_its_output_and_status_come_back() {
     let guest = Guest::start();
     let (hub, _control) = guest.connect().await;
@@ -380,6 +407,7 @@ async fn closing_ends_also_a_program_that_will_not_hear() {
         .await
         .unwrap();
     let mut reader = hub.attach(terminal.id).await.unwrap();
+    hub.input(terminal.id, b"\n").await.unwrap();
     let shown = text(&until(&mut reader, ".\r\n").await);
     let pid = shown.split(['=', '.']).nth(1).unwrap().to_owned();
     let process = PathBuf::from("/proc").join(pid);

@@ -10,7 +10,7 @@ use sandbox_workspace::escape::escaped;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::mistake::Mistake;
-use super::own_terminal::asked_to_end;
+use super::own_terminal::Endings;
 
 /// Marks the processes of one `exec`, so that Ctrl-C finds them: the engine passes no signals on.
 const MARK: &str = "AGENT_SANDBOX_EXEC";
@@ -81,7 +81,7 @@ fn mark() -> String {
 }
 
 async fn pass_interrupt(engine: Engine, id: SandboxId, mark: String) {
-    asked_to_end().await;
+    Endings::begin().next().await;
     let script = ["/bin/sh", "-c", INTERRUPT, "sh", &mark].map(str::to_owned);
     if let Ok(running) = engine.exec(&id, script.to_vec(), Vec::new()).await {
         let _ = running.collect(0).await;

@@ -8,17 +8,19 @@ use sandbox_engine::operation::{Listener, Operation};
 use sandbox_workspace::{Cancel, Step};
 
 use super::Printer;
-use super::own_terminal::asked_to_end;
+use super::own_terminal::Endings;
 
 /// An operation that tells a terminal and stops at Ctrl-C or when it is told to end; the second time the
 /// process ends at once.
 pub fn operation(printer: &Printer) -> Operation {
     let cancel = Cancel::default();
     let stop = cancel.clone();
+    // Before anything begins: a signal that nobody waits for would end the process in the middle of it.
+    let mut endings = Endings::begin();
     tokio::spawn(async move {
-        asked_to_end().await;
+        endings.next().await;
         stop.cancel();
-        asked_to_end().await;
+        endings.next().await;
         std::process::exit(130);
     });
     let listener: Option<Listener> = printer.progress.then(|| Arc::new(show) as Listener);

@@ -5,12 +5,13 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
-use sandbox_engine::docker::{Deadlines, EndpointSearch};
-use sandbox_engine::sandbox::{Config, LimitsWanted, NewSandbox, Side};
-use sandbox_engine::state::record::{NetworkPolicy, Owner};
+use sandbox_engine::sandbox::Side;
 use sandbox_engine::{Engine, Operation, SandboxId};
 use sandbox_workspace::snapshots::SnapshotKind;
+
+use crate::common;
 
 /// Kind, permission bits, content or target; of files and links when they last changed.
 pub type Picture = BTreeMap<PathBuf, (char, u32, Vec<u8>, i64)>;
@@ -22,22 +23,7 @@ pub struct Desk {
 }
 
 pub fn open(home: &Path) -> Engine {
-    Engine::open(Config {
-        data_dir: home.join("data"),
-        home: None,
-        endpoints: EndpointSearch::default(),
-        deadlines: Deadlines::default(),
-        process: Owner {
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-        },
-        certificates: Vec::new(),
-        guest: &[],
-        keychain: None,
-        proxy: None,
-        clock: Arc::new(|| 1_800_000_000_000),
-    })
-    .unwrap()
+    common::engine(home.join("data"), Arc::new(AtomicI64::new(common::NOW)))
 }
 
 impl Desk {
@@ -59,20 +45,7 @@ impl Desk {
         }
         symlink("poem", project.join("link")).unwrap();
         let engine = open(home.path());
-        let new = NewSandbox {
-            project,
-            name: None,
-            agent: "shell".to_owned(),
-            command: None,
-            image: None,
-            image_from: None,
-            runtime: None,
-            network: NetworkPolicy::default(),
-            limits: LimitsWanted::default(),
-            rules: sandbox_workspace::Rules::default(),
-            start: false,
-        };
-        let id = engine.create(new, &Operation::silent()).await.unwrap();
+        let id = common::hand_over(&engine, project).await;
         Self { home, engine, id }
     }
 

@@ -2,6 +2,8 @@
 //! the project is never written, the workspace is exactly before or exactly after, nothing of the agent's is lost.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/mod.rs"]
+mod common;
 #[cfg(feature = "failpoints")]
 mod crash;
 // The crash tests use all of it.

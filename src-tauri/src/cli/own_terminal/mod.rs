@@ -6,6 +6,6 @@ mod unix;
 mod windows;
 
 #[cfg(unix)]
-pub use unix::{Quiet, Raw, asked_to_end, check, resizes, size};
+pub use unix::{Endings, Quiet, Raw, check, resizes, size};
 #[cfg(windows)]
-pub use windows::{Quiet, Raw, asked_to_end, check, resizes, size};
+pub use windows::{Endings, Quiet, Raw, check, resizes, size};

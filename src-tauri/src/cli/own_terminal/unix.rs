@@ -27,18 +27,34 @@ pub fn resizes() -> Option<Signal> {
     signal(SignalKind::window_change()).ok()
 }
 
-/// Comes back at Ctrl-C, at a request to end, and when the terminal closes.
-pub async fn asked_to_end() {
-    let wait = |kind| async move {
-        match signal(kind) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
+/// Ctrl-C, a request to end, and the terminal's closing.
+pub struct Endings([Option<Signal>; 3]);
+
+impl Endings {
+    /// From now on none of them ends the process by itself, and none is lost.
+    pub fn begin() -> Self {
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ];
+        Self(kinds.map(|kind| signal(kind).ok()))
+    }
+
+    /// Comes back at the next one.
+    pub async fn next(&mut self) {
+        async fn wait(signal: &mut Option<Signal>) {
+            match signal {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
         }
-    };
-    tokio::select! {
-        () = wait(SignalKind::interrupt()) => {}
-        () = wait(SignalKind::terminate()) => {}
-        () = wait(SignalKind::hangup()) => {}
+        let [interrupt, terminate, hang_up] = &mut self.0;
+        tokio::select! {
+            () = wait(interrupt) => {}
+            () = wait(terminate) => {}
+            () = wait(hang_up) => {}
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 
+use tokio::signal::windows::{CtrlC, ctrl_c};
+
 use crate::cli::mistake::Mistake;
 
 /// Says that it cannot be used yet, and what can.
@@ -31,10 +33,21 @@ pub fn resizes() -> Option<Resizes> {
     None
 }
 
-/// Comes back at Ctrl-C.
-pub async fn asked_to_end() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+/// Ctrl-C.
+pub struct Endings(Option<CtrlC>);
+
+impl Endings {
+    /// From now on it does not end the process by itself, and none is lost.
+    pub fn begin() -> Self {
+        Self(ctrl_c().ok())
+    }
+
+    /// Comes back at the next one.
+    pub async fn next(&mut self) {
+        match &mut self.0 {
+            Some(ctrl_c) => drop(ctrl_c.recv().await),
+            None => std::future::pending().await,
+        }
     }
 }
 
