@@ -15,20 +15,29 @@ struct Office {
     asked: Arc<Mutex<Vec<String>>>,
 }
 
+/// What it must be shown: `me:canary password`.
+const PASSWORD: &str = "canary password";
+const BASIC: &str = "bWU6Y2FuYXJ5IHBhc3N3b3Jk";
+
 impl Office {
     fn start() -> Self {
-        let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+        Self::at("0.0.0.0:0", &own_address(), None)
+    }
+
+    /// Reached under that name; it may want a password.
+    fn at(listens: &str, name: &str, wants: Option<&'static str>) -> Self {
+        let listener = TcpListener::bind(listens).unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let lines = asked.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let lines = lines.clone();
-                std::thread::spawn(move || serve(client, &lines));
+                std::thread::spawn(move || serve(client, &lines, wants));
             }
         });
         Self {
-            url: format!("http://{}:{port}", own_address()),
+            url: format!("http://{name}:{port}"),
             asked,
         }
     }
@@ -39,7 +48,11 @@ impl Office {
 }
 
 /// One tunnel, wherever it is asked for; `None` at the first end of either side.
-fn serve(mut client: TcpStream, lines: &Mutex<Vec<String>>) -> Option<()> {
+fn serve(
+    mut client: TcpStream,
+    lines: &Mutex<Vec<String>>,
+    wants: Option<&'static str>,
+) -> Option<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -49,6 +62,16 @@ fn serve(mut client: TcpStream, lines: &Mutex<Vec<String>>) -> Option<()> {
     let head = String::from_utf8_lossy(&head).into_owned();
     let first = head.lines().next()?.to_owned();
     lines.lock().unwrap().push(first.clone());
+    let shown = |basic: &str| {
+        let line = format!("Proxy-Authorization: Basic {basic}");
+        head.lines().any(|one| one == line)
+    };
+    if !wants.is_none_or(shown) {
+        let no = "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"office\"\r\n\
+            Content-Length: 0\r\n\r\n";
+        let _ = client.write_all(no.as_bytes());
+        return None;
+    }
     let target = first
         .strip_prefix("CONNECT ")?
         .split(' ')
@@ -126,6 +149,78 @@ fn gateways_go_by_the_proxy_and_the_rules_stay() {
     assert_eq!(office.asked(), Vec::<String>::new(), "straight out again");
 }
 
+fn set(bench: &Bench, url: &str, password: &str) {
+    let args = ["proxy", "--set", url, "--user", "me", "--from-stdin"];
+    let args = [&args[..], &["--keep", "file"]].concat();
+    let said = feed(&mut bench.command(args), &format!("{password}\n")).ended(0);
+    assert!(!(said.out + &said.err).contains("canary"));
+}
+
+#[test]
+fn a_proxy_with_a_password_and_one_on_this_computer_are_gone_by() {
+    let office = Office::at("0.0.0.0:0", &own_address(), Some(BASIC));
+    let bench = Bench::new();
+    let id = create(&bench, &["--network", "approved", "--allow", SITE]);
+    let fetch = format!("curl -sS -m 60 https://{SITE}/config.json");
+    let refused = |words: &str| {
+        let script = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/3128; printf 'CONNECT {SITE}:443 HTTP/1.1\\r\\n\\r\\n' >&3; cat <&3"
+        );
+        let said = bench.run(["exec", &id, "--", "bash", "-c", &script]);
+        let said = said.ended(0).out;
+        assert!(said.starts_with("HTTP/1.1 502"), "{said}");
+        assert!(said.contains(words), "{said}");
+        assert!(!said.contains("canary") && !said.contains("407"), "{said}");
+    };
+    bench.run(["proxy", "--set", &office.url]).ended(0);
+    refused("wants a name and password");
+    set(&bench, &office.url, "canary but wrong");
+    refused("does not take the name and password");
+    set(&bench, &office.url, PASSWORD);
+    let said = sh(&bench, &id, &fetch).ended(0);
+    assert!(said.out.contains("crates.io"), "{} {}", said.out, said.err);
+
+    // The canary is nowhere that a sandbox, or whoever may ask the engine, can look.
+    let name = format!("agent-sandbox-{id}");
+    let docker = |args: &[&str]| {
+        let said = std::process::Command::new("docker").args(args).output();
+        let said = said.unwrap();
+        assert!(said.status.success(), "{args:?}");
+        String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned()
+    };
+    for container in [name.clone(), format!("{name}-gateway")] {
+        let all = docker(&["inspect", &container]) + &docker(&["logs", &container]);
+        assert!(!all.contains("canary") && !all.contains(BASIC), "{all}");
+    }
+    // Not written as such, or the look would find itself.
+    let inside = "env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'; \
+        grep -rsE 'c[a]nary|bWU6Y2[F]' /workspace ~ /tmp /run /etc; true";
+    let said = sh(&bench, &id, inside).ended(0).out;
+    assert!(said.contains("PATH="), "the look sees something: {said}");
+    assert!(!said.contains("canary") && !said.contains(BASIC), "{said}");
+    for file in ["settings.json", &format!("sandboxes/{id}/activity.jsonl")] {
+        let text = std::fs::read_to_string(bench.data().join(file)).unwrap();
+        assert!(!text.contains("canary") && !text.contains(BASIC), "{text}");
+    }
+
+    // On loopback, which no gateway reaches by itself.
+    let here = Office::at("127.0.0.1:0", "localhost", Some(BASIC));
+    office.asked();
+    set(&bench, &here.url, PASSWORD);
+    let said = sh(&bench, &id, &fetch).ended(0);
+    assert!(said.out.contains("crates.io"), "{} {}", said.out, said.err);
+    assert_eq!(here.asked(), [format!("CONNECT {SITE}:443 HTTP/1.1")]);
+    assert_eq!(office.asked(), Vec::<String>::new());
+    let port = here.url.rsplit(':').next().unwrap();
+    assert_eq!(
+        tunnel(&bench, &id, &format!("host.sandbox:{port}")),
+        "403",
+        "no sandbox speaks to it by itself"
+    );
+    bench.run(["proxy", "--clear"]).ended(0);
+    assert_eq!(tunnel(&bench, &id, SITE), "200");
+}
+
 #[test]
 fn the_computers_own_proxy_is_offered_and_never_taken_by_itself() {
     let bench = Bench::new();
@@ -151,14 +246,43 @@ fn the_computers_own_proxy_is_offered_and_never_taken_by_itself() {
     assert_eq!(said["proxy"], office);
     bench.run(["proxy", "--clear"]).ended(0);
 
+    // With a password in it: kept apart, shown nowhere.
     let secret = "http://me:canary-password@proxy.office.example:3128";
-    let said = with(secret, &["proxy"]).ended(0);
-    assert!(said.out.contains("password"), "{}", said.out);
+    let said = with(secret, &["proxy", "--json"]).ended(0);
+    assert_eq!(said.json()["offered"], office);
     assert!(!(said.out + &said.err).contains("canary"));
-    with(secret, &["proxy", "--take"]).ended(1);
+    let said = with(secret, &["proxy", "--take"]).ended(1);
+    assert!(said.err.contains("--keep file"), "{}", said.err);
+    assert_eq!(
+        bench.run(["proxy", "--json"]).json()["proxy"].as_str(),
+        None,
+        "nothing is changed where the password cannot be kept"
+    );
+    let take = ["proxy", "--take", "--keep", "file", "--json"];
+    let said = with(secret, &take).ended(0);
+    let now = said.json();
+    assert_eq!(
+        (&now["proxy"], &now["user"], &now["password"]),
+        (&office.into(), &"me".into(), &"file".into())
+    );
+    assert!(!(said.out + &said.err).contains("canary"));
+    let kept = bench.data().join("keys/upstream-proxy");
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), "canary-password");
+    let settings = std::fs::read_to_string(bench.data().join("settings.json")).unwrap();
+    assert!(!settings.contains("canary"), "{settings}");
+    bench.run(["proxy", "--clear"]).ended(0);
+    assert!(!kept.exists(), "forgotten with the proxy");
+    // It is never an argument, and never waited for where nobody types.
+    bench
+        .run(["proxy", "--set", office, "--user", "me"])
+        .ended(2);
+    let said = bench
+        .run(["proxy", "--user", "me", "--from-stdin"])
+        .ended(2);
+    assert!(said.err.contains("--set"), "{}", said.err);
     for (wrong, why) in [
         ("https://proxy.example.com:3128", "http://"),
-        ("http://localhost:3128", "localhost"),
+        ("http://me:canary-password@proxy.example.com:3128", "--user"),
         ("nonsense", "HOST:PORT"),
     ] {
         let said = bench.run(["proxy", "--set", wrong]).ended(2);

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::frame::put;
 use crate::policy::{Policy, Reason};
-use crate::routes::Routes;
+use crate::routes::{Routes, Secret};
 use crate::{Decoder, FrameError, Hello, MAX_FRAME};
 
 /// The abstract Unix socket that `guest egress` listens on for the engine. It belongs to the gateway's own
@@ -93,6 +93,12 @@ pub struct UpstreamProxy {
     pub host: String,
     /// Port.
     pub port: u16,
+    /// On the user's own computer, which no gateway reaches by itself: the engine connects.
+    #[serde(default)]
+    pub by_computer: bool,
+    /// What it is shown, behind `Basic `: `NAME:PASSWORD` in base64.
+    #[serde(default)]
+    pub log_in: Option<Secret>,
 }
 
 impl Grant {
@@ -177,6 +183,10 @@ pub enum Refusal {
     NoUpstream,
     /// The proxy of the computer's network said no.
     UpstreamSaidNo,
+    /// It wants a name and password, and none are kept.
+    UpstreamWantsLogIn,
+    /// It does not take the name and password that are kept.
+    UpstreamRefusedLogIn,
 }
 
 /// Engine to gateway.
@@ -354,6 +364,8 @@ mod tests {
             upstream: Some(UpstreamProxy {
                 host: "proxy.example.com".to_owned(),
                 port: 3128,
+                by_computer: true,
+                log_in: Secret::new("bWU6c2VjcmV0".to_owned()),
             }),
         };
         let up = [

@@ -20,6 +20,9 @@ use yamux::{Config, Connection, Mode};
 pub const PORTS_SOCKET: &str = "agent-sandbox-ports";
 /// A gateway's: it opens streams, each to a port of the user's own computer.
 pub const SERVICES_SOCKET: &str = "agent-sandbox-services";
+/// In a route's place: the proxy of the user's network, where it is on the user's own computer. No provider is
+/// called so.
+pub const UPSTREAM_PROXY: &str = "@proxy";
 /// Streams that one side opens at once; more wait.
 pub const MAX_STREAMS: usize = 128;
 /// Streams that a side has at all: those opened, and those that are ending.

@@ -68,6 +68,28 @@ pub enum Keep {
     File,
 }
 
+impl Keep {
+    /// As the engine says it.
+    pub fn place(self) -> Place {
+        match self {
+            Self::Keychain => Place::Keychain,
+            Self::File => Place::File,
+        }
+    }
+}
+
+/// Where no keychain answers there is another way.
+pub fn or_in_a_file(error: Error) -> Mistake {
+    match error {
+        Error::NotSupported { message } => Mistake::Failed(
+            message,
+            None,
+            Some("Keep it in a file: --keep file".to_owned()),
+        ),
+        other => other.into(),
+    }
+}
+
 /// Runs one; gives the document and its text.
 pub async fn run(engine: &Engine, key: Key, printer: &Printer) -> Result<(Value, String), Mistake> {
     match key {
@@ -150,22 +172,12 @@ async fn set(engine: &Engine, wanted: Set, printer: &Printer) -> Result<(Value, 
         .set_key(NewKey {
             provider: wanted.provider,
             key,
-            place: Some(match wanted.keep {
-                Keep::Keychain => Place::Keychain,
-                Keep::File => Place::File,
-            }),
+            place: Some(wanted.keep.place()),
             server: wanted.server,
             model: wanted.model,
         })
         .await
-        .map_err(|error| match error {
-            Error::NotSupported { message } => Mistake::Failed(
-                message,
-                None,
-                Some("Keep it in a file: --keep file".to_owned()),
-            ),
-            other => other.into(),
-        })?;
+        .map_err(or_in_a_file)?;
     let file = engine.data().root().join("keys").join(&kept.provider);
     let place = match kept.place {
         Place::File => {
@@ -181,24 +193,34 @@ async fn set(engine: &Engine, wanted: Set, printer: &Printer) -> Result<(Value, 
 }
 
 fn read_key(provider: &str, from_stdin: bool) -> Result<Secret, Mistake> {
+    let text = read_secret(&format!("Key of {provider}"), "key", from_stdin)?;
+    // The text itself is in no message.
+    Secret::new(text.trim().to_owned()).ok_or_else(|| {
+        Mistake::Use("that is no key: it has 8 to 4096 visible signs, without spaces".to_owned())
+    })
+}
+
+/// What is typed unseen behind a question, or comes by standard input; without the end of its line.
+pub fn read_secret(
+    question: &str,
+    what: &str,
+    from_stdin: bool,
+) -> Result<Zeroizing<String>, Mistake> {
     let terminal = stdin().is_terminal();
     if !from_stdin && !terminal {
-        return Err(Mistake::Use(
-            "the key is typed in a terminal; without one, give it to standard input and say --from-stdin".to_owned(),
-        ));
+        return Err(Mistake::Use(format!(
+            "the {what} is typed in a terminal; without one, give it to standard input and say --from-stdin"
+        )));
     }
     // Where typing would be shown, nothing is typed.
-    let quiet = terminal
-        .then(|| Quiet::begin(&format!("Key of {provider}")))
-        .flatten();
+    let quiet = terminal.then(|| Quiet::begin(question)).flatten();
     if terminal && quiet.is_none() {
-        return Err(Mistake::Use(
-            "typing would be shown here; give the key to standard input and say --from-stdin"
-                .to_owned(),
-        ));
+        return Err(Mistake::Use(format!(
+            "typing would be shown here; give the {what} to standard input and say --from-stdin"
+        )));
     }
     let failed =
-        |error: std::io::Error| Mistake::failed(format!("could not read the key: {error}"));
+        |error: std::io::Error| Mistake::failed(format!("could not read the {what}: {error}"));
     let mut text = Zeroizing::new(String::new());
     if terminal {
         stdin().read_line(&mut text).map_err(failed)?;
@@ -208,8 +230,7 @@ fn read_key(provider: &str, from_stdin: bool) -> Result<Secret, Mistake> {
             .read_to_string(&mut text)
             .map_err(failed)?;
     }
-    // The text itself is in no message.
-    Secret::new(text.trim().to_owned()).ok_or_else(|| {
-        Mistake::Use("that is no key: it has 8 to 4096 visible signs, without spaces".to_owned())
-    })
+    Ok(Zeroizing::new(
+        text.trim_end_matches(['\r', '\n']).to_owned(),
+    ))
 }

@@ -3,6 +3,7 @@
 mod keep;
 mod log_ins;
 pub mod providers;
+mod proxy;
 mod route;
 mod server;
 #[cfg(test)]
@@ -262,6 +263,17 @@ impl Engine {
             if let Err(error) = self.forget_at(&kept.provider, kept.place).await {
                 stays.push(format!("the key of {}: {error}", kept.provider));
             }
+        }
+        let user = self
+            .settings()
+            .ok()
+            .and_then(|settings| settings.upstream_user);
+        if let Some(user) = user
+            && let Err(error) = self.forget_proxy_password(user.kept).await
+        {
+            stays.push(format!(
+                "the password of the network\u{2019}s proxy: {error}"
+            ));
         }
         self.session().clear();
         stays.extend(self.forget_log_ins().await);

@@ -64,7 +64,11 @@ impl Engine {
     pub async fn stand_by(&self, id: &SandboxId) -> Result<Option<Standing>> {
         let (_, record) = self.load(id)?;
         let own = |kept: &Kept| kept.server.is_some();
-        if record.network.services.is_empty() && !self.keys_for(&record).iter().any(own) {
+        let proxy = self.settings()?.upstream_proxy;
+        let wanted = !record.network.services.is_empty()
+            || self.keys_for(&record).iter().any(own)
+            || proxy.is_some_and(|proxy| proxy.is_here());
+        if !wanted {
             return Ok(None);
         }
         let docker = self.docker().await?;

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Engine, Working, key_routes, services, up};
+use super::{Engine, Working, key_routes, proof, services};
 use crate::docker::Docker;
 use crate::event::Event;
 use crate::network::link::Link;
@@ -214,7 +214,10 @@ pub(super) async fn hand_over(
     link: &mut Link,
 ) -> Result<()> {
     let refused = docker.refused_addresses().await?;
-    let grant = engine.grant_for(record, refused)?;
+    let mut grant = engine.grant_for(record, refused)?;
+    if let Some(proxy) = &mut grant.upstream {
+        proxy.log_in = engine.proxy_log_in().await;
+    }
     link.grant(&grant).await?;
     key_routes::hand_over(engine, record, link).await
 }
@@ -250,7 +253,7 @@ async fn attend(
             engine.events().send(Event::AskEnded(id.clone(), ask.id));
         }
         tokio::time::sleep(RETRY).await;
-        match up::revive_gateway(&engine, &id).await {
+        match proof::revive_gateway(&engine, &id).await {
             Ok(true) => {}
             Ok(false) => return,
             // Something else works on it; or the engine is away: then its return is waited for.
@@ -277,7 +280,7 @@ async fn listen(
     if !gateway.state.is_up() {
         return Ok(());
     }
-    let (dir, record) = engine.load(id)?;
+    let (dir, _) = engine.load(id)?;
     let path = dir.root().join("decisions.json");
     let mut seen: Seen = json_file::read(&path)?.unwrap_or_default();
     if seen.gateway != gateway.id {
@@ -288,15 +291,13 @@ async fn listen(
     }
     let mut link = Link::open(&docker, &gateway.id).await?;
     // Ends with this listening, and with the gateway.
-    let _services = (!record.network.services.is_empty()).then(|| {
-        let serving = services::serve(
-            engine.clone(),
-            id.clone(),
-            docker.clone(),
-            gateway.id.clone(),
-        );
-        AbortOnDropHandle::new(tokio::spawn(serving))
-    });
+    let serving = services::serve(
+        engine.clone(),
+        id.clone(),
+        docker.clone(),
+        gateway.id.clone(),
+    );
+    let _services = AbortOnDropHandle::new(tokio::spawn(serving));
     let attend = ToGateway::Attend {
         since: seen.number,
         asks: true,
@@ -373,6 +374,12 @@ fn refusal_words(refusal: Refusal) -> &'static str {
         Refusal::Unreachable => "approved, but it did not answer",
         Refusal::NoUpstream => "approved, but the proxy of your network was not reached",
         Refusal::UpstreamSaidNo => "approved, but the proxy of your network refused it",
+        Refusal::UpstreamWantsLogIn => {
+            "approved, but the proxy of your network wants a name and password"
+        }
+        Refusal::UpstreamRefusedLogIn => {
+            "approved, but the proxy of your network does not take the name and password that you gave"
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use sandbox_protocol::streams::{Inbound, MAX_STREAMS, SERVICES_SOCKET, Stream, Wanted};
+use sandbox_protocol::streams::{
+    Inbound, MAX_STREAMS, SERVICES_SOCKET, Stream, UPSTREAM_PROXY, Wanted,
+};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
@@ -53,6 +55,7 @@ async fn pass(engine: &Engine, id: &SandboxId, mut stream: Stream) -> Result<()>
             TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()
         }
         Wanted::Port(_) => None,
+        Wanted::Route(route) if route == UPSTREAM_PROXY => own_proxy(engine).await,
         Wanted::Route(route) => engine.own_server(id, &route).await.ok(),
     };
     let Some(mut service) = service else {
@@ -64,4 +67,10 @@ async fn pass(engine: &Engine, id: &SandboxId, mut stream: Stream) -> Result<()>
         .await
         .map(drop)
         .map_err(broken)
+}
+
+/// The proxy of this computer's network where it listens on this computer, as the user wrote it down.
+async fn own_proxy(engine: &Engine) -> Option<TcpStream> {
+    let proxy = engine.settings().ok()?.upstream_proxy?;
+    TcpStream::connect(proxy.here()?).await.ok()
 }

@@ -6,6 +6,7 @@ use super::data_dir::DataDir;
 use super::json_file;
 use super::record::{Limits, NetworkMode};
 use crate::Result;
+use crate::credentials::Place;
 use crate::image::packages::PackageName;
 use crate::network::upstream::UpstreamProxy;
 
@@ -60,6 +61,8 @@ pub struct Settings {
     pub packages: Vec<PackageName>,
     /// The proxy that this computer's network makes everybody use: gateways ask it for every connection.
     pub upstream_proxy: Option<UpstreamProxy>,
+    /// Who that proxy is shown; its password is kept elsewhere.
+    pub upstream_user: Option<ProxyUser>,
     /// Single-key shortcuts in the review.
     pub single_keys: bool,
     /// In pixels.
@@ -93,6 +96,7 @@ impl Default for Settings {
             image: None,
             packages: Vec::new(),
             upstream_proxy: None,
+            upstream_user: None,
             single_keys: true,
             terminal_font_size: 12,
             copy_on_select: false,
@@ -102,6 +106,15 @@ impl Default for Settings {
             unknown: serde_json::Map::new(),
         }
     }
+}
+
+/// A name that the proxy of this computer's network is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProxyUser {
+    /// The name.
+    pub name: String,
+    /// Where the password is: in the keychain or a file.
+    pub kept: Place,
 }
 
 impl Settings {

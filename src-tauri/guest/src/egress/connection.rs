@@ -3,16 +3,17 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sandbox_protocol::egress::{LOCAL_HOST, Refusal};
+use sandbox_protocol::egress::{LOCAL_HOST, Refusal, UpstreamProxy};
 use sandbox_protocol::policy::{Host, Reason, Via};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 
 use crate::bulk;
 
-use super::pump::{Counts, one_way};
+use super::pump::Counts;
 use super::request::{self, Malformed, Request};
 use super::state::Gateway;
+use super::wire::Wire;
 use super::{greeting, outside, routes, upstream_proxy};
 
 /// How long the head of a request may take.
@@ -60,7 +61,7 @@ async fn tunnel(
     if is_local(request) {
         return local(gateway, client, request, rest, counts).await;
     }
-    let mut upstream = connect(gateway, client, request).await?.stream;
+    let mut upstream = connect(gateway, client, request).await?.wire;
     let opened = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
     if opened.await.is_err() {
         return Ok(());
@@ -73,13 +74,12 @@ async fn tunnel(
             None => return Err(Refusal::Greeting),
         }
     };
-    if upstream.write_all(&first).await.is_err() {
+    if upstream.write_all(&first).await.is_err() || upstream.flush().await.is_err() {
         return Ok(());
     }
     counts.sent.fetch_add(first.len() as u64, Ordering::Relaxed);
-    let both = bulk::both(&*client, &upstream, counts);
     tokio::select! {
-        () = both => Ok(()),
+        () = upstream.join(client, counts) => Ok(()),
         () = gateway.revoked(&request.target, request.via) => Err(Refusal::Policy(Reason::Blocked)),
     }
 }
@@ -123,16 +123,9 @@ async fn local(
         return Ok(());
     }
     counts.sent.fetch_add(rest.len() as u64, Ordering::Relaxed);
-    let (from_client, to_client) = client.split();
-    let (from_service, to_service) = tokio::io::split(service);
-    let both = async {
-        tokio::join!(
-            one_way(from_client, to_service, counts, &counts.sent),
-            one_way(from_service, to_client, counts, &counts.received),
-        )
-    };
+    let wire = Wire::Engine(Box::new(service));
     tokio::select! {
-        _ = both => Ok(()),
+        () = wire.join(client, counts) => Ok(()),
         () = gateway.closed(port) => Err(Refusal::Policy(Reason::Blocked)),
     }
 }
@@ -145,23 +138,38 @@ async fn plain(
     rest: Vec<u8>,
     counts: &Counts,
 ) -> Result<(), Refusal> {
-    let mut upstream = connect(gateway, client, request).await?;
+    let upstream = connect(gateway, client, request).await?;
     let early = rest
         .len()
         .min(usize::try_from(request.body).unwrap_or(usize::MAX));
-    let mut first = match upstream.is_asked {
-        true => upstream_proxy::whole_address(&request.head, &request.target),
-        false => request.head.clone(),
+    let (early, left) = (&rest[..early], request.body - early as u64);
+    let revoked = gateway.revoked(&request.target, request.via);
+    let blocked = Err(Refusal::Policy(Reason::Blocked));
+    let mut socket = match (upstream.wire, upstream.asked) {
+        (Wire::Socket(socket), None) => socket,
+        (wire, Some(proxy)) => {
+            let head = upstream_proxy::whole_address(&request.head, &proxy, &request.target);
+            let asking = upstream_proxy::plain(wire, client, &proxy, &head, (early, left), counts);
+            let ended = tokio::select! {
+                ended = asking => ended,
+                () = revoked => return blocked,
+            };
+            if let Err(refusal) = ended {
+                let (status, why) = words(refusal, &request.target.to_string());
+                say(client, status, &why).await;
+            }
+            return ended;
+        }
+        (Wire::Engine(_), None) => return Err(Refusal::NoUpstream),
     };
-    first.extend_from_slice(&rest[..early]);
-    if upstream.stream.write_all(&first).await.is_err() {
+    let first = [&request.head, early].concat();
+    if socket.write_all(&first).await.is_err() {
         return Ok(());
     }
     counts.sent.fetch_add(first.len() as u64, Ordering::Relaxed);
-    let left = request.body - early as u64;
     let client = &*client;
-    let sending = bulk::at_most(client, &upstream.stream, left, counts, &counts.sent);
-    let answer = bulk::whole(&upstream.stream, client, counts, &counts.received);
+    let sending = bulk::at_most(client, &socket, left, counts, &counts.sent);
+    let answer = bulk::whole(&socket, client, counts, &counts.received);
     let both = async {
         // The answer ends it, also where it comes before the whole request was sent.
         tokio::pin!(answer);
@@ -172,15 +180,15 @@ async fn plain(
     };
     tokio::select! {
         () = both => Ok(()),
-        () = gateway.revoked(&request.target, request.via) => Err(Refusal::Policy(Reason::Blocked)),
+        () = revoked => blocked,
     }
 }
 
 /// The other end of a connection.
 struct Reached {
-    stream: TcpStream,
-    /// It is the proxy of the computer's network, which is told the whole address in a plain request.
-    is_asked: bool,
+    wire: Wire,
+    /// The proxy of the computer's network, which is told the whole address in a plain request.
+    asked: Option<UpstreamProxy>,
 }
 
 /// Decides, resolves, vets, connects; what fails is said to the client.
@@ -192,13 +200,17 @@ async fn connect(
     let reached = async {
         let claim = request.claim.as_deref();
         gateway.admit(&request.target, request.via, claim).await?;
-        let (world, grant) = (&*gateway.outside, gateway.grant());
-        let is_asked = grant.upstream.is_some() && request.via != Via::Tunnel;
-        let stream = match is_asked {
-            true => outside::to_upstream(world, &grant, &request.target).await?,
-            false => outside::reach(world, &grant, &request.target).await?,
-        };
-        Ok(Reached { stream, is_asked })
+        let grant = gateway.grant();
+        match &grant.upstream {
+            Some(proxy) if request.via != Via::Tunnel => Ok(Reached {
+                wire: outside::to_upstream(gateway, &grant, proxy, &request.target).await?,
+                asked: Some(proxy.clone()),
+            }),
+            _ => Ok(Reached {
+                wire: outside::reach(gateway, &grant, &request.target).await?,
+                asked: None,
+            }),
+        }
     };
     match reached.await {
         Ok(upstream) => Ok(upstream),
@@ -261,6 +273,21 @@ pub fn words(refusal: Refusal, target: &str) -> (&'static str, String) {
             "502 Bad Gateway",
             format!(
                 "{target} was not reached: it is approved here, but the proxy of the user's network refused it. Tell the user."
+            ),
+        ),
+        Refusal::UpstreamWantsLogIn => (
+            "502 Bad Gateway",
+            format!(
+                "{target} was not reached: it is approved here, but the proxy of the user's network wants a name and \
+                 password. Tell the user: they are given by `agent-sandbox proxy --set URL --user NAME`, or in the \
+                 window's settings. You cannot give them."
+            ),
+        ),
+        Refusal::UpstreamRefusedLogIn => (
+            "502 Bad Gateway",
+            format!(
+                "{target} was not reached: it is approved here, but the proxy of the user's network does not take the \
+                 name and password that the user gave. Tell the user."
             ),
         ),
     }

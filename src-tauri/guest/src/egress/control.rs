@@ -58,13 +58,15 @@ pub async fn speak(
                 send(&mut to, &[message]).await?;
             }
         }
-        let mut keys_came = false;
+        let mut secrets_came = false;
         while let Some(message) = ToGateway::decode(&mut decoder).map_err(io::Error::other)? {
             match message {
                 ToGateway::Hello(hello) if hello.version == VERSION => greeted = true,
                 ToGateway::Hello(_) => return Err(io::Error::other("another version")),
                 _ if !greeted => return Err(io::Error::other("no greeting")),
                 ToGateway::Grant(grant) => {
+                    // The password of a proxy may be in it.
+                    secrets_came = true;
                     gateway.set_grant(grant);
                     send(&mut to, &[FromGateway::Granted]).await?;
                 }
@@ -74,7 +76,7 @@ pub async fn speak(
                 ToGateway::Trust(_) => return Err(io::Error::other("too many certificates")),
                 ToGateway::Routes(routes) => {
                     gateway.routes.put(routes, &std::mem::take(&mut trust));
-                    keys_came = true;
+                    secrets_came = true;
                     send(&mut to, &[FromGateway::Granted]).await?;
                 }
                 ToGateway::Answer { ask, answer } => gateway.answer(ask, answer),
@@ -89,9 +91,10 @@ pub async fn speak(
                 }
             }
         }
-        if keys_came {
+        if secrets_came {
             decoder.wipe();
-            piece.zeroize();
+            // As a slice: an emptied vector would read as the stream's end.
+            piece.as_mut_slice().zeroize();
         }
     }
 }

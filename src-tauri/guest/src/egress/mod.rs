@@ -17,6 +17,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod upstream_proxy;
+mod wire;
 
 use std::io;
 use std::os::linux::net::SocketAddrExt;

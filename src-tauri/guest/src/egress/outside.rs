@@ -6,11 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::time::Duration;
 
-use sandbox_protocol::egress::{Grant, Refusal};
+use sandbox_protocol::egress::{Grant, Refusal, UpstreamProxy};
 use sandbox_protocol::policy::{Authority, Host, is_public};
+use sandbox_protocol::streams::UPSTREAM_PROXY;
 use tokio::net::TcpStream;
 
+use super::state::Gateway;
 use super::upstream_proxy;
+use super::wire::Wire;
 
 /// What an [`Outside`] answers with.
 pub type Soon<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
@@ -52,15 +55,12 @@ impl Outside for System {
 
 /// Resolves once, vets every address, connects to a vetted one. Behind a proxy of the computer's network that
 /// proxy does all of it, by its own rules.
-pub async fn reach(
-    outside: &dyn Outside,
-    grant: &Grant,
-    target: &Authority,
-) -> Result<TcpStream, Refusal> {
-    if grant.upstream.is_some() {
-        let stream = to_upstream(outside, grant, target).await?;
-        return upstream_proxy::tunnel(stream, target).await;
+pub async fn reach(gateway: &Gateway, grant: &Grant, target: &Authority) -> Result<Wire, Refusal> {
+    if let Some(proxy) = &grant.upstream {
+        let wire = to_upstream(gateway, grant, proxy, target).await?;
+        return upstream_proxy::tunnel(wire, proxy, target).await;
     }
+    let outside = &*gateway.outside;
     let addresses = match &target.host {
         Host::Address(address) => vec![*address],
         Host::Name(name) => look_up(outside, name.as_str()).await?,
@@ -70,23 +70,29 @@ pub async fn reach(
         return Err(Refusal::LeadsInside);
     }
     let connected = dial(outside, addresses, target.port).await;
-    connected.ok_or(Refusal::Unreachable)
+    connected.map(Wire::Socket).ok_or(Refusal::Unreachable)
 }
 
 /// The proxy of the computer's network, for a target that may be asked of it. Its name is not the sandbox's, and it
-/// usually has a private address; this gateway's own loopback it is not. An address that was asked for is still
-/// vetted here: only names are the proxy's.
+/// usually has a private address; this gateway's own loopback it is not: one on the user's computer is reached by
+/// the engine. An address that was asked for is still vetted here: only names are the proxy's.
 pub async fn to_upstream(
-    outside: &dyn Outside,
+    gateway: &Gateway,
     grant: &Grant,
+    proxy: &UpstreamProxy,
     target: &Authority,
-) -> Result<TcpStream, Refusal> {
-    let proxy = grant.upstream.as_ref().ok_or(Refusal::NoUpstream)?;
+) -> Result<Wire, Refusal> {
     if let Host::Address(address) = &target.host
         && !may_reach(grant, *address)
     {
         return Err(Refusal::LeadsInside);
     }
+    if proxy.by_computer {
+        let stream = gateway.dial_route(UPSTREAM_PROXY).await;
+        let stream = stream.ok_or(Refusal::NoUpstream)?;
+        return Ok(Wire::Engine(Box::new(stream)));
+    }
+    let outside = &*gateway.outside;
     let addresses = match proxy.host.trim_matches(['[', ']']).parse() {
         Ok(address) => vec![address],
         Err(_) => look_up(outside, &proxy.host)
@@ -100,7 +106,7 @@ pub async fn to_upstream(
         return Err(Refusal::NoUpstream);
     }
     let connected = dial(outside, addresses, proxy.port).await;
-    connected.ok_or(Refusal::NoUpstream)
+    connected.map(Wire::Socket).ok_or(Refusal::NoUpstream)
 }
 
 async fn look_up(outside: &dyn Outside, name: &str) -> Result<Vec<IpAddr>, Refusal> {

@@ -1,18 +1,30 @@
 //! A proxy of the computer's own network, which everybody there must use: the gateway asks it for a tunnel.
 
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sandbox_protocol::egress::Refusal;
+use sandbox_protocol::egress::{Refusal, UpstreamProxy};
 use sandbox_protocol::policy::{Authority, is_public};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use sandbox_protocol::routes::Secret;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UnixStream;
+use zeroize::Zeroizing;
+
+use super::pump::{Counts, IDLE, pass_on};
+use super::routes::mask::Mask;
+use super::wire::Wire;
 
 /// How long the proxy may take: it connects meanwhile.
 const ANSWER: Duration = Duration::from_secs(30);
 /// Longest head of its answer, in bytes.
 const MOST: usize = 16 * 1024;
 const HEADERS: usize = 64;
+/// By this status a proxy wants a name and password.
+const WANTS_LOG_IN: u16 = 407;
+/// Where the status of an answer ends.
+const STATUS_END: usize = "HTTP/1.1 200".len();
+const PIECE: usize = 32 * 1024;
 
 /// Whether a proxy can be at an address: the user's network, or a public one; never this gateway itself, everybody
 /// at once, or what clouds keep at link-local addresses.
@@ -27,21 +39,120 @@ pub fn may_be(address: IpAddr) -> bool {
 }
 
 /// Asks for a tunnel. Not a byte of what comes behind the answer is read.
-pub async fn tunnel(mut stream: TcpStream, target: &Authority) -> Result<TcpStream, Refusal> {
-    let asked = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
+pub async fn tunnel(
+    mut wire: Wire,
+    proxy: &UpstreamProxy,
+    target: &Authority,
+) -> Result<Wire, Refusal> {
+    let mut asked = Zeroizing::new(Vec::new());
+    asked.extend(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes());
+    put_log_in(&mut asked, proxy);
+    asked.extend(b"\r\n");
     let opened = async {
-        stream.write_all(asked.as_bytes()).await.ok()?;
-        let head = head(&mut stream).await?;
+        wire.write_all(&asked).await.ok()?;
+        wire.flush().await.ok()?;
+        let head = head(&mut wire).await?;
         status(&head)
     };
     match tokio::time::timeout(ANSWER, opened).await {
-        Ok(Some(200..=299)) => Ok(stream),
+        Ok(Some(200..=299)) => Ok(wire),
+        Ok(Some(WANTS_LOG_IN)) => Err(no_log_in(proxy)),
         Ok(Some(_)) => Err(Refusal::UpstreamSaidNo),
         Ok(None) | Err(_) => Err(Refusal::NoUpstream),
     }
 }
 
-async fn head(stream: &mut TcpStream) -> Option<Vec<u8>> {
+/// One of the two places where the password is written; the other is a plain request's head.
+fn put_log_in(head: &mut Zeroizing<Vec<u8>>, proxy: &UpstreamProxy) {
+    if let Some(log_in) = &proxy.log_in {
+        for part in ["Proxy-Authorization: Basic ", log_in.expose(), "\r\n"] {
+            head.extend_from_slice(part.as_bytes());
+        }
+    }
+}
+
+fn no_log_in(proxy: &UpstreamProxy) -> Refusal {
+    match proxy.log_in {
+        Some(_) => Refusal::UpstreamRefusedLogIn,
+        None => Refusal::UpstreamWantsLogIn,
+    }
+}
+
+/// A plain request by the proxy, and its answer. The proxy's own wish for a password stays here, and the password
+/// is masked in what comes back: a proxy may show it to the site.
+pub async fn plain(
+    wire: Wire,
+    client: &mut UnixStream,
+    proxy: &UpstreamProxy,
+    head: &[u8],
+    body: (&[u8], u64),
+    counts: &Counts,
+) -> Result<(), Refusal> {
+    let (from_proxy, mut to_proxy) = tokio::io::split(wire);
+    let (from_client, mut to_client) = client.split();
+    let (early, left) = body;
+    let begun = async {
+        to_proxy.write_all(head).await?;
+        to_proxy.write_all(early).await?;
+        to_proxy.flush().await
+    };
+    begun.await.map_err(|_| Refusal::NoUpstream)?;
+    let sent = (head.len() + early.len()) as u64;
+    counts.sent.fetch_add(sent, Ordering::Relaxed);
+    let sending = async {
+        let from_client = from_client.take(left);
+        pass_on(from_client, &mut to_proxy, counts, &counts.sent).await;
+    };
+    let answering = answer(from_proxy, &mut to_client, proxy, counts);
+    tokio::pin!(answering);
+    // The answer ends it, also where it comes before the whole request was sent.
+    tokio::select! {
+        ended = &mut answering => ended,
+        () = sending => answering.await,
+    }
+}
+
+async fn answer(
+    mut from: impl AsyncRead + Unpin,
+    to: &mut (impl AsyncWrite + Unpin),
+    proxy: &UpstreamProxy,
+    counts: &Counts,
+) -> Result<(), Refusal> {
+    let mut piece = vec![0; PIECE];
+    let mut length = 0;
+    // Up to the status: `HTTP/1.1 200`.
+    while length < STATUS_END {
+        match tokio::time::timeout(IDLE, from.read(&mut piece[length..])).await {
+            Ok(Ok(count @ 1..)) => length += count,
+            _ if length == 0 => return Err(Refusal::NoUpstream),
+            _ => return Ok(()),
+        }
+    }
+    if piece[STATUS_END - 3..STATUS_END] == *WANTS_LOG_IN.to_string().as_bytes() {
+        return Err(no_log_in(proxy));
+    }
+    let mut mask = Mask::new(proxy.log_in.as_ref().map(Secret::expose));
+    loop {
+        let clean = match length {
+            0 => mask.end(),
+            _ => mask.pass(&piece[..length]),
+        };
+        if to.write_all(&clean).await.is_err() {
+            return Ok(());
+        }
+        counts.count(&counts.received, clean.len());
+        if length == 0 {
+            let _ = to.shutdown().await;
+            return Ok(());
+        }
+        length = match tokio::time::timeout(IDLE, from.read(&mut piece)).await {
+            Ok(Ok(count)) => count,
+            _ => 0,
+        };
+    }
+}
+
+async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
     let mut head = Vec::with_capacity(256);
     while !head.ends_with(b"\r\n\r\n") {
         if head.len() >= MOST {
@@ -61,224 +172,35 @@ fn status(head: &[u8]) -> Option<u16> {
     }
 }
 
-/// A plain request's head with the whole address in its first line, as proxies are asked.
-pub fn whole_address(head: &[u8], target: &Authority) -> Vec<u8> {
+/// A plain request's head with the whole address in its first line, as proxies are asked, and with the password.
+pub fn whole_address(head: &[u8], proxy: &UpstreamProxy, target: &Authority) -> Zeroizing<Vec<u8>> {
     let space = head.iter().position(|byte| *byte == b' ').unwrap_or(0);
     let (method, rest) = head.split_at(space);
     let address = match target.port {
         80 => format!(" http://{}", target.host),
         _ => format!(" http://{target}"),
     };
-    [method, address.as_bytes(), rest.trim_ascii_start()].concat()
+    let mut asked = Zeroizing::new([method, address.as_bytes(), rest.trim_ascii_start()].concat());
+    if proxy.log_in.is_some() {
+        // Before the empty line. Packed answers could not be searched.
+        let without_end = asked.len() - 2;
+        asked.truncate(without_end);
+        without_packing(&mut asked);
+        put_log_in(&mut asked, proxy);
+        asked.extend_from_slice(b"\r\n");
+    }
+    asked
+}
+
+fn without_packing(head: &mut Zeroizing<Vec<u8>>) {
+    let lines = head.split_inclusive(|byte| *byte == b'\n');
+    let stays = |line: &&[u8]| {
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        !name.eq_ignore_ascii_case(b"accept-encoding")
+    };
+    let kept = lines.filter(stays).collect::<Vec<_>>().concat();
+    *head = Zeroizing::new(kept);
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use std::io;
-    use std::net::SocketAddr;
-    use std::sync::{Arc, Mutex};
-
-    use sandbox_protocol::egress::{Grant, Subnet, UpstreamProxy};
-    use sandbox_protocol::policy::{Policy, Reach};
-    use tokio::net::{TcpListener, UnixStream};
-
-    use crate::egress::connection::serve;
-    use crate::egress::outside::{Outside, Soon};
-    use crate::egress::state::Gateway;
-    use crate::egress::tests::{greeting, piece};
-
-    /// A network whose only way out is its proxy.
-    struct Office {
-        proxy: SocketAddr,
-        lookups: Mutex<Vec<String>>,
-        dialled: Mutex<Vec<SocketAddr>>,
-    }
-
-    impl Outside for Office {
-        fn resolve(&self, name: String) -> Soon<'_, Vec<IpAddr>> {
-            self.lookups.lock().unwrap().push(name.clone());
-            let found = match name.as_str() {
-                "proxy.office" => Ok(vec!["10.1.2.3".parse().unwrap()]),
-                "loop.office" => Ok(vec!["127.0.0.1".parse().unwrap()]),
-                _ => Err(io::Error::other("nobody outside is known here")),
-            };
-            Box::pin(async move { found })
-        }
-
-        fn connect(&self, to: SocketAddr) -> Soon<'_, TcpStream> {
-            self.dialled.lock().unwrap().push(to);
-            Box::pin(TcpStream::connect(self.proxy))
-        }
-    }
-
-    struct Stage {
-        gateway: Arc<Gateway>,
-        office: Arc<Office>,
-        /// First lines that the proxy was asked.
-        asked: Arc<Mutex<Vec<String>>>,
-    }
-
-    /// The proxy answers a tunnel as it is told, then `pong` to every piece.
-    async fn stage(host: &str, answer: &'static str) -> Stage {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let proxy = listener.local_addr().unwrap();
-        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let lines = asked.clone();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let head = head(&mut stream).await.unwrap_or_default();
-                let head = String::from_utf8_lossy(&head).into_owned();
-                let first = head.lines().next().unwrap_or_default().to_owned();
-                let is_tunnel = first.starts_with("CONNECT");
-                lines.lock().unwrap().push(first);
-                let plain = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsaid";
-                let said = if is_tunnel { answer } else { plain };
-                let _ = stream.write_all(said.as_bytes()).await;
-                tokio::spawn(async move {
-                    let mut piece = [0; 4096];
-                    while let Ok(1..) = stream.read(&mut piece).await {
-                        let _ = stream.write_all(b"pong").await;
-                    }
-                });
-            }
-        });
-        let office = Arc::new(Office {
-            proxy,
-            lookups: Mutex::default(),
-            dialled: Mutex::default(),
-        });
-        let gateway = Gateway::new(office.clone());
-        gateway.set_grant(Grant {
-            policy: Policy {
-                reach: Reach::Approved,
-                allow: ["good.test", "*.wide.test"]
-                    .map(|rule| rule.parse().unwrap())
-                    .into(),
-                deny: vec!["bad.wide.test".parse().unwrap()],
-            },
-            refused: vec![Subnet::parse("203.0.113.99").unwrap()],
-            services: Vec::new(),
-            upstream: Some(UpstreamProxy {
-                host: host.to_owned(),
-                port: 3128,
-            }),
-        });
-        Stage {
-            gateway,
-            office,
-            asked,
-        }
-    }
-
-    impl Stage {
-        async fn ask(&self, request: &str) -> (UnixStream, String) {
-            let (mut client, server) = UnixStream::pair().unwrap();
-            let gateway = self.gateway.clone();
-            tokio::spawn(async move { serve(&gateway, server).await });
-            client.write_all(request.as_bytes()).await.unwrap();
-            let answer = piece(&mut client).await;
-            (client, answer)
-        }
-    }
-
-    const YES: &str = "HTTP/1.1 200 Connection established\r\nVia: office\r\n\r\n";
-
-    #[tokio::test]
-    async fn approved_names_go_by_the_proxy_and_are_not_looked_up_here() {
-        let stage = stage("proxy.office", YES).await;
-        let (mut client, answer) = stage.ask("CONNECT good.test:443 HTTP/1.1\r\n\r\n").await;
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert!(
-            !answer.contains("office"),
-            "the proxy's own words stay outside: {answer}"
-        );
-        client
-            .write_all(&greeting(Some("good.test")))
-            .await
-            .unwrap();
-        assert_eq!(piece(&mut client).await, "pong", "both ways");
-        let plain = "GET http://good.test/a?b HTTP/1.1\r\nHost: good.test\r\n\r\n";
-        let (_, answer) = stage.ask(plain).await;
-        assert!(answer.ends_with("said"), "{answer}");
-        let asked = [
-            "CONNECT good.test:443 HTTP/1.1",
-            "GET http://good.test/a?b HTTP/1.1",
-        ];
-        assert_eq!(*stage.asked.lock().unwrap(), asked);
-        assert_eq!(
-            *stage.office.lookups.lock().unwrap(),
-            ["proxy.office", "proxy.office"]
-        );
-        let proxy: SocketAddr = "10.1.2.3:3128".parse().unwrap();
-        assert_eq!(*stage.office.dialled.lock().unwrap(), [proxy, proxy]);
-    }
-
-    #[tokio::test]
-    async fn the_rules_about_names_stay() {
-        let stage = stage("10.1.2.3", YES).await;
-        for (target, why) in [
-            ("other.test:443", "nobody approved it"),
-            ("bad.wide.test:443", "it is blocked"),
-            ("good.test:8443", "another port"),
-            ("10.0.0.1:443", "a private address"),
-            ("169.254.169.254:443", "metadata"),
-            ("203.0.113.99:443", "this computer"),
-            ("proxy.office:3128", "the proxy itself"),
-        ] {
-            let (_, answer) = stage
-                .ask(&format!("CONNECT {target} HTTP/1.1\r\n\r\n"))
-                .await;
-            assert!(answer.starts_with("HTTP/1.1 403"), "{why}: {answer}");
-        }
-        assert_eq!(
-            *stage.asked.lock().unwrap(),
-            Vec::<String>::new(),
-            "the proxy heard of none"
-        );
-        assert_eq!(*stage.office.lookups.lock().unwrap(), Vec::<String>::new());
-        // A tunnel is still for the site that it was asked for.
-        let (mut client, _) = stage.ask("CONNECT a.wide.test:443 HTTP/1.1\r\n\r\n").await;
-        client
-            .write_all(&greeting(Some("b.wide.test")))
-            .await
-            .unwrap();
-        assert_eq!(piece(&mut client).await, "", "cut");
-    }
-
-    #[tokio::test]
-    async fn what_the_proxy_refuses_or_mumbles_is_said_and_nothing_else_is_tried() {
-        for (answer, status, words) in [
-            ("HTTP/1.1 403 Forbidden\r\n\r\n", "502", "refused it"),
-            (
-                "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
-                "502",
-                "refused it",
-            ),
-            ("nonsense\r\n\r\n", "502", "does not answer"),
-        ] {
-            let stage = stage("proxy.office", answer).await;
-            let (_, said) = stage.ask("CONNECT good.test:443 HTTP/1.1\r\n\r\n").await;
-            assert!(
-                said.starts_with(&format!("HTTP/1.1 {status}")),
-                "{answer}: {said}"
-            );
-            assert!(said.contains(words), "{answer}: {said}");
-            assert_eq!(stage.office.dialled.lock().unwrap().len(), 1, "{answer}");
-        }
-        for nowhere in [
-            "loop.office",
-            "127.0.0.1",
-            "169.254.169.254",
-            "[::1]",
-            "0.0.0.0",
-            "gone.office",
-        ] {
-            let stage = stage(nowhere, YES).await;
-            let (_, said) = stage.ask("CONNECT good.test:443 HTTP/1.1\r\n\r\n").await;
-            assert!(said.starts_with("HTTP/1.1 502"), "{nowhere}: {said}");
-            assert_eq!(stage.office.dialled.lock().unwrap().len(), 0, "{nowhere}");
-        }
-    }
-}
+mod tests;

@@ -132,6 +132,7 @@ impl From<&settings::Settings> for Settings {
             image,
             packages,
             upstream_proxy: _,
+            upstream_user: _,
             single_keys,
             terminal_font_size,
             copy_on_select,
@@ -201,6 +202,7 @@ pub fn chosen(on_disk: settings::Settings, settings: Settings) -> settings::Sett
             .filter_map(|name| name.parse().ok())
             .collect(),
         upstream_proxy: on_disk.upstream_proxy,
+        upstream_user: on_disk.upstream_user,
         single_keys,
         terminal_font_size: terminal_font_size.clamp(8, 32),
         copy_on_select,

@@ -4,6 +4,7 @@ use agent_sandbox::ipc::network::{
     ProxyState, SiteAnswer, SiteAsk, SiteChange, SitePreset, SiteRules, SitesForAll,
 };
 use sandbox_engine::Error;
+use sandbox_engine::credentials::Place;
 use sandbox_engine::network::rules::NetworkChange;
 use sandbox_engine::network::upstream::UpstreamProxy;
 use sandbox_engine::network::{Answer as Said, presets};
@@ -48,7 +49,7 @@ pub async fn proxy(desk: State<'_, Desk>) -> Answer<ProxyState> {
     let used = desk.engine().settings()?.upstream_proxy;
     let (offered, unusable) = match desk.engine().offered_proxy() {
         Offered::Nothing => (None, None),
-        Offered::Proxy(proxy) => (Some(proxy.to_string()), None),
+        Offered::Proxy(proxy, _) => (Some(proxy.to_string()), None),
         Offered::Unusable(why) => (None, Some(why.to_string())),
     };
     Ok(ProxyState {
@@ -60,9 +61,18 @@ pub async fn proxy(desk: State<'_, Desk>) -> Answer<ProxyState> {
 
 #[tauri::command]
 pub async fn set_proxy(proxy: Option<String>, desk: State<'_, Desk>) -> Answer<ProxyState> {
-    let wanted = proxy.as_deref().map(str::parse::<UpstreamProxy>);
+    let wanted = proxy.as_deref().map(UpstreamProxy::with_log_in);
     let wanted = wanted.transpose().map_err(Error::from)?;
-    desk.engine().set_upstream_proxy(wanted).await?;
+    let (proxy, log_in) = match (wanted, desk.engine().offered_proxy()) {
+        // The page is shown it without the password that the computer names with it.
+        (Some((proxy, None)), Offered::Proxy(offered, log_in)) if proxy == offered => {
+            (Some(proxy), log_in)
+        }
+        (Some((proxy, log_in)), _) => (Some(proxy), log_in),
+        (None, _) => (None, None),
+    };
+    let log_in = log_in.map(|log_in| (log_in, Place::Keychain));
+    desk.engine().set_upstream_proxy(proxy, log_in).await?;
     self::proxy(desk).await
 }
 

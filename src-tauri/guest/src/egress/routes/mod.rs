@@ -5,7 +5,7 @@
 
 mod answer;
 mod ask;
-mod mask;
+pub(super) mod mask;
 mod shelf;
 #[cfg(test)]
 mod tests;

@@ -47,7 +47,7 @@ pub async fn connect(
         let stream = gateway.dial_route(&route.id).await;
         Box::new(stream.ok_or(Failed::Refused(Refusal::Unreachable))?)
     } else {
-        let reached = outside::reach(&*gateway.outside, &gateway.grant(), target).await;
+        let reached = outside::reach(gateway, &gateway.grant(), target).await;
         Box::new(reached.map_err(Failed::Refused)?)
     };
     if !route.upstream.tls {
