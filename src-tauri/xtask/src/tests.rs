@@ -254,7 +254,7 @@ fn command_line(shell: &Shell) -> Result<Count, Failure> {
     from_outside(shell, "command_line")
 }
 
-/// Likewise on Podman, and with a real keychain.
+/// Likewise on Podman, under gVisor, and with a real keychain.
 fn other_engines(shell: &Shell) -> Result<Count, Failure> {
     from_outside(shell, "more")
 }
