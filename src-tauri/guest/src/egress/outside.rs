@@ -20,6 +20,8 @@ pub type Soon<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
 
 /// How long a name may take.
 const LOOKUP: Duration = Duration::from_secs(10);
+/// How long it may where no answer is fine too.
+const QUICK_LOOKUP: Duration = Duration::from_millis(1500);
 /// How long one address may take.
 const CONNECT: Duration = Duration::from_secs(8);
 /// Addresses of one name that are tried.
@@ -82,12 +84,19 @@ pub async fn to_upstream(
     proxy: &UpstreamProxy,
     target: &Authority,
 ) -> Result<Wire, Refusal> {
-    if let Host::Address(address) = &target.host
-        && !may_reach(grant, *address)
-    {
-        return Err(Refusal::LeadsInside);
+    match &target.host {
+        Host::Address(address) if !may_reach(grant, *address) => return Err(Refusal::LeadsInside),
+        Host::Name(name) if upstream_proxy::is_inside(name.as_str()) => {
+            return Err(Refusal::LeadsInside);
+        }
+        _ => {}
     }
     if proxy.by_computer {
+        if let Host::Name(name) = &target.host
+            && leads_inside(&*gateway.outside, grant, name.as_str()).await
+        {
+            return Err(Refusal::LeadsInside);
+        }
         let stream = gateway.dial_route(UPSTREAM_PROXY).await;
         let stream = stream.ok_or(Refusal::NoUpstream)?;
         return Ok(Wire::Engine(Box::new(stream)));
@@ -107,6 +116,16 @@ pub async fn to_upstream(
     }
     let connected = dial(outside, addresses, proxy.port).await;
     connected.map(Wire::Socket).ok_or(Refusal::NoUpstream)
+}
+
+/// For a proxy on the user's computer, whose own services are nearest to it. A name that nobody here knows is the
+/// proxy's; so is one that leads elsewhere by the time that the proxy asks.
+async fn leads_inside(outside: &dyn Outside, grant: &Grant, name: &str) -> bool {
+    let asked = tokio::time::timeout(QUICK_LOOKUP, look_up(outside, name));
+    match asked.await {
+        Ok(Ok(found)) => !found.iter().all(|address| may_reach(grant, *address)),
+        _ => false,
+    }
 }
 
 async fn look_up(outside: &dyn Outside, name: &str) -> Result<Vec<IpAddr>, Refusal> {

@@ -38,6 +38,13 @@ pub fn may_be(address: IpAddr) -> bool {
     }
 }
 
+/// Names that lead into the proxy's own computer or network, whatever they lead to elsewhere: those without a dot,
+/// and those of the zones that are kept for it.
+pub fn is_inside(name: &str) -> bool {
+    const ZONES: [&str; 5] = [".localhost", ".local", ".internal", ".home.arpa", ".lan"];
+    !name.contains('.') || ZONES.iter().any(|zone| name.ends_with(zone))
+}
+
 /// Asks for a tunnel. Not a byte of what comes behind the answer is read.
 pub async fn tunnel(
     mut wire: Wire,

@@ -335,5 +335,52 @@ async fn a_proxy_on_the_users_computer_is_reached_by_the_engine_only() {
         }
     }
     assert!(stage.office.dialled.lock().unwrap().is_empty());
-    assert!(stage.office.lookups.lock().unwrap().is_empty());
+    // Whether they are known to lead inside: nobody knows them here, so they are the proxy's.
+    let lookups = stage.office.lookups.lock().unwrap();
+    assert!(!lookups.is_empty() && lookups.iter().all(|name| name == "good.test"));
+}
+
+#[tokio::test]
+async fn no_name_leads_into_the_proxys_own_computer_or_network() {
+    for by_computer in [false, true] {
+        let proxy = UpstreamProxy {
+            by_computer,
+            ..with_password()
+        };
+        let plain = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsaid";
+        let stage = stage_of(proxy, YES, plain).await;
+        let open = Grant {
+            policy: Policy {
+                reach: Reach::Open,
+                allow: Vec::new(),
+                deny: Vec::new(),
+            },
+            ..stage.gateway.grant()
+        };
+        stage.gateway.set_grant(open);
+        for name in [
+            "localhost",
+            "a.localhost",
+            "router",
+            "printer.local",
+            "metadata.google.internal",
+            "nas.home.arpa",
+        ] {
+            let (_, answer) = stage
+                .ask(&format!("CONNECT {name}:443 HTTP/1.1\r\n\r\n"))
+                .await;
+            assert!(answer.starts_with("HTTP/1.1 403"), "{name}: {answer}");
+            let (_, answer) = stage
+                .ask(&format!(
+                    "GET http://{name}/ HTTP/1.1\r\nHost: {name}\r\n\r\n"
+                ))
+                .await;
+            assert!(answer.starts_with("HTTP/1.1 403"), "{name}: {answer}");
+        }
+        // One that is known here to lead inside: only a proxy on the computer itself is that near.
+        let (_, answer) = stage.ask("CONNECT loop.office:443 HTTP/1.1\r\n\r\n").await;
+        let says = if by_computer { "403" } else { "200" };
+        assert!(answer.starts_with(&format!("HTTP/1.1 {says}")), "{answer}");
+        assert_eq!(stage.asked.lock().unwrap().len(), usize::from(!by_computer));
+    }
 }
