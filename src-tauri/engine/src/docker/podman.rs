@@ -286,6 +286,7 @@ mod tests {
         let tmpfs = host.tmpfs.unwrap();
         assert!(tmpfs["/tmp"].contains("suid") && tmpfs.contains_key("/etc"));
     }
+    #[cfg(unix)]
     #[tokio::test]
     async fn an_ordinary_users_is_told_from_roots() {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
