@@ -1,24 +1,59 @@
 //! Characters that do not show, or change how others show (Trojan Source, CVE-2021-42574; tag
-//! characters, read by the next agent and not by the person).
+//! characters, read by the next agent and not by the person), and letters that look like others.
 
 use sandbox_workspace::escape::is_hidden;
 
 use super::content::Added;
 use super::{Class, Risk};
 
-pub(super) fn find(added: &Added<'_>) -> Option<Risk> {
-    let (line, c) = added
+/// At most one risk of each of the two kinds, with the first place.
+pub(super) fn find(added: &Added<'_>) -> Vec<Risk> {
+    let lines: Vec<(usize, String)> = added
         .0
         .iter()
         .filter(|(_, line)| line.iter().any(|b| *b >= 0x7f || *b < 0x20))
-        .find_map(|(number, line)| {
-            first(&String::from_utf8_lossy(line), *number).map(|c| (*number, c))
-        })?;
-    Some(Risk::new(
-        Class::HiddenCharacters,
-        "Has characters that do not show or that change how others are shown.",
-        &format!("line {line}: U+{:04X}", u32::from(c)),
-    ))
+        .map(|(number, line)| (*number, String::from_utf8_lossy(line).into_owned()))
+        .collect();
+    let risk = |reason, found: Option<(usize, char)>| {
+        let (line, c) = found?;
+        let place = format!("line {line}: U+{:04X}", u32::from(c));
+        Some(Risk::new(Class::HiddenCharacters, reason, &place))
+    };
+    let hidden = lines
+        .iter()
+        .find_map(|(number, line)| first(line, *number).map(|c| (*number, c)));
+    let alike = lines
+        .iter()
+        .find_map(|(number, line)| look_alike(line).map(|c| (*number, c)));
+    [
+        risk(
+            "Has characters that do not show or that change how others are shown.",
+            hidden,
+        ),
+        risk(
+            "Has a word in which a letter of another script stands for one that looks the same.",
+            alike,
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Letters of Cyrillic and Greek that are drawn as Latin ones.
+const ALIKE: &str = "аесорхуіјѕһԁԛԝАВЕКМНОРСТХУЅІЈԌԜοανρυικχΑΒΕΖΗΙΚΜΝΟΡΤΥΧ";
+
+/// The first such letter in a word that is otherwise Latin. Words with other letters of the same script are
+/// writing; so is a single Greek letter beside Latin ones (`Δt`, `αx`), which formulas have.
+fn look_alike(line: &str) -> Option<char> {
+    line.split(|c: char| !c.is_alphanumeric()).find_map(|word| {
+        let mut others = word.chars().filter(|c| !c.is_ascii()).peekable();
+        let first = *others.peek()?;
+        let latin = word.chars().filter(char::is_ascii_alphabetic).count();
+        let greek = ('\u{370}'..='\u{3ff}').contains(&first);
+        let written = if greek { 2 } else { 1 };
+        (latin >= written && others.all(|c| ALIKE.contains(c))).then_some(first)
+    })
 }
 
 /// The first character that hides something; what ordinary writing needs is let through.
@@ -71,6 +106,30 @@ mod tests {
             "\u{feff}x",
         ] {
             assert_eq!(first(good, 1), None, "{good:?}");
+        }
+    }
+
+    #[test]
+    fn a_letter_that_looks_like_another_is_found_and_writing_is_not() {
+        for (bad, letter) in [
+            ("if is_\u{430}dmin {", '\u{430}'),
+            ("p\u{430}ypal.com", '\u{430}'),
+            ("let \u{421}onfig = 1", '\u{421}'),
+            ("t\u{3bf}ken", '\u{3bf}'),
+        ] {
+            assert_eq!(look_alike(bad), Some(letter), "{bad:?}");
+        }
+        for good in [
+            "is_admin",
+            "кабель USB-кабель",
+            "USBкабель",
+            "Δt = αx + μs * ν_max",
+            "grüße café naïve",
+            "日本x",
+            "а",
+            "οὐρανός",
+        ] {
+            assert_eq!(look_alike(good), None, "{good:?}");
         }
     }
 }

@@ -7,21 +7,13 @@ use sandbox_workspace::WorkspacePath;
 use super::names;
 use super::table::{Rule, TABLE};
 
-/// Names that only document, and the one pattern that they are free of.
-const EXAMPLES: &[&str] = &[".env.example", ".env.sample", ".env.template", ".env.dist"];
-const NOT_OF_EXAMPLES: &str = ".env*";
-
 /// The rows that match a path, at most one per reason.
 pub(super) fn matches(path: &WorkspacePath) -> impl Iterator<Item = &'static Rule> {
     let components = names::components(path);
-    let example = components
-        .last()
-        .is_some_and(|name| EXAMPLES.contains(&name.as_str()));
     compiled()
         .iter()
         .filter_map(move |rows| rows.iter().find(|row| row.fits(&components)))
         .map(|row| row.rule)
-        .filter(move |rule| !(example && rule.pattern == NOT_OF_EXAMPLES))
 }
 
 /// A rule with its pattern in components.

@@ -89,6 +89,7 @@ pub const TABLE: &[&[Rule]] = &[
         ],
         false,
     ),
+    // `.env.example` too: set-up scripts copy it to `.env`, and what it says is then obeyed unread.
     &rows(
         RunsByItself,
         "Programs take their settings from it, and may send data where it says.",
@@ -304,6 +305,8 @@ pub const TABLE: &[&[Rule]] = &[
         ],
         false,
     ),
+    // SECURITY §1.3 has `BUILD*`, which folded is every name that begins with "build" (`builder.ts`,
+    // `building.md`): here are the files that a build tool reads by that name, and scripts called so.
     &rows(
         RunsOnBuild,
         "Runs when you build.",
@@ -342,6 +345,9 @@ pub const TABLE: &[&[Rule]] = &[
             ".bazelversion",
             "build",
             "build.bazel",
+            "build.gn",
+            "build.boot",
+            "build.plz",
             "build.sh",
             "build.py",
             "build.js",

@@ -34,7 +34,14 @@ const SHELLS: &[Row] = &[
     (
         ".env*",
         RunsByItself,
-        &[".env", ".env.local", ".env-production", ".env_x"],
+        &[
+            ".env",
+            ".env.local",
+            ".env-production",
+            ".env_x",
+            ".env.example",
+            ".ENV.sample",
+        ],
     ),
     (".bashrc", RunsByItself, &[".bashrc"]),
     (".bash_profile", RunsByItself, &[".bash_profile"]),
@@ -228,8 +235,12 @@ const BUILDS: &[Row] = &[
     ("pom.xml", RunsOnBuild, &["pom.xml"]),
     (".mvn/**", RunsOnBuild, &[".mvn/extensions.xml"]),
     (".bazelrc", RunsOnBuild, &[".bazelrc"]),
-    // Folded, `BUILD*` would be every file that begins with "build".
-    ("BUILD*", RunsOnBuild, &["BUILD", "BUILD.bazel"]),
+    // Folded, `BUILD*` would be every file that begins with "build": see the table.
+    (
+        "BUILD*",
+        RunsOnBuild,
+        &["BUILD", "BUILD.bazel", "BUILD.gn", "BUILD.plz"],
+    ),
     ("WORKSPACE", RunsOnBuild, &["WORKSPACE"]),
     ("MODULE.bazel", RunsOnBuild, &["MODULE.bazel"]),
     (
@@ -378,7 +389,12 @@ pub const ORDINARY: &[&str] = &[
     "env.ts",
     "env/a.txt",
     "envelope.md",
-    ".env.example",
+    "env.example",
+    "environment.ts",
+    "builder.ts",
+    "building.md",
+    "build-notes.txt",
+    "BUILDING",
     "src/environment.ts",
     "package.md",
     "packages.json",
