@@ -1,14 +1,11 @@
 //! `save`: changes to other places than the project's files.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::Path;
 
-use sandbox_engine::sandbox::{Chosen, CopyOut, Wanted};
+use sandbox_engine::sandbox::{Chosen, CopyOut, Wanted, save_file};
 use serde_json::json;
 
 use super::args;
-use super::mistake::Mistake;
 use super::verbs::{Call, Done};
 use super::wanted::paths;
 use super::words::path_list;
@@ -60,12 +57,7 @@ impl Call<'_> {
 
     /// Never over a file that is there.
     fn written(&self, file: &Path, content: &[u8]) -> Done {
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(file)
-            .and_then(|mut open| open.write_all(content))
-            .map_err(|e| Mistake::failed(format!("could not write {}: {e}", file.display())))?;
+        save_file(file, content, false)?;
         let shown = file.to_string_lossy();
         self.answer(&json!({ "saved": shown }), |_| format!("Saved to {shown}"))
     }

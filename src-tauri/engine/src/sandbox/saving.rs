@@ -9,21 +9,18 @@ use sandbox_review::branch::{self, Branch, BranchError, Wish};
 use sandbox_review::decisions::Outcome;
 use sandbox_review::unified::{self, Form};
 use sandbox_review::{Change, Diff};
-use sandbox_workspace::{
-    BlobId, BlobSource, Dir, Entry, EntryKind, FsError, MemoryBlobs, Store, Tree, WorkspacePath,
-};
+use sandbox_workspace::{BlobId, BlobSource, EntryKind, MemoryBlobs, Store, Tree, WorkspacePath};
 use tokio::task::block_in_place;
 
 use super::copy_out::{CopyOut, picks};
 use super::review::Side;
+use super::saved::to_folder;
 use super::{Accepted, Engine};
 use crate::event::Event;
 use crate::operation::Operation;
 use crate::state::activity::ActivityKind;
 use crate::{Error, Result, SandboxId};
 
-/// Other names of the new folder, where one is taken.
-const NAMES: u32 = 99;
 /// Bytes of patches that are taken from the container.
 const PATCHES_MOST: usize = 64 << 20;
 /// The longest that git in the container may take: it runs on the agent's own repository.
@@ -292,67 +289,4 @@ fn parted<'a>(accepted: &[Accepted], store: &'a Store) -> (Vec<Change>, WithPart
         })
         .collect();
     (changes, WithParts { store, parts })
-}
-
-fn to_folder(
-    place: &Path,
-    name: &str,
-    changes: &[Change],
-    blobs: &dyn BlobSource,
-    op: &Operation,
-) -> Result<PathBuf> {
-    let parent = Dir::open_root(place)?;
-    let safe: String = name
-        .chars()
-        .map(|c| if c == '/' || c.is_control() { '-' } else { c })
-        .collect();
-    let folder = (1..=NAMES)
-        .map(|number| match number {
-            1 => format!("{safe} changes"),
-            n => format!("{safe} changes {n}"),
-        })
-        .find_map(|name| match parent.mkdir(name.as_bytes(), 0o755) {
-            Ok(()) => Some(Ok(name)),
-            Err(error) if error.is_exists() => None,
-            Err(error) => Some(Err(error)),
-        })
-        .ok_or_else(|| Error::InvalidRequest {
-            message: "all names for a new folder are taken".to_owned(),
-        })??;
-    let root = parent.child_dir(folder.as_bytes())?;
-    for change in changes {
-        if op.cancel().is_cancelled() {
-            parent.remove_tree(folder.as_bytes())?;
-            return Err(Error::Cancelled);
-        }
-        if let Some(entry) = &change.to {
-            write(&root, &change.path, entry, blobs)?;
-        }
-    }
-    Ok(place.join(folder))
-}
-
-fn write(
-    root: &Dir,
-    path: &WorkspacePath,
-    entry: &Entry,
-    blobs: &dyn BlobSource,
-) -> Result<(), FsError> {
-    let parent = match path.parent() {
-        Some(folder) => root.mkdir_all(&folder)?,
-        None => root.try_clone()?,
-    };
-    match &entry.kind {
-        EntryKind::File { blob, .. } => {
-            let mut file = parent.create_new(path.file_name(), entry.mode & 0o777)?;
-            blobs
-                .open(blob)
-                .and_then(|mut content| io::copy(&mut content, &mut file))
-                .map_err(|error| FsError::io("write", path.as_bytes(), error))?;
-            Ok(())
-        }
-        EntryKind::Dir => root.mkdir_all(path).map(drop),
-        // A link could point anywhere: it is in the patch, and not made here.
-        EntryKind::Symlink { .. } | EntryKind::Unsupported(_) => Ok(()),
-    }
 }

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::review::SavedBranch;
 use sandbox_engine::Operation;
-use sandbox_engine::sandbox::Chosen;
+use sandbox_engine::sandbox::{Chosen, save_file};
 use tauri::{AppHandle, Runtime, State};
 
 use crate::ask;
@@ -90,6 +89,7 @@ pub async fn save_commits<R: Runtime>(
 }
 
 fn write(place: &Path, content: &[u8]) -> Answer<Option<String>> {
-    std::fs::write(place, content).map_err(|error| WireError::new(ErrorCode::Io, &error))?;
+    // The dialog has asked where something is there.
+    save_file(place, content, true)?;
     Ok(Some(place.to_string_lossy().into_owned()))
 }

@@ -53,6 +53,11 @@ pub fn give_to(path: &Path, (uid, gid): (u32, u32)) -> io::Result<()> {
     std::os::unix::fs::chown(path, Some(uid), Some(gid))
 }
 
+/// Gives an open file away.
+pub fn give_file_to(file: &File, (uid, gid): (u32, u32)) -> io::Result<()> {
+    std::os::unix::fs::fchown(file, Some(uid), Some(gid))
+}
+
 /// Bytes that a file takes on the disk.
 pub fn allocated(metadata: &Metadata) -> u64 {
     metadata.blocks() * 512
