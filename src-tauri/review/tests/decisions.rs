@@ -283,6 +283,20 @@ fn a_change_of_white_space_alone_is_known_as_one() {
     );
 }
 
+#[test]
+fn lines_that_differ_in_white_space_alone_are_counted() {
+    let far = "same\n".repeat(20);
+    let old = format!("a\nb\n{far}c\n{far}d\n");
+    let new = format!("  a\n  b\n{far}C\n{far}d \n\n");
+    let diff = TextDiff::of_bytes(old.as_bytes(), new.as_bytes());
+    assert_eq!(diff.hunk_count(), 3);
+    assert_eq!(
+        diff.whitespace_lines(),
+        4,
+        "two, none, and one with a new empty line"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 

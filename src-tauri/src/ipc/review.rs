@@ -206,6 +206,9 @@ pub enum FileDiff {
         notes: Vec<String>,
         /// Hidden or bidirectional characters were found, by line.
         hidden: Vec<u32>,
+        /// Changed lines of the whole file that are left out since only white space differs in them; 0 where
+        /// they are asked for.
+        left_out: u32,
         /// A program wrote it: folded at first, with its counts.
         made_by: Option<MadeBy>,
     },
@@ -215,6 +218,9 @@ pub enum FileDiff {
         old_size: u64,
         #[ts(type = "number")]
         new_size: u64,
+        /// BLAKE3 of each side, in hexadecimal.
+        old_hash: Option<String>,
+        new_hash: Option<String>,
     },
     /// Ask `review_image` for each side.
     Image {

@@ -147,6 +147,16 @@ impl TextDiff {
             })
     }
 
+    /// Changed lines in hunks where nothing but white space differs: what a view without them leaves out. A
+    /// line that was changed counts once.
+    pub fn whitespace_lines(&self) -> usize {
+        (0..self.hunk_count())
+            .filter(|hunk| self.whitespace_only(*hunk))
+            .flat_map(|hunk| self.group(hunk))
+            .map(|block| block.old.len().max(block.new.len()))
+            .sum()
+    }
+
     /// One hunk; panics where there is none.
     pub fn hunk(&self, at: usize) -> Hunk {
         let (old, new) = self.extent(at);

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use sandbox_review::diff::{self, BinarySide, Diff, FileDiff as Body, ImageSide};
 use sandbox_review::{Change, Decisions, Hunk, Line, TextDiff};
+use sandbox_workspace::{Entry, EntryKind};
 
 use super::count;
 use crate::ipc::review::{
@@ -33,11 +34,15 @@ pub fn file_diff(
             description: described(new.as_ref().or(old.as_ref()), &notes),
             old_size: old.as_ref().map_or(0, |side| side.size),
             new_size: new.as_ref().map_or(0, |side| side.size),
+            old_hash: hash(change.from.as_ref()),
+            new_hash: hash(change.to.as_ref()),
         },
         Body::TooLarge { old, new } => FileDiff::Binary {
             description: "Too large to compare line by line".to_owned(),
             old_size: old.unwrap_or(0),
             new_size: new.unwrap_or(0),
+            old_hash: hash(change.from.as_ref()),
+            new_hash: hash(change.to.as_ref()),
         },
         Body::Symlink { old, new, leaves } => FileDiff::Symlink {
             old: old.as_deref().map(lossy),
@@ -80,6 +85,11 @@ fn text_diff(
         more_hunks: count(more),
         notes,
         hidden: text.hidden().into_iter().map(count).collect(),
+        left_out: if options.ignore_whitespace {
+            count(text.whitespace_lines())
+        } else {
+            0
+        },
         made_by: made_by.map(|made| match made {
             diff::MadeBy::PackageManager => MadeBy::PackageManager,
             diff::MadeBy::Generator => MadeBy::Generator,
@@ -165,6 +175,14 @@ fn described(side: Option<&BinarySide>, notes: &[String]) -> String {
         .join(" · ")
 }
 
+/// Of a file, by which one can tell that another is the same.
+fn hash(entry: Option<&Entry>) -> Option<String> {
+    match entry?.kind {
+        EntryKind::File { blob, .. } => Some(blob.to_hex()),
+        _ => None,
+    }
+}
+
 fn image_size(side: &ImageSide) -> u64 {
     side.size
 }
@@ -174,8 +192,33 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use sandbox_workspace::{BlobId, FileTime, WorkspacePath};
+
+    #[test]
+    fn a_file_has_a_hash_and_a_link_none() {
+        let entry = |kind| Entry {
+            path: WorkspacePath::try_from("a").unwrap(),
+            kind,
+            mode: 0o644,
+            mtime: FileTime {
+                seconds: 0,
+                nanos: 0,
+            },
+        };
+        let blob = BlobId::of(b"abc");
+        let known = "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85";
+        assert_eq!(
+            hash(Some(&entry(EntryKind::File { blob, size: 3 }))).as_deref(),
+            Some(known),
+            "BLAKE3 of abc, as its own test vectors have it"
+        );
+        let target = b"abc".to_vec();
+        assert_eq!(hash(Some(&entry(EntryKind::Symlink { target }))), None);
+        assert_eq!(hash(None), None);
+    }
 
     #[test]
     fn hunks_come_in_parts_and_never_beyond_the_last() {

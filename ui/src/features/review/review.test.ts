@@ -228,12 +228,47 @@ describe('the review', () => {
         more_hunks: 0,
         notes: [],
         hidden: [],
+        left_out: 0,
         made_by: null,
       });
     made.world.emit({ type: 'review', sandbox: 'rye-and-salt' });
     await screen.findByText('<script>alert(2)</script>');
     expect(screen.getAllByText(name, { exact: false }).length).toBeGreaterThan(0);
     expect(document.querySelector('img, script, b > b')).toBeNull();
+  });
+
+  it('names what is not text by size and hash', async () => {
+    await open('README.md');
+    const [before, after] = ['6437b3ac', '9aec7f9b'];
+    made.backend.fileDiff = () =>
+      Promise.resolve({
+        kind: 'binary',
+        description: 'Web Open Font Format 2',
+        old_size: 3,
+        new_size: 4,
+        old_hash: before,
+        new_hash: after,
+      });
+    const review = (await made.backend.review('rye-and-salt', false, 'test')) as Review;
+    made.backend.review = () => Promise.resolve({ ...review, capture: 'c-again' });
+    made.world.emit({ type: 'review', sandbox: 'rye-and-salt' });
+    await screen.findByText(before);
+    expect(screen.getByText(after)).toBeVisible();
+  });
+
+  it('counts the lines that are left out with changes of whitespace', async () => {
+    await open('README.md');
+    const usual = made.backend.fileDiff.bind(made.backend);
+    const asked = vi.fn(async (...args: Parameters<typeof usual>) => {
+      const diff = (await usual(...args)) as Extract<FileDiff, { kind: 'text' }>;
+      return args[3].ignore_whitespace ? { ...diff, hunks: [], left_out: 12 } : diff;
+    });
+    made.backend.fileDiff = asked;
+    expect(screen.queryByText(/only in spaces/)).toBeNull();
+    await userEvent.click(await screen.findByRole('button', { name: 'Whitespace' }));
+    await userEvent.click(await screen.findByText('Leave out changes of whitespace'));
+    await screen.findByText('12 lines differ only in spaces and are not shown.');
+    expect(screen.getByText('What changed are spaces alone, and they are left out now.')).toBeVisible();
   });
 
   it('folds what a program wrote, with its counts, but never what asks for a look', async () => {

@@ -230,6 +230,7 @@ export function fakeReview(world: World): Part<Names> {
           more_hunks: hugeHunks - from - some.length,
           notes: [],
           hidden: [],
+          left_out: 0,
           made_by: null,
         };
       }
@@ -251,6 +252,7 @@ export function fakeReview(world: World): Part<Names> {
         more_hunks: 0,
         notes: file?.notes ?? [],
         hidden: [],
+        left_out: 0,
         made_by: file?.madeBy ?? (path.text.endsWith('package-lock.json') ? 'package_manager' : null),
       };
     },
@@ -280,6 +282,7 @@ export function fakeReview(world: World): Part<Names> {
         more_hunks: 0,
         notes: [],
         hidden: [],
+        left_out: 0,
         made_by: null,
       };
     },

@@ -153,6 +153,7 @@ export function fakeSnapshots(world: World): Part<Names> {
         more_hunks: 0,
         notes: [],
         hidden: [],
+        left_out: 0,
         made_by: null,
       });
     },

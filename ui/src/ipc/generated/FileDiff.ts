@@ -19,6 +19,15 @@ notes: Array<string>,
  */
 hidden: Array<number>, 
 /**
+ * Changed lines of the whole file that are left out since only white space differs in them; 0 where
+ * they are asked for.
+ */
+left_out: number, 
+/**
  * A program wrote it: folded at first, with its counts.
  */
-made_by: MadeBy | null, } | { "kind": "binary", description: string, old_size: number, new_size: number, } | { "kind": "image", old: boolean, new: boolean, old_size: number, new_size: number, } | { "kind": "symlink", old: string | null, new: string | null, leaves: boolean, } | { "kind": "facts", notes: Array<string>, };
+made_by: MadeBy | null, } | { "kind": "binary", description: string, old_size: number, new_size: number, 
+/**
+ * BLAKE3 of each side, in hexadecimal.
+ */
+old_hash: string | null, new_hash: string | null, } | { "kind": "image", old: boolean, new: boolean, old_size: number, new_size: number, } | { "kind": "symlink", old: string | null, new: string | null, leaves: boolean, } | { "kind": "facts", notes: Array<string>, };
