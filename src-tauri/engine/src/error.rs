@@ -225,6 +225,7 @@ impl Error {
             Self::CopyOut(CopyOutError::Cancelled) => Code::Cancelled,
             Self::CopyOut(error) if error.is_full() => Code::DiskFull,
             Self::CopyOut(CopyOutError::Nothing(_)) => Code::NotFound,
+            Self::CopyOut(CopyOutError::Unfit(_)) => Code::InvalidRequest,
             Self::CopyOut(_) => Code::Io,
             Self::Terminal(_) => Code::EngineFailed,
             Self::Internal { .. } => Code::Internal,
@@ -243,8 +244,8 @@ impl Error {
             Self::CopyOut(error) if error.is_full() => {
                 Some("Free some space, then try again.".to_owned())
             }
-            Self::CopyOut(CopyOutError::NoSafeMove(_)) => Some(
-                "Save the changes as a patch, or keep the project on a disk of this computer."
+            Self::CopyOut(CopyOutError::Unfit(_)) => Some(
+                "Leave it out, have it renamed in the sandbox, or save the changes as a patch."
                     .to_owned(),
             ),
             Self::Busy { .. } => Some("Wait for it to finish, then try again.".to_owned()),
@@ -264,8 +265,8 @@ impl Error {
                 CopyOutError::File { .. }
                 | CopyOutError::Content { .. }
                 | CopyOutError::Journal { .. }
-                | CopyOutError::NoSafeMove(_)
-                | CopyOutError::NoSpace { .. },
+                | CopyOutError::NoSpace { .. }
+                | CopyOutError::Unfit(_),
             ) => Some("Your own folder was not changed."),
             _ => None,
         }

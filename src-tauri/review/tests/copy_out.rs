@@ -381,3 +381,14 @@ fn owner_and_extended_attributes_stay() {
         );
     }
 }
+
+#[test]
+fn what_a_copy_out_keeps_on_the_disk_is_told() {
+    let mut case = Case::new(|root| write(root, "f", vec![7; 300_000]));
+    write(&case.workspace(), "f", "small\n");
+    let id = case.copy_out().id.unwrap();
+    let kept = copyout::kept_bytes(&case.copyouts(), &id).unwrap();
+    assert!((300_000..500_000).contains(&kept), "{kept}");
+    copyout::remove(&case.copyouts(), &id).unwrap();
+    copyout::kept_bytes(&case.copyouts(), &id).unwrap_err();
+}

@@ -11,15 +11,17 @@ use std::process::Command;
 
 use sandbox_review::copyout::{self, CopyOutError, RecoveryOutcome};
 use sandbox_workspace::{Cancel, Dir, Silent};
+use support::file_systems::*;
 use support::*;
 
 const HOME: &str = "REVIEW_CRASH_HOME";
 const WHAT: &str = "REVIEW_CRASH_WHAT";
 
-/// Every named point of a copy-out, an undo and a recovery.
+/// Every named point of a copy-out and an undo, on a file system that moves names safely at once.
 const POINTS: &[&str] = &[
     "copyout::begin",
     "copyout::begun",
+    "copyout::probe",
     "copyout::stage",
     "copyout::staged",
     "copyout::synced",
@@ -32,7 +34,7 @@ const POINTS: &[&str] = &[
     "copyout::kept",
 ];
 /// How many of them come before the commit: an error there puts everything back.
-const COMMITTED: usize = 9;
+const COMMITTED: usize = 10;
 const RECOVERY: &[&str] = &[
     "recover::step",
     "recover::stepped",
@@ -129,18 +131,21 @@ fn check(case: &Case, before: &Picture, after: &Picture, at: &str) {
 
 #[test]
 fn killed_anywhere_it_is_exactly_before_or_exactly_after() {
-    let _alone = fail::FailScenario::setup();
+    on_each_file_system(killed_anywhere);
+}
+
+fn killed_anywhere(system: &FileSystem, refuses: &str) {
     let mut killed = 0;
-    for point in POINTS {
+    for point in POINTS.iter().copied().chain(system.points()) {
         for nth in 0.. {
             let case = case();
             let (before, after) = (picture(&case.project()), picture(&case.workspace()));
             assert_ne!(before, after);
-            let points = format!("{point}={nth}*off->return(abort)");
-            let at = format!("{point} for the {nth}th time");
+            let points = format!("{refuses}{point}={nth}*off->return(abort)");
+            let at = format!("{}: {point} for the {nth}th time", system.name);
             let status = child_does(case.home.path(), "copy-out", &points);
             if status == Some(0) {
-                assert!(nth > 0, "{point} is never reached");
+                assert!(nth > 0, "{at}: never reached");
                 assert_eq!(
                     picture(&case.project()),
                     after,
@@ -158,19 +163,24 @@ fn killed_anywhere_it_is_exactly_before_or_exactly_after() {
 
 #[test]
 fn a_recovery_that_is_killed_is_recovered() {
-    let _alone = fail::FailScenario::setup();
+    on_each_file_system(recovery_killed);
+}
+
+fn recovery_killed(system: &FileSystem, refuses: &str) {
     let mut killed = 0;
     for first in [
         "copyout::step=20*off->return(abort)",
         "copyout::staged=return(abort)",
         "copyout::committed=return(abort)",
-    ] {
-        for point in RECOVERY {
-            for nth in [0, 7, 19] {
+    ]
+    .map(|first| format!("{refuses}{first}"))
+    {
+        for point in RECOVERY.iter().copied().chain(system.points()) {
+            for nth in [0, 2, 7, 19] {
                 let case = case();
                 let (before, after) = (picture(&case.project()), picture(&case.workspace()));
-                assert_eq!(child_does(case.home.path(), "copy-out", first), None);
-                let points = format!("{point}={nth}*off->return(abort)");
+                assert_eq!(child_does(case.home.path(), "copy-out", &first), None);
+                let points = format!("{refuses}{point}={nth}*off->return(abort)");
                 let status = child_does(case.home.path(), "recover", &points);
                 killed += usize::from(status.is_none());
                 check(&case, &before, &after, &format!("{first}, then {points}"));
@@ -182,7 +192,11 @@ fn a_recovery_that_is_killed_is_recovered() {
 
 #[test]
 fn an_undo_that_is_killed_is_exactly_before_or_after_too() {
-    let _alone = fail::FailScenario::setup();
+    on_each_file_system(undo_killed);
+}
+
+fn undo_killed(system: &FileSystem, refuses: &str) {
+    let own = system.points().flat_map(|point| [(point, 0), (point, 4)]);
     for (point, nth) in [
         ("copyout::stage", 9),
         ("copyout::synced", 0),
@@ -190,12 +204,15 @@ fn an_undo_that_is_killed_is_exactly_before_or_after_too() {
         ("copyout::step", 21),
         ("copyout::commit", 0),
         ("copyout::committed", 0),
-    ] {
+    ]
+    .into_iter()
+    .chain(own)
+    {
         let mut case = case();
         let before = picture(&case.project());
         let after = picture(&case.workspace());
         case.copy_out();
-        let points = format!("{point}={nth}*off->return(abort)");
+        let points = format!("{refuses}{point}={nth}*off->return(abort)");
         assert_eq!(
             child_does(case.home.path(), "undo", &points),
             None,
@@ -207,23 +224,27 @@ fn an_undo_that_is_killed_is_exactly_before_or_after_too() {
 
 #[test]
 fn an_error_anywhere_leaves_the_project_as_it_was() {
-    let scenario = fail::FailScenario::setup();
+    on_each_file_system(error_anywhere);
+}
+
+fn error_anywhere(system: &FileSystem, _: &str) {
     let mut failed = 0;
-    for point in &POINTS[..COMMITTED] {
+    for point in POINTS[..COMMITTED].iter().copied().chain(system.points()) {
         for what in ["full", "io"] {
             for nth in 0.. {
                 let mut case = case();
                 let before = picture(&case.project());
                 let plan = case.plan(true);
-                fail::cfg(*point, &format!("{nth}*off->return({what})")).unwrap();
+                // Once: the way back goes through some of these points too.
+                fail::cfg(point, &format!("{nth}*off->1*return({what})")).unwrap();
                 let result = case.run(&plan);
-                fail::remove(*point);
+                fail::remove(point);
+                let at = format!("{}: {point} {nth} {what}", system.name);
                 let Err(e) = result else {
-                    assert!(nth > 0, "{point} is never reached");
+                    assert!(nth > 0, "{at}: never reached");
                     break;
                 };
                 failed += 1;
-                let at = format!("{point} {nth} {what}");
                 assert_eq!(e.is_full(), what == "full", "{at}: {e}");
                 assert_eq!(picture(&case.project()), before, "{at}");
                 assert!(recover(&case).len() <= 1);
@@ -231,8 +252,7 @@ fn an_error_anywhere_leaves_the_project_as_it_was() {
             }
         }
     }
-    scenario.teardown();
-    assert!(failed > 160, "{failed}");
+    assert!(failed > 160, "{}: {failed}", system.name);
 }
 
 #[test]
@@ -317,7 +337,10 @@ fn a_commit_that_could_not_be_synced_is_never_half_believed() {
 
 #[test]
 fn an_error_on_the_way_back_is_made_good_by_the_recovery() {
-    let scenario = fail::FailScenario::setup();
+    on_each_file_system(error_on_the_way_back);
+}
+
+fn error_on_the_way_back(system: &FileSystem, _: &str) {
     let mut failed = 0;
     for point in ["recover::step", "recover::stepped", "recover::rolled_back"] {
         for nth in [0, 6, 13] {
@@ -337,20 +360,21 @@ fn an_error_on_the_way_back_is_made_good_by_the_recovery() {
                 "{point} {nth}: {result:?}"
             );
             failed += usize::from(picture(&case.project()) != before);
-            check(&case, &before, &after, &format!("{point} {nth}"));
-            assert_eq!(picture(&case.project()), before, "{point} {nth}");
+            let at = format!("{}: {point} {nth}", system.name);
+            check(&case, &before, &after, &at);
+            assert_eq!(picture(&case.project()), before, "{at}");
         }
     }
-    scenario.teardown();
     assert!(failed >= 2, "{failed}: no way back was interrupted");
 }
 
 /// Starts a copy-out and waits until its journal appears: before that there is nothing to interrupt.
-fn started(case: &Case) -> (std::process::Child, std::time::Instant) {
+fn started(case: &Case, refuses: &str) -> (std::process::Child, std::time::Instant) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child"])
         .env(HOME, case.home.path())
         .env(WHAT, "copy-out")
+        .env("FAILPOINTS", refuses)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()
@@ -365,10 +389,13 @@ fn started(case: &Case) -> (std::process::Child, std::time::Instant) {
 /// Not at named points but at any instant, by a signal that cannot be caught.
 #[test]
 fn a_hundred_random_kills_leave_it_before_or_after() {
-    let _alone = fail::FailScenario::setup();
+    on_each_file_system(a_hundred_kills);
+}
+
+fn a_hundred_kills(system: &FileSystem, refuses: &str) {
     // The control: how long one takes that is not killed.
     let whole = case();
-    let (mut child, start) = started(&whole);
+    let (mut child, start) = started(&whole, refuses);
     assert!(child.wait().unwrap().success());
     let mut takes = start.elapsed();
     let (mut inside, mut random) = (0, 0x2545_f491_4f6c_dd1d_u64);
@@ -379,7 +406,7 @@ fn a_hundred_random_kills_leave_it_before_or_after() {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         let share = (random >> 40) as f64 / (1_u64 << 24) as f64;
-        let (mut child, start) = started(&case);
+        let (mut child, start) = started(&case, refuses);
         while start.elapsed() < takes.mul_f64(share) {
             if child.try_wait().unwrap().is_some() {
                 // A control slowed by a busy disk must not aim every kill past the end.
@@ -388,8 +415,13 @@ fn a_hundred_random_kills_leave_it_before_or_after() {
         }
         child.kill().unwrap();
         inside += usize::from(!child.wait().unwrap().success());
-        check(&case, &before, &after, &format!("kill {round}"));
+        check(
+            &case,
+            &before,
+            &after,
+            &format!("{}: kill {round}", system.name),
+        );
     }
     assert!(inside >= 10, "only {inside} kills came before its end");
-    println!("{inside} of 100 kills came before its end");
+    println!("{}: {inside} of 100 kills came before its end", system.name);
 }

@@ -3,98 +3,18 @@
 
 mod support;
 
-use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use sandbox_review::copyout::{self, CopyOutError};
 use sandbox_workspace::{Cancel, Dir, Silent};
 use support::*;
 
-/// Every content that lies in the project or in a kept backup.
-fn contents(case: &Case) -> HashSet<Vec<u8>> {
-    [case.project(), case.home.path().join("copyouts")]
-        .iter()
-        .flat_map(|at| picture(at).into_values().map(|(_, _, content)| content))
-        .collect()
-}
-
 #[test]
 fn an_editor_that_saves_all_the_time_never_loses_its_last_write() {
     for by_rename in [true, false] {
-        let mut case = Case::new(|root| write(root, "f", "start\n"));
-        let stop = AtomicBool::new(false);
-        let round_now = AtomicU32::new(0);
-        let project = case.project();
-        let mut written = 0_u32;
-        std::thread::scope(|scope| {
-            let editor = scope.spawn(|| {
-                let mut last = Vec::new();
-                let mut n = 0_u32;
-                let mut seen = 0;
-                while !stop.load(Ordering::Relaxed) {
-                    let now = round_now.load(Ordering::Relaxed);
-                    if now == seen {
-                        std::thread::yield_now();
-                        continue;
-                    }
-                    // Once a round, each time at another moment of the copy-out.
-                    seen = now;
-                    // Every fourth round is left alone, so that on any machine some get through.
-                    if now.is_multiple_of(4) {
-                        continue;
-                    }
-                    for _ in 0..now * 7_919 % 60_000 {
-                        std::hint::spin_loop();
-                    }
-                    n += 1;
-                    last = format!("edit {n}\n").into_bytes();
-                    save(&project, &last, by_rename);
-                }
-                last
-            });
-            for round in 0..200 {
-                // The agent's next version, over whatever the user has right now.
-                let now = std::fs::read(project.join("f")).unwrap_or_default();
-                std::fs::write(case.workspace().join("f"), &now).unwrap();
-                case.base = case.capture();
-                write(&case.workspace(), "f", format!("agent {round}\n"));
-                round_now.store(round + 1, Ordering::Relaxed);
-                let plan = case.plan(false);
-                match case.run(&plan) {
-                    Ok(report) => {
-                        written += u32::from(!report.applied.is_empty());
-                        case.settle(&report);
-                    }
-                    Err(CopyOutError::Unresolved { .. }) => {}
-                    Err(e) => panic!("{e}"),
-                }
-            }
-            stop.store(true, Ordering::Relaxed);
-            let last = editor.join().unwrap();
-            assert!(
-                contents(&case).contains(&last),
-                "by rename: {by_rename}; {:?} is neither in the project nor in a backup",
-                String::from_utf8_lossy(&last)
-            );
-        });
-        println!("by rename: {by_rename}; {written} of 200 copy-outs were written");
-        assert!(written > 0, "no copy-out got through: nothing was raced");
-        assert!(written < 200, "no save came in between: nothing was raced");
-    }
-}
-
-fn save(project: &Path, content: &[u8], by_rename: bool) {
-    let at = project.join("f");
-    if by_rename {
-        let temporary = project.join(".f.swp");
-        std::fs::write(&temporary, content).unwrap();
-        std::fs::rename(&temporary, &at).unwrap();
-    } else if let Ok(mut file) = std::fs::OpenOptions::new().write(true).open(&at) {
-        file.set_len(0).unwrap();
-        file.write_all(content).unwrap();
+        race::race(by_rename);
     }
 }
 
@@ -109,7 +29,7 @@ fn late_writes_of_an_open_file_land_in_the_backup() {
     case.copy_out();
     open.write_all(b"late\n").unwrap();
     assert_eq!(std::fs::read(case.project().join("f")).unwrap(), b"agent\n");
-    assert!(contents(&case).contains(&b"old\nlate\n"[..]));
+    assert!(race::contents(&case).contains(&b"old\nlate\n"[..]));
     case.undo();
     assert_eq!(
         std::fs::read(case.project().join("f")).unwrap(),
@@ -258,4 +178,41 @@ fn a_mount_inside_the_project_is_written_through_a_stage_of_its_own() {
     );
     case.undo();
     assert_eq!(picture(&case.project()), before);
+}
+
+/// Seen before anything is staged, also where the folder of another change is in order.
+#[test]
+fn a_folder_that_cannot_be_written_to_is_met_before_anything_is_done() {
+    let mut case = Case::new(|root| {
+        write(root, "f", "old\n");
+        std::fs::create_dir(root.join("closed")).unwrap();
+    });
+    let closed = case.project().join("closed");
+    let Some(mounted) = Small::mount(&closed, 8 * 1024) else {
+        println!("SKIPPED: needs the right to mount a small file system");
+        return;
+    };
+    chmod(&case.project(), "closed", 0o755);
+    let remount = |how: &str| {
+        let options = format!("remount,{how}");
+        let mut mount = Command::new("mount");
+        let done = mount.args(["-o", &options]).arg(&closed).status();
+        assert!(done.unwrap().success());
+    };
+    write(&case.workspace(), "f", "new\n");
+    write(&case.workspace(), "closed/g", "new\n");
+    let before = picture(&case.project());
+    let plan = case.plan(true);
+    remount("ro");
+    let refused = case.run(&plan).unwrap_err();
+    assert!(
+        refused.to_string().contains("closed") && matches!(refused, CopyOutError::File { .. }),
+        "{refused}"
+    );
+    assert_eq!(picture(&case.project()), before);
+    assert_eq!(copyout::history(&case.copyouts()).unwrap(), []);
+    // The probe: the same plan is written where the folder is open.
+    remount("rw");
+    assert_eq!(case.run(&plan).unwrap().conflicts, []);
+    drop(mounted);
 }

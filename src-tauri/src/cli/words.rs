@@ -176,9 +176,9 @@ pub fn report_text(report: &Report, verb: &str, printer: &Printer) -> String {
         text += &format!("{verb} {}\n", printer.name(path.as_bytes()));
     }
     for conflict in &report.conflicts {
-        let why = format!("{:?}", conflict.reason).to_lowercase();
         text += &format!(
-            "Conflict ({why}) {}\n",
+            "Conflict ({}) {}\n",
+            conflict.reason.words(),
             printer.name(conflict.path.as_bytes())
         );
     }

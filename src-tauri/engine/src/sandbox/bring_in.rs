@@ -4,10 +4,10 @@
 //! workspace. What only the user changed is written; what both changed is merged where the changes lie
 //! apart, else the workspace's side stays and the path is listed. The base moves to the bytes brought.
 
-use sandbox_review::changes::{Options, compare};
+use sandbox_review::changes::{Options, Status, compare};
 use sandbox_review::copyout::{self, CopyOutId, Pick, Report, Request};
 use sandbox_review::decisions::Outcome;
-use sandbox_review::risk;
+use sandbox_review::{Change, risk};
 use sandbox_workspace::project::{ProjectNow, ReadOptions, read_project};
 use sandbox_workspace::snapshots::{SnapshotId, SnapshotKind};
 use sandbox_workspace::{Dir, EntryKind, Index, MemoryBlobs, Tree, TreeId, WorkspacePath};
@@ -168,9 +168,13 @@ impl Working {
         }
         let is_gits = |path: &WorkspacePath| path.components().any(risk::is_git);
         let of_git = count_of_git(&base, &now.tree, &is_gits);
+        // What a disk shows that keeps no modes is no edit.
+        let modes = !found.list.iter().any(modes_differ) || copyout::keeps_modes(&self.project()?);
         let picks = found
             .list
             .into_iter()
+            .filter(|change| modes || change.status != Status::Mode)
+            .map(|change| if modes { change } else { with_old_mode(change) })
             .filter(|change| !change.unsupported && !is_gits(&change.path))
             .map(|change| Pick {
                 change,
@@ -321,6 +325,17 @@ impl Working {
             self.engine.events().send(event);
         }
     }
+}
+
+fn modes_differ(change: &Change) -> bool {
+    matches!((&change.from, &change.to), (Some(from), Some(to)) if from.mode != to.mode)
+}
+
+fn with_old_mode(mut change: Change) -> Change {
+    if let (Some(from), Some(to)) = (&change.from, &mut change.to) {
+        to.mode = from.mode;
+    }
+    change
 }
 
 /// A place where a test can make the process die.

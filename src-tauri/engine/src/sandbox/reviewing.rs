@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sandbox_review::copyout::{self, Pick, Resolution, Take};
+use sandbox_review::copyout::{self, Pick, Plan, Reason, Resolution, Take};
 use sandbox_review::decisions::Outcome;
 use sandbox_review::diff::{Diff, Side as Content, Sides};
 use sandbox_review::merge::Merge;
@@ -52,6 +52,8 @@ pub struct Review {
     pub decisions: Decisions,
     /// Paths where the project is neither as before nor as it would become.
     pub conflicts: HashSet<WorkspacePath>,
+    /// Paths that the project's file system has no place for, and why.
+    pub unfit: HashMap<WorkspacePath, Reason>,
     /// Paths that the user changed too, and that merge cleanly.
     pub merges: HashSet<WorkspacePath>,
     /// Changes of the workspace since the capture.
@@ -326,14 +328,22 @@ impl Working {
     async fn reviewed(&self, kept: &Kept, op: &Operation) -> Result<Review> {
         let compared = self.compared(&kept.capture, op).await?;
         let capture = self.find_capture(&kept.capture)?;
-        let (conflicts, merges) = block_in_place(|| self.where_both_changed(&compared, kept))?;
+        let plan = block_in_place(|| self.plan_of_everything(&compared, kept))?;
+        let (unfit, conflicts): (Vec<_>, Vec<_>) = plan
+            .iter()
+            .flat_map(|plan| &plan.conflicts)
+            .partition(|conflict| conflict.reason.is_of_the_disk());
         let live = block_in_place(|| self.engine.live(self.id()))?;
         Ok(Review {
             capture,
             project: self.record.project.to_lossy(),
             decisions: kept.decisions.clone(),
-            conflicts,
-            merges,
+            conflicts: conflicts.into_iter().map(|c| c.path.clone()).collect(),
+            unfit: unfit
+                .into_iter()
+                .map(|c| (c.path.clone(), c.reason))
+                .collect(),
+            merges: plan.map_or_else(HashSet::new, |p| p.merged.into_iter().collect()),
             changed_since: differ(&compared.changes.list, &live.changes.list),
             filters: kept.filters.clone(),
             compared,
@@ -342,13 +352,9 @@ impl Working {
 
     /// What a copy-out of everything would run into. A project that is gone conflicts with nothing: the
     /// copy-out says so.
-    fn where_both_changed(
-        &self,
-        compared: &Compared,
-        kept: &Kept,
-    ) -> Result<(HashSet<WorkspacePath>, HashSet<WorkspacePath>)> {
+    fn plan_of_everything(&self, compared: &Compared, kept: &Kept) -> Result<Option<Plan>> {
         let Ok(project) = self.project() else {
-            return Ok(Default::default());
+            return Ok(None);
         };
         let picks: Vec<Pick> = compared
             .changes
@@ -368,9 +374,7 @@ impl Working {
             resolutions: kept.resolutions.clone(),
             leave_conflicts: true,
         };
-        let plan = self.plan(&project, compared, &picks, &request)?;
-        let conflicts = plan.conflicts.into_iter().map(|conflict| conflict.path);
-        Ok((conflicts.collect(), plan.merged.into_iter().collect()))
+        self.plan(&project, compared, &picks, &request).map(Some)
     }
 }
 
@@ -387,7 +391,9 @@ impl Review {
 
     /// Whether "accept all" takes it.
     pub fn takes_part_in_all(&self, change: &Change) -> bool {
-        change.is_ordinary() && !self.conflicts.contains(&change.path)
+        change.is_ordinary()
+            && !self.conflicts.contains(&change.path)
+            && !self.unfit.contains_key(&change.path)
     }
 
     /// What was decided about a change.

@@ -14,11 +14,12 @@ const HOME: &str = "BRING_IN_CRASH_HOME";
 const WHAT: &str = "BRING_IN_CRASH_WHAT";
 
 /// Every named point on the way, in its order.
-const POINTS: [&str; 18] = [
+const POINTS: [&str; 19] = [
     "bringin::read",
     "bringin::snapshot",
     "copyout::begin",
     "copyout::begun",
+    "copyout::probe",
     "copyout::stage",
     "copyout::staged",
     "copyout::synced",
@@ -35,18 +36,14 @@ const POINTS: [&str; 18] = [
     "bringin::settled",
 ];
 
-/// Of them those at which the disk can fail, and everything is put back.
-const ERRORS: [&str; 9] = [
-    "copyout::begin",
-    "copyout::begun",
-    "copyout::stage",
-    "copyout::staged",
-    "copyout::synced",
-    "copyout::step",
-    "copyout::stepped",
-    "copyout::applied",
-    "copyout::commit",
-];
+/// Of them those at which the disk can fail, and everything is put back: in the transaction, before its commit.
+fn errors() -> impl Iterator<Item = &'static str> {
+    let written = POINTS
+        .iter()
+        .skip_while(|point| !point.starts_with("copyout::"));
+    let before = written.take_while(|point| **point != "copyout::committed");
+    before.copied()
+}
 
 /// The child: brings in, or takes that back, and may die of it.
 #[tokio::test(flavor = "multi_thread")]
@@ -339,7 +336,7 @@ async fn an_error_anywhere_leaves_the_workspace_as_it_was() {
     let scenario = fail::FailScenario::setup();
     let after = undisturbed().await;
     let mut failed = 0;
-    for point in ERRORS {
+    for point in errors() {
         for (nth, what) in [(0, "full"), (0, "io"), (4, "full"), (9, "io")] {
             let desk = Desk::edited().await;
             let before = Sides::of(&desk).await;

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use sandbox_workspace::{FsError, Size, WorkspacePath};
 
 use super::CopyOutId;
+use super::plan::Conflict;
 
 /// A copy-out, undo or recovery that failed.
 #[derive(Debug, thiserror::Error)]
@@ -43,12 +44,9 @@ pub enum CopyOutError {
         /// What is wrong.
         why: &'static str,
     },
-    /// The project's file system has no renames that never replace or that exchange (`renameat2`), as some USB
-    /// drives and network folders: there something of the user's could be overwritten.
-    #[error(
-        "the file system of your folder cannot move files without the risk of replacing others: {0}"
-    )]
-    NoSafeMove(#[source] FsError),
+    /// The project's file system has no place for something that was accepted. Nothing was written.
+    #[error("\u{201c}{}\u{201d} cannot be copied out, so nothing was written: {}", _0.path, _0.reason.words())]
+    Unfit(Conflict),
     /// Not enough room for the new contents.
     #[error("not enough room: {} are needed and {} are free", Size(*need), Size(*free))]
     NoSpace {
@@ -67,7 +65,7 @@ pub enum CopyOutError {
         paths: Vec<WorkspacePath>,
     },
     /// An earlier copy-out was interrupted and must be recovered first.
-    #[error("copy-out {} was interrupted; recover it first", id.0)]
+    #[error("copy-out {} was interrupted; it is recovered when your folder is there again with its files", id.0)]
     Interrupted {
         /// Which copy-out.
         id: CopyOutId,
@@ -99,17 +97,6 @@ impl CopyOutError {
         move |source| Self::File { doing, source }
     }
 
-    /// For what failed when something was to be moved into the project, or out of it.
-    pub(super) fn moving(source: FsError) -> Self {
-        match source.kind() {
-            ErrorKind::InvalidInput | ErrorKind::Unsupported => Self::NoSafeMove(source),
-            _ => Self::File {
-                doing: "writing to the project",
-                source,
-            },
-        }
-    }
-
     /// The disk or a quota is full.
     pub fn is_full(&self) -> bool {
         let full = |kind| matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
@@ -129,28 +116,5 @@ impl CopyOutError {
             id: CopyOutId("injected".to_owned()),
             source: std::io::Error::from(kind),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_file_system_cannot_do_is_told_from_what_failed() {
-        let moving = |errno| {
-            CopyOutError::moving(FsError::Io {
-                op: "move",
-                path: b"a".to_vec(),
-                source: std::io::Error::from_raw_os_error(errno),
-            })
-        };
-        // As FUSE says it, and kernels without the call.
-        for errno in [rustix::io::Errno::INVAL, rustix::io::Errno::NOSYS] {
-            let error = moving(errno.raw_os_error());
-            assert!(matches!(error, CopyOutError::NoSafeMove(_)), "{error}");
-        }
-        let full = moving(rustix::io::Errno::NOSPC.raw_os_error());
-        assert!(full.is_full(), "{full}");
     }
 }

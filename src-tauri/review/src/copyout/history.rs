@@ -97,6 +97,24 @@ fn undoes_a_copy_out(copyouts: &Dir, past: &Past) -> bool {
     read(copyouts, inner).is_ok_and(|state| state.begin.is_some_and(|begin| begin.undoes.is_none()))
 }
 
+/// Bytes that one takes on the disk: its backups and its record.
+pub fn kept_bytes(copyouts: &Dir, id: &CopyOutId) -> Result<u64, CopyOutError> {
+    let failed = CopyOutError::file("measuring a copy-out");
+    let tx = copyouts.child_dir(id.0.as_bytes()).map_err(&failed)?;
+    let mut bytes = 0;
+    for folder in [tx.try_clone(), tx.child_dir(b"stage")] {
+        let folder = match folder {
+            Err(e) if e.is_not_found() => continue,
+            folder => folder.map_err(&failed)?,
+        };
+        for (name, _) in folder.list().map_err(&failed)? {
+            let stat = folder.stat_opt(&name).map_err(&failed)?;
+            bytes += stat.map_or(0, |stat| stat.allocated);
+        }
+    }
+    Ok(bytes)
+}
+
 /// Removes one with its backups; it can no longer be undone. An interrupted one is an error.
 pub fn remove(copyouts: &Dir, id: &CopyOutId) -> Result<(), CopyOutError> {
     let state = read(copyouts, id)?;

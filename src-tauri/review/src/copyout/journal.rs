@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use sandbox_workspace::{BlobId, Dir, WorkspacePath, system};
 use serde::{Deserialize, Serialize};
 
+use super::means::Means;
 use super::step::Step;
 use super::{BaseMove, CopyOutError, CopyOutId, point};
 
@@ -48,6 +49,9 @@ pub(super) struct Begin {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Apply {
     pub(super) steps: Vec<Step>,
+    /// How names are moved, by stage.
+    #[serde(default)]
+    pub(super) means: Vec<Means>,
     pub(super) bases: Vec<BaseMove>,
     /// The changes as the user knows them.
     pub(super) applied: Vec<WorkspacePath>,

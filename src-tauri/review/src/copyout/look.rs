@@ -89,6 +89,11 @@ pub(super) fn same(a: &Entry, b: &Entry) -> bool {
     a.kind == b.kind && (links || a.mode & 0o777 == b.mode & 0o777)
 }
 
+/// As [`same`], where permission bits say nothing: the file system keeps none.
+pub(super) fn same_but_mode(a: &Entry, b: &Entry) -> bool {
+    a.kind == b.kind
+}
+
 pub(super) fn same_opt(a: Option<&Entry>, b: Option<&Entry>) -> bool {
     match (a, b) {
         (None, None) => true,

@@ -8,16 +8,20 @@
 //! 2. All new content is staged where a rename into the project is possible, and synced.
 //! 3. The journal says what will be done. From here on a kill is rolled back by [`recover`].
 //! 4. Each step is one rename: exchange, into a free name, or out into the stage. What was displaced is
-//!    then compared with what was expected, and is the backup. A difference rolls everything back.
+//!    then compared with what was expected, and is the backup. A difference rolls everything back. Where the
+//!    file system has no such renames, other calls stand for them: `means.rs` says which, and what remains open.
 //! 5. Folders are synced, the journal says committed.
 //!
 //! [`undo`] is another such transaction, made from the journal and the backups of the first.
 
 mod attributes;
+mod back;
+mod doing;
 mod error;
 mod history;
 mod journal;
 mod look;
+mod means;
 mod plan;
 mod planner;
 mod recover;
@@ -27,11 +31,12 @@ mod step;
 mod undo;
 
 pub use error::CopyOutError;
-pub use history::{Past, history, last_to_redo, last_to_undo, remove};
+pub use history::{Past, history, kept_bytes, last_to_redo, last_to_undo, remove};
 pub use plan::{
     Conflict, Pick, Plan, Reason, Request, Resolution, Skip, Skipped, Take, Yours, choose, plan,
     yours,
 };
+pub use planner::keeps_modes;
 pub use recover::{Outcome as RecoveryOutcome, Recovered, recover, settle};
 pub use run::{Report, execute};
 pub use undo::{redo, undo};

@@ -112,6 +112,32 @@ pub enum Reason {
     NotEmpty,
     /// A part of the way there is not a folder.
     Blocked,
+    /// The project's file system takes its name for that of another file.
+    SameName,
+    /// The project's file system cannot hold it: a symbolic link, or such a name.
+    CannotHold,
+}
+
+impl Reason {
+    /// In plain words, after "because".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Changed => "you changed it too",
+            Self::Deleted => "you deleted it",
+            Self::Appeared => "you made something there too",
+            Self::Mode => "you changed its permissions",
+            Self::Kind => "it is of another kind now",
+            Self::NotEmpty => "something else lies in the folder",
+            Self::Blocked => "a part of the way there is not a folder",
+            Self::SameName => "your folder takes its name for that of another file",
+            Self::CannotHold => "the disk of your folder cannot hold such a name or link",
+        }
+    }
+
+    /// Whether it is of the disk, so that no choice between versions settles it.
+    pub fn is_of_the_disk(self) -> bool {
+        matches!(self, Self::SameName | Self::CannotHold)
+    }
 }
 
 /// A path that is neither as it was nor as it would become.
@@ -217,7 +243,8 @@ pub(super) struct Wish {
     pub(super) group: usize,
 }
 
-/// Plans a copy-out. Reads the project and changes nothing.
+/// Plans a copy-out. Reads the project and changes nothing; on a file system that is not known to hold every
+/// name, link and mode it tries that in a folder of its own (`.agent-sandbox-tx-…`), which is gone afterwards.
 pub fn plan(request: &Request<'_>) -> Result<Plan, CopyOutError> {
     let mut made = MemoryBlobs::default();
     let mut skipped = Vec::new();
@@ -249,8 +276,11 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, CopyOutError> {
         entry.map(|e| e.mode & 0o777)
     }));
     planner.resolutions = request.resolutions;
+    planner.known = Some(Box::new(|path| {
+        request.base.get(path).is_some() || request.capture.get(path).is_some()
+    }));
     planner.grant(wishes)?;
-    let mut plan = planner.finish(&names);
+    let mut plan = planner.finish(&names)?;
     plan.skipped.extend(skipped);
     plan.skipped.sort_by(|a, b| a.path.cmp(&b.path));
     plan.capture = request.capture_id.clone();

@@ -2,13 +2,14 @@
 //! is found on the disk, can itself be interrupted, and never guesses: where the user's files changed in
 //! between, it stops there, keeps both versions, and says so.
 
-use sandbox_workspace::{Dir, EntryKind, FsError, WorkspacePath};
+use sandbox_workspace::{Dir, FsError, WorkspacePath};
 
+use super::back::{Back, back};
 use super::journal::{Journal, Place, Record, State, state};
-use super::look::{look_at, same};
-use super::run::{absent, sync_folders};
+use super::means::Means;
+use super::run::sync_folders;
 use super::stage::{Stages, remove_beside};
-use super::step::{Action, Inode, Step, slot};
+use super::step::{Action, Step, aside, slot};
 use super::{BaseMove, CopyOutError, CopyOutId, history, point};
 
 /// What became of one interrupted copy-out.
@@ -35,7 +36,8 @@ pub enum Outcome {
 }
 
 /// Brings every interrupted copy-out of a sandbox to an end. To be called before anything else is done
-/// with the project, under the sandbox's lock. Without a project only what needs none is finished.
+/// with the project, under the sandbox's lock. One whose project is an empty folder now, where it cannot be
+/// (its disk is not mounted), is left for the next time.
 pub fn recover(copyouts: &Dir, project: &Dir) -> Result<Vec<Recovered>, CopyOutError> {
     let mut recovered = Vec::new();
     for id in history::ids(copyouts)? {
@@ -72,23 +74,51 @@ fn one(
         remove(copyouts, id)?;
         return Ok(Some(Outcome::RolledBack));
     };
+    let stages = Stages::reopen(tx, Some(project), &places)?;
+    if !is_there(project, &apply.steps, &stages)? {
+        return Ok(None);
+    }
     if state.committed {
         finish(tx, project, &places, &apply.steps)?;
         return Ok(Some(Outcome::Finished(apply.bases)));
     }
-    let stages = Stages::reopen(tx, Some(project), &places)?;
     let mut journal = Journal::reopen(tx, id)?;
     let rollback = Rollback {
         id,
         project,
         copyouts,
         places: &places,
+        means: &apply.means,
     };
     match roll_back(&rollback, &apply.steps, &stages, &mut journal) {
         Ok(()) => Ok(Some(Outcome::RolledBack)),
         Err(CopyOutError::Unresolved { paths, .. }) => Ok(Some(Outcome::Unresolved(paths))),
         Err(e) => Err(e),
     }
+}
+
+/// Whether the project can be what a copy-out was interrupted in. An empty folder stands for one whose disk is
+/// not mounted, or that was moved away, if something must lie in it: then nothing is decided, and it waits.
+fn is_there(project: &Dir, steps: &[Step], stages: &[Option<Dir>]) -> Result<bool, CopyOutError> {
+    let failed = CopyOutError::file("looking at the project");
+    if !project.list().map_err(&failed)?.is_empty() {
+        return Ok(true);
+    }
+    for (number, step) in steps.iter().enumerate() {
+        let stage = stages.get(step.stage).and_then(Option::as_ref);
+        let must_lie_there = match (&step.action, stage) {
+            // What is exchanged is never gone; in turn it is for a moment.
+            (Action::Swap { .. }, Some(stage)) => {
+                stage.stat_opt(&aside(number)).map_err(&failed)?.is_none()
+            }
+            (Action::Swap { .. } | Action::Put { .. }, None) => true,
+            _ => false,
+        };
+        if must_lie_there {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Says that the base moves of a finished copy-out are stored.
@@ -152,7 +182,7 @@ fn keep(from: &Dir, own: &Dir, slot: &[u8]) -> Result<(), FsError> {
             let mut copy = own.create_new(&part, stat.mode)?;
             std::io::copy(&mut source, &mut copy).map_err(io)?;
             copy.sync_all().map_err(io)?;
-            own.rename_noreplace(&part, own, slot)?;
+            own.rename_replace(&part, own, slot)?;
         }
     }
     own.set_mtime(slot, stat.mtime)
@@ -164,6 +194,8 @@ pub(super) struct Rollback<'a> {
     pub(super) project: &'a Dir,
     pub(super) copyouts: &'a Dir,
     pub(super) places: &'a [Place],
+    /// How names are moved, by stage.
+    pub(super) means: &'a [Means],
 }
 
 /// Puts everything back, last step first, and forgets the copy-out. Where the user's files changed
@@ -181,8 +213,13 @@ pub(super) fn roll_back(
             unresolved.push(step.path.clone());
             continue;
         };
-        let back = back(rollback.project, stage, number, step)
-            .map_err(CopyOutError::file("putting back"))?;
+        let means = rollback.means.get(step.stage).copied().unwrap_or_default();
+        let back = back(rollback.project, stage, &means, number, step).map_err(|e| {
+            CopyOutError::File {
+                doing: "putting back",
+                source: e.at(step.path.as_bytes()),
+            }
+        })?;
         if let Back::Stuck = back {
             unresolved.push(step.path.clone());
         }
@@ -209,125 +246,4 @@ fn remove(copyouts: &Dir, id: &CopyOutId) -> Result<(), CopyOutError> {
         Err(e) if !e.is_not_found() => Err(CopyOutError::file("removing the stage")(e)),
         _ => Ok(()),
     }
-}
-
-enum Back {
-    Done,
-    /// The user changed what lies there: it stays, and so does the backup.
-    Stuck,
-}
-
-fn back(project: &Dir, stage: &Dir, number: usize, step: &Step) -> Result<Back, FsError> {
-    let slot = slot(number);
-    let in_slot = stage.stat_opt(&slot)?;
-    let ours_in_slot = in_slot.as_ref().map(Inode::from) == step.staged;
-    let done = match &step.action {
-        Action::Take { .. } => in_slot.is_some(),
-        Action::Put { .. } => in_slot.is_none(),
-        Action::Swap { .. } => in_slot.is_some() && !ours_in_slot,
-        Action::Mode { .. } => true,
-    };
-    if !done {
-        return Ok(Back::Done);
-    }
-    let (parent, name) = match project.open_parent(&step.path) {
-        Ok(found) => found,
-        Err(e) if absent(&e) => {
-            // The folder is gone, and with it what we put there; only a backup would be missing now.
-            let missing = step.displaces() && in_slot.is_some();
-            return Ok(if missing { Back::Stuck } else { Back::Done });
-        }
-        Err(e) => return Err(e),
-    };
-    match &step.action {
-        Action::Mode { old, new } => {
-            let stat = parent.stat_opt(name)?;
-            if stat.is_some_and(|stat| stat.mode & 0o777 == *new) {
-                parent.set_mode(name, *old)?;
-            }
-            Ok(Back::Done)
-        }
-        Action::Take { .. } => match stage.rename_noreplace(&slot, &parent, name) {
-            Err(e) if e.is_exists() => Ok(Back::Stuck),
-            done => done.map(|()| Back::Done),
-        },
-        Action::Put { .. } => put_back(&parent, name, stage, &slot, step),
-        Action::Swap { .. } => swap_back(&parent, name, stage, &slot, step),
-    }
-}
-
-/// Takes out what was put there, if it is still what was put there.
-fn put_back(
-    parent: &Dir,
-    name: &[u8],
-    stage: &Dir,
-    slot: &[u8],
-    step: &Step,
-) -> Result<Back, FsError> {
-    let Some((stat, untouched)) = still_ours(parent, name, step)? else {
-        // Gone: as before.
-        return Ok(Back::Done);
-    };
-    if Some(stat) != step.staged || !untouched {
-        return Ok(Back::Stuck);
-    }
-    parent.rename_noreplace(name, stage, slot)?;
-    // The user may have been quicker.
-    let moved = stage.stat(slot)?;
-    let full = step
-        .entry()
-        .is_some_and(|entry| entry.kind == EntryKind::Dir)
-        && !stage.child_dir(slot)?.list()?.is_empty();
-    if step.staged == Some(Inode::from(&moved)) && !full {
-        return Ok(Back::Done);
-    }
-    stage.rename_noreplace(slot, parent, name)?;
-    Ok(Back::Stuck)
-}
-
-/// Exchanges back, if what lies there is still what was put there.
-fn swap_back(
-    parent: &Dir,
-    name: &[u8],
-    stage: &Dir,
-    slot: &[u8],
-    step: &Step,
-) -> Result<Back, FsError> {
-    match still_ours(parent, name, step)? {
-        Some((inode, true)) if Some(inode) == step.staged => {}
-        _ => return Ok(Back::Stuck),
-    }
-    match stage.rename_exchange(slot, parent, name) {
-        Err(e) if e.is_not_found() => return Ok(Back::Stuck),
-        done => done?,
-    }
-    if step.staged == Some(Inode::from(&stage.stat(slot)?)) {
-        return Ok(Back::Done);
-    }
-    // A newer version of the user's came in between: it belongs there.
-    stage.rename_exchange(slot, parent, name)?;
-    Ok(Back::Stuck)
-}
-
-/// What lies at a name: its inode, and whether it is as it was staged. `None` if nothing does.
-fn still_ours(parent: &Dir, name: &[u8], step: &Step) -> Result<Option<(Inode, bool)>, FsError> {
-    let Some((found, stat)) = look_at(parent, name, &step.path)? else {
-        return Ok(None);
-    };
-    let untouched = step.entry().is_some_and(|entry| {
-        // A folder's mode is a step of its own.
-        let folders = entry.kind == EntryKind::Dir && found.kind == EntryKind::Dir;
-        let empty = || {
-            parent
-                .child_dir(name)
-                .and_then(|dir| dir.list())
-                .is_ok_and(|l| l.is_empty())
-        };
-        if folders {
-            empty()
-        } else {
-            same(entry, &found)
-        }
-    });
-    Ok(Some((Inode::from(&stat), untouched)))
 }

@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use sandbox_workspace::{
-    BlobSource, Cancel, Dir, EntryKind, FsError, Kind, Progress, Step as Done, WorkspacePath,
+    BlobSource, Cancel, Dir, FsError, Kind, Progress, Step as Done, WorkspacePath,
 };
 
 use super::attributes::Attributes;
+use super::doing::{Went, one};
 use super::journal::{Apply, Begin, Journal, Record};
-use super::look::{look_at, same};
-use super::plan::{Both, Conflict, Plan, Reason, Skipped};
+use super::plan::{Both, Conflict, Plan, Skipped};
 use super::planner::above;
 use super::recover::{Rollback, roll_back};
 use super::stage::{Stages, remove_beside, write};
-use super::step::{Action, Inode, Like, Step, slot};
+use super::step::{Action, Like, Step};
 use super::{BaseMove, CopyOutError, CopyOutId, history, point};
 
 /// Kept free on the disk beside what is written.
@@ -61,6 +61,9 @@ pub fn execute(
         base_moves: Vec::new(),
     };
     if !plan.conflicts.is_empty() && !plan.leave_conflicts {
+        if let Some(unfit) = plan.conflicts.iter().find(|c| c.reason.is_of_the_disk()) {
+            return Err(CopyOutError::Unfit(unfit.clone()));
+        }
         return Ok(report);
     }
     if plan.steps.is_empty() {
@@ -98,12 +101,6 @@ struct Run<'a> {
     progress: &'a dyn Progress,
     cancel: &'a Cancel,
     id: &'a CopyOutId,
-}
-
-/// How one step went.
-enum Went {
-    Done,
-    Conflict(Reason),
 }
 
 impl Run<'_> {
@@ -144,12 +141,14 @@ impl Run<'_> {
             Err(e) => (Vec::new(), Some(e)),
         };
         let places = stages.places().to_vec();
+        let means = stages.all_means().to_vec();
         let open: Vec<Option<Dir>> = stages.into_open().into_iter().map(Some).collect();
         let rollback = Rollback {
             id: self.id,
             project: self.project,
             copyouts: self.copyouts,
             places: &places,
+            means: &means,
         };
         roll_back(&rollback, &steps, &open, &mut journal).map_err(|e| match e {
             CopyOutError::Unresolved { .. } => e,
@@ -168,10 +167,13 @@ impl Run<'_> {
         stages: &mut Stages,
     ) -> Result<Vec<Step>, CopyOutError> {
         let mut steps = self.plan.steps.clone();
+        let mut written = BTreeSet::new();
         for step in &mut steps {
             let folder = self.nearest_folder(&step.path)?;
             step.stage = stages.for_folder(self.project, folder.as_ref())?;
+            written.insert(folder);
         }
+        self.check_rights(written)?;
         self.check_room(&steps, stages)?;
         let begin = Begin::new(
             self.plan.capture.clone(),
@@ -182,6 +184,11 @@ impl Run<'_> {
         journal.write(&Record::Begin(begin))?;
         point("copyout::begun")?;
         stages.make()?;
+        stages.probe()?;
+        // A folder without permission bits of its own has none to change.
+        steps.retain(|step| {
+            !matches!(step.action, Action::Mode { .. }) || stages.means(step.stage).modes
+        });
         let total = steps.len() as u64;
         for (number, step) in steps.iter_mut().enumerate() {
             if self.cancel.is_cancelled() {
@@ -192,6 +199,7 @@ impl Run<'_> {
                 let attributes = self.attributes(step)?;
                 let inode = write(
                     stages.dir(step.stage),
+                    stages.means(step.stage),
                     number,
                     &entry,
                     &attributes,
@@ -210,6 +218,7 @@ impl Run<'_> {
         point("copyout::synced")?;
         journal.write(&Record::Apply(Apply {
             steps: steps.clone(),
+            means: stages.all_means().to_vec(),
             bases: self.plan.bases.clone(),
             applied: self.plan.applied.clone(),
         }))?;
@@ -227,6 +236,30 @@ impl Run<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether all of these folders can be written to, but for those whose mode the copy-out itself changes.
+    fn check_rights(
+        &self,
+        mut folders: BTreeSet<Option<WorkspacePath>>,
+    ) -> Result<(), CopyOutError> {
+        for step in &self.plan.steps {
+            if let Action::Mode { .. } = step.action {
+                folders.remove(&Some(step.path.clone()));
+            }
+        }
+        for folder in folders {
+            let checked = self.project.open_dir_or_self(folder.as_ref());
+            let checked = checked.and_then(|dir| dir.check_writable());
+            checked.map_err(|e| CopyOutError::File {
+                doing: "writing to the project",
+                source: match &folder {
+                    Some(folder) => e.at(folder.as_bytes()),
+                    None => e,
+                },
+            })?;
+        }
+        Ok(())
     }
 
     fn check_room(&self, steps: &[Step], stages: &Stages) -> Result<(), CopyOutError> {
@@ -285,8 +318,8 @@ impl Run<'_> {
                 return Err(CopyOutError::Cancelled);
             }
             point("copyout::step")?;
-            let went = one(self.project, stages.dir(step.stage), number, step)
-                .map_err(CopyOutError::moving)?;
+            let (stage, means) = (stages.dir(step.stage), stages.means(step.stage));
+            let went = one(self.project, stage, means, number, step)?;
             if let Went::Conflict(reason) = went {
                 return Ok(Some(Conflict {
                     path: step.path.clone(),
@@ -379,99 +412,4 @@ pub(super) fn absent(e: &FsError) -> bool {
     e.is_not_found()
         || e.kind() == std::io::ErrorKind::NotADirectory
         || matches!(e, FsError::Escapes { .. })
-}
-
-/// One rename, and the look at what it displaced.
-fn one(project: &Dir, stage: &Dir, number: usize, step: &Step) -> Result<Went, FsError> {
-    let (parent, name) = match project.open_parent(&step.path) {
-        Ok(found) => found,
-        Err(e) if absent(&e) => return Ok(Went::Conflict(Reason::Blocked)),
-        Err(e) => return Err(e),
-    };
-    let slot = slot(number);
-    match &step.action {
-        Action::Mode { old, new } => mode(&parent, name, *old, *new),
-        Action::Put { .. } => match stage.rename_noreplace(&slot, &parent, name) {
-            Err(e) if e.is_exists() => Ok(Went::Conflict(Reason::Appeared)),
-            done => done.map(|()| Went::Done),
-        },
-        Action::Take { expected, optional } if expected.kind == EntryKind::Dir => {
-            take_folder(&parent, name, stage, &slot, *optional)
-        }
-        Action::Take { expected, .. } => {
-            match parent.rename_noreplace(name, stage, &slot) {
-                Err(e) if e.is_not_found() => return Ok(Went::Conflict(Reason::Deleted)),
-                done => done?,
-            }
-            let found = look_at(stage, &slot, &step.path)?;
-            if found.is_some_and(|(entry, _)| same(&entry, expected)) {
-                return Ok(Went::Done);
-            }
-            // Back to where it was; if something is there already, the rollback says so.
-            match stage.rename_noreplace(&slot, &parent, name) {
-                Err(e) if !e.is_exists() => Err(e),
-                _ => Ok(Went::Conflict(Reason::Changed)),
-            }
-        }
-        Action::Swap { expected, .. } => {
-            match stage.rename_exchange(&slot, &parent, name) {
-                Err(e) if e.is_not_found() => return Ok(Went::Conflict(Reason::Deleted)),
-                done => done?,
-            }
-            let found = look_at(stage, &slot, &step.path)?;
-            if found.is_some_and(|(entry, _)| same(&entry, expected)) {
-                return Ok(Went::Done);
-            }
-            // The rollback exchanges back, with all its care.
-            Ok(Went::Conflict(Reason::Changed))
-        }
-    }
-}
-
-fn mode(parent: &Dir, name: &[u8], old: u32, new: u32) -> Result<Went, FsError> {
-    let stat = parent.stat(name)?;
-    if stat.kind != Kind::Dir {
-        return Ok(Went::Conflict(Reason::Kind));
-    }
-    if stat.mode & 0o777 != old {
-        return Ok(Went::Conflict(Reason::Mode));
-    }
-    parent.set_mode(name, new).map(|()| Went::Done)
-}
-
-fn take_folder(
-    parent: &Dir,
-    name: &[u8],
-    stage: &Dir,
-    slot: &[u8],
-    optional: bool,
-) -> Result<Went, FsError> {
-    let full = if optional {
-        Went::Done
-    } else {
-        Went::Conflict(Reason::NotEmpty)
-    };
-    let dir = match parent.child_dir(name) {
-        Ok(dir) => dir,
-        Err(e) if absent(&e) && optional => return Ok(Went::Done),
-        Err(e) if absent(&e) => return Ok(Went::Conflict(Reason::Deleted)),
-        Err(e) => return Err(e),
-    };
-    if !dir.list()?.is_empty() {
-        return Ok(full);
-    }
-    parent.rename_noreplace(name, stage, slot)?;
-    let moved = stage.child_dir(slot)?;
-    let (here, there) = (
-        Inode::from(&dir.stat_self()?),
-        Inode::from(&moved.stat_self()?),
-    );
-    if here == there && moved.list()?.is_empty() {
-        return Ok(Went::Done);
-    }
-    // Something came into it between the look and the rename.
-    match stage.rename_noreplace(slot, parent, name) {
-        Err(e) if !e.is_exists() => Err(e),
-        _ => Ok(full),
-    }
 }

@@ -8,6 +8,7 @@ use sandbox_workspace::{BlobId, BlobSource, Dir, Entry, EntryKind, FileTime, Wor
 use super::CopyOutError;
 use super::attributes::Attributes;
 use super::journal::Place;
+use super::means::Means;
 use super::step::{Inode, slot};
 
 /// The stage in a copy-out's own folder.
@@ -19,6 +20,7 @@ pub const BESIDE: &str = ".agent-sandbox-tx-";
 pub(super) struct Stages {
     places: Vec<Place>,
     open: Vec<Dir>,
+    means: Vec<Means>,
 }
 
 impl Stages {
@@ -34,6 +36,7 @@ impl Stages {
         Ok(Self {
             places: vec![Place::Own],
             open: vec![own],
+            means: Vec::new(),
         })
     }
 
@@ -87,6 +90,21 @@ impl Stages {
         Ok(())
     }
 
+    /// Finds out what can be done in each of them.
+    pub(super) fn probe(&mut self) -> Result<(), CopyOutError> {
+        self.means = self.open.iter().map(Means::of).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// What can be done in one that was probed.
+    pub(super) fn means(&self, stage: usize) -> &Means {
+        &self.means[stage]
+    }
+
+    pub(super) fn all_means(&self) -> &[Means] {
+        &self.means
+    }
+
     /// Opens those of an existing copy-out; `None` for each that is not there.
     pub(super) fn reopen(
         tx: &Dir,
@@ -126,17 +144,22 @@ impl Stages {
     }
 }
 
-/// Whether a rename from one folder into the other is on one mount. The kernel compares mounts before it
-/// looks for the name, which does not exist: nothing is made, and the project sees nothing.
+/// Whether a rename from one folder into the other is on one mount, and on one device: subvolumes of btrfs
+/// are several on one mount. The kernel compares mounts before it looks for the name, which does not exist:
+/// nothing is made, and the project sees nothing.
 fn renames(from: &Dir, into: &Dir) -> bool {
+    let device = |dir: &Dir| dir.stat_self().map(|stat| stat.dev).ok();
+    if device(from) != device(into) {
+        return false;
+    }
     let name = b".agent-sandbox-no-such-name";
-    match from.rename_noreplace(name, into, name) {
+    match from.rename_replace(name, into, name) {
         Err(e) => !is_other_mount(&e),
         Ok(()) => true,
     }
 }
 
-fn random_name() -> String {
+pub(super) fn random_name() -> String {
     let mut bytes = [0; 8];
     // Without random bytes the name is a fixed one, and making it fails if it is taken.
     let _ = getrandom::fill(&mut bytes);
@@ -148,6 +171,7 @@ fn random_name() -> String {
 /// Writes one entry into a stage, with its attributes. Gives its inode.
 pub(super) fn write(
     stage: &Dir,
+    means: &Means,
     number: usize,
     entry: &Entry,
     attributes: &Attributes,
@@ -174,7 +198,9 @@ pub(super) fn write(
             let stat = stage.stat(&name).map_err(&failed)?;
             attributes.own(stage, &name, &stat).map_err(&failed)?;
             attributes.extend(&file).map_err(content)?;
-            stage.set_mode(&name, entry.mode & 0o777).map_err(&failed)?;
+            if means.modes {
+                stage.set_mode(&name, entry.mode & 0o777).map_err(&failed)?;
+            }
         }
         EntryKind::Unsupported(_) => {}
     }

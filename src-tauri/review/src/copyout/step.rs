@@ -98,6 +98,14 @@ impl Step {
         }
     }
 
+    /// What must lie at its place.
+    pub(super) fn expected(&self) -> Option<&Entry> {
+        match &self.action {
+            Action::Take { expected, .. } | Action::Swap { expected, .. } => Some(expected),
+            Action::Put { .. } | Action::Mode { .. } => None,
+        }
+    }
+
     /// Whether a backup of it is kept.
     pub(super) fn displaces(&self) -> bool {
         matches!(self.action, Action::Take { .. } | Action::Swap { .. })
@@ -115,4 +123,15 @@ impl Step {
 /// A step's name in the stage.
 pub(super) fn slot(number: usize) -> Vec<u8> {
     number.to_string().into_bytes()
+}
+
+/// The name in the stage of what a step displaced, until the new one is in its place: where names cannot be
+/// exchanged at once.
+pub(super) fn aside(number: usize) -> Vec<u8> {
+    format!("{number}.old").into_bytes()
+}
+
+/// The name in the stage of what is taken out again on the way back, likewise.
+pub(super) fn away(number: usize) -> Vec<u8> {
+    format!("{number}.new").into_bytes()
 }

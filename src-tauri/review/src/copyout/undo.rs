@@ -66,8 +66,9 @@ fn reverse(
     let nothing = MemoryBlobs::default();
     let blobs = Both(&nothing, &backups);
     let mut planner = Planner::new(project, &blobs, false);
+    planner.known = Some(Box::new(|path| names.contains(path)));
     planner.grant(wishes)?;
-    let mut plan = planner.finish(&names.iter().collect::<Vec<_>>());
+    let mut plan = planner.finish(&names.iter().collect::<Vec<_>>())?;
     // The user knows the changes by their own names.
     plan.applied = known(&plan.applied, &apply.applied);
     plan.capture = begin.capture;

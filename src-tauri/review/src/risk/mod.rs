@@ -12,6 +12,7 @@ mod secrets;
 mod table;
 
 pub use content::{by_beginning, by_content};
+pub(crate) use names::folded;
 pub use names::{is_git, is_git_internal, refusal};
 pub use table::{Rule, TABLE};
 

@@ -7,7 +7,7 @@ use super::Refusal;
 
 /// A name as the most lenient file system compares it: letters folded, composed, without ignorable
 /// characters (HFS+), trailing dots and spaces, and stream names (NTFS).
-pub(super) fn folded(name: &[u8]) -> String {
+pub(crate) fn folded(name: &[u8]) -> String {
     if name.is_ascii() && !name.iter().any(u8::is_ascii_control) {
         let text: String = name
             .iter()

@@ -1,6 +1,11 @@
 //! Folders on disk for the tests: made from a few lines, read back whole, compared.
 #![allow(dead_code, clippy::unwrap_used)]
 
+#[cfg(feature = "failpoints")]
+pub mod file_systems;
+pub mod mounted;
+pub mod race;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -100,15 +105,21 @@ pub struct Case {
 impl Case {
     /// Both folders made by `make`.
     pub fn new(make: impl Fn(&Path)) -> Self {
+        Self::on(|_| (), make).0
+    }
+
+    /// As [`Self::new`], with the project's folder on what `mount` mounts there.
+    pub fn on<M>(mount: impl Fn(&Path) -> M, make: impl Fn(&Path)) -> (Self, M) {
         let home = tempfile::tempdir().unwrap();
         for name in ["project", "workspace", "copyouts"] {
             std::fs::create_dir(home.path().join(name)).unwrap();
         }
+        let mounted = mount(&home.path().join("project"));
         make(&home.path().join("project"));
         make(&home.path().join("workspace"));
         let mut blobs = MemoryBlobs::default();
         let base = scan(&home.path().join("workspace"), &mut blobs);
-        Self { home, blobs, base }
+        (Self { home, blobs, base }, mounted)
     }
 
     pub fn project(&self) -> PathBuf {

@@ -27,12 +27,17 @@ fn drawn(review: &Reviewed) -> Review {
     let files = review
         .changes()
         .iter()
-        .map(|change| ReviewFile {
+        .map(|change| (change, ReviewFile::from(change)))
+        .map(|(change, file)| ReviewFile {
+            refused: file.refused.clone().or_else(|| {
+                let reason = review.unfit.get(&change.path)?;
+                Some(format!("In this folder: {}.", reason.words()))
+            }),
             conflict: review.conflicts.contains(&change.path),
             merges_cleanly: review.merges.contains(&change.path),
             decision: review.decision(change).into(),
             viewed: review.decisions.is_viewed(change),
-            ..ReviewFile::from(change)
+            ..file
         })
         .collect();
     let changes = &review.compared.changes;

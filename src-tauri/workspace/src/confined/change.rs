@@ -74,8 +74,19 @@ impl Dir {
     fn rename_with(&self, name: &[u8], into: &Self, to: &[u8], how: Rename) -> Result<(), FsError> {
         check("move", name)?;
         check("move", to)?;
-        sys::rename(&self.handle, name, &into.handle, to, how)
+        refused(how)
+            .and_then(|()| sys::rename(&self.handle, name, &into.handle, to, how))
             .map_err(|e| FsError::io("move", name, e))
+    }
+
+    /// Gives what is at one name (no folder) a second one, where nothing is; a link is not followed.
+    pub fn hard_link(&self, name: &[u8], into: &Self, to: &[u8]) -> Result<(), FsError> {
+        let op = "link";
+        check(op, name)?;
+        check(op, to)?;
+        no_links()
+            .and_then(|()| sys::hard_link(&self.handle, name, &into.handle, to))
+            .map_err(|e| FsError::io(op, name, e))
     }
 
     /// Removes one name that is not a folder.
@@ -147,4 +158,33 @@ pub(crate) fn finish(file: &File, owner: Option<(u32, u32)>, mtime: FileTime) ->
     }
     sys::set_mtime_of(file, mtime)?;
     Stat::of(file)
+}
+
+/// Where a test can make the file system one without `renameat2`: `none` of its flags, or `noreplace` alone.
+#[cfg(feature = "failpoints")]
+fn refused(how: Rename) -> io::Result<()> {
+    fail::fail_point!("fs::rename", |has| match (how, has.as_deref()) {
+        (Rename::Replace, _) | (Rename::NoReplace, Some("noreplace")) => Ok(()),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    });
+    Ok(())
+}
+
+#[cfg(not(feature = "failpoints"))]
+#[allow(clippy::unnecessary_wraps)]
+fn refused(_: Rename) -> io::Result<()> {
+    Ok(())
+}
+
+/// Where a test can make it one without hard links too.
+#[cfg(feature = "failpoints")]
+fn no_links() -> io::Result<()> {
+    fail::fail_point!("fs::link", |_| Err(io::ErrorKind::PermissionDenied.into()));
+    Ok(())
+}
+
+#[cfg(not(feature = "failpoints"))]
+#[allow(clippy::unnecessary_wraps)]
+fn no_links() -> io::Result<()> {
+    Ok(())
 }

@@ -185,6 +185,18 @@ impl Dir {
         sys::has_true_folder_times(&self.handle)
     }
 
+    /// Whether this folder's file system is known to keep permission bits, symbolic links and any name as it
+    /// is given: false where that is not certain. (Two names that differ in case only may be one all the same.)
+    pub fn keeps_entries(&self) -> bool {
+        sys::keeps_entries(&self.handle)
+    }
+
+    /// Fails where this process may not make or remove names in this folder: its rights, or a file system that is
+    /// mounted read-only.
+    pub fn check_writable(&self) -> Result<(), FsError> {
+        sys::check_writable(&self.handle).map_err(|e| FsError::io("write to", b".", e))
+    }
+
     /// Room on this folder's file system.
     pub fn free_space(&self) -> Result<Space, FsError> {
         sys::space(&self.handle).map_err(|e| FsError::io("measure", b".", e))

@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | files of a workspace | `openat2` beneath a handle | `openat`, one component at a time | not yet |
 //! | swap two names, move without replacing | `renameat2` | `renameatx_np` with `RENAME_SWAP`, `RENAME_EXCL` | not yet |
+//! | a second name | `linkat` | `linkat` | not yet |
 //! | on the disk before we go on | `fsync`, `syncfs` | `F_FULLFSYNC` (`fsync` stops at the drive's cache) | `FlushFileBuffers`; folders need none |
 //! | a file without a name | `O_TMPFILE` | a random name, taken away again | likewise |
 //! | share blocks of an open file | `FICLONE` | copied (`clonefile` only makes new names) | copied |

@@ -13,7 +13,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, Uid,
+    Access, AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT,
+    Uid,
 };
 use rustix::io::Errno;
 
@@ -138,14 +139,7 @@ fn named(name: &[u8], kind: FileType) -> Option<(Vec<u8>, Option<Kind>)> {
 /// those of another machine or process (NFS, 9p, virtiofs, FUSE), which may answer from a cache, nor layers.
 #[cfg(target_os = "linux")]
 pub(in crate::confined) fn has_true_folder_times(at: &Handle) -> bool {
-    const EXT: u64 = 0xef53;
-    const XFS: u64 = 0x5846_5342;
-    const BTRFS: u64 = 0x9123_683e;
-    const F2FS: u64 = 0xf2f5_2010;
-    const ZFS: u64 = 0x2fc1_2fc1;
-    const TMPFS: u64 = 0x0102_1994;
-    let kind = rustix::fs::fstatfs(at).map(|s| s.f_type as u64);
-    kind.is_ok_and(|kind| [EXT, XFS, BTRFS, F2FS, ZFS, TMPFS].contains(&kind))
+    magic(at).is_some_and(|kind| LOCAL.contains(&kind))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -165,8 +159,7 @@ pub(in crate::confined) fn shows_system_state(at: &Handle) -> bool {
     const SECURITYFS: u64 = 0x7363_6673;
     const BPF: u64 = 0xcafe_4a11;
     const DEVPTS: u64 = 0x1cd1;
-    let kind = rustix::fs::fstatfs(at).map(|s| s.f_type as u64);
-    kind.is_ok_and(|kind| {
+    magic(at).is_some_and(|kind| {
         [
             PROC, SYSFS, CGROUP, CGROUP2, DEBUGFS, TRACEFS, SECURITYFS, BPF, DEVPTS,
         ]
@@ -177,6 +170,42 @@ pub(in crate::confined) fn shows_system_state(at: &Handle) -> bool {
 #[cfg(not(target_os = "linux"))]
 pub(in crate::confined) fn shows_system_state(_at: &Handle) -> bool {
     false
+}
+
+/// ext2 to ext4, XFS, btrfs, F2FS, ZFS, tmpfs.
+#[cfg(target_os = "linux")]
+const LOCAL: [u64; 6] = [
+    0xef53,
+    0x5846_5342,
+    0x9123_683e,
+    0xf2f5_2010,
+    0x2fc1_2fc1,
+    0x0102_1994,
+];
+
+#[cfg(target_os = "linux")]
+fn magic(at: &Handle) -> Option<u64> {
+    rustix::fs::fstatfs(at).ok().map(|s| s.f_type as u64)
+}
+
+/// The file systems known to keep what an entry is: those, and overlayfs, which lies on one of them.
+#[cfg(target_os = "linux")]
+pub(in crate::confined) fn keeps_entries(at: &Handle) -> bool {
+    const OVERLAY: u64 = 0x794c_7630;
+    magic(at).is_some_and(|kind| LOCAL.contains(&kind) || kind == OVERLAY)
+}
+
+/// APFS and HFS+.
+#[cfg(target_os = "macos")]
+pub(in crate::confined) fn keeps_entries(at: &Handle) -> bool {
+    let name = rustix::fs::fstatfs(at).map(|s| s.f_fstypename.map(|c| c as u8));
+    name.is_ok_and(|name| name.starts_with(b"apfs\0") || name.starts_with(b"hfs\0"))
+}
+
+/// Whether names can be made and removed in a folder.
+pub(in crate::confined) fn check_writable(at: &Handle) -> io::Result<()> {
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    Ok(rustix::fs::accessat(at, c".", wanted, AtFlags::EACCESS)?)
 }
 
 /// Room on the file system.
@@ -237,6 +266,16 @@ pub(in crate::confined) fn rename(
         Rename::Replace => RenameFlags::empty(),
     };
     Ok(rustix::fs::renameat_with(at, name, into, to, flags)?)
+}
+
+/// A second name for what is at one, a link itself. On macOS links take none on some file systems.
+pub(in crate::confined) fn hard_link(
+    at: &Handle,
+    name: &[u8],
+    into: &Handle,
+    to: &[u8],
+) -> io::Result<()> {
+    Ok(rustix::fs::linkat(at, name, into, to, AtFlags::empty())?)
 }
 
 /// Removes a name that is not a folder.

@@ -60,6 +60,10 @@ pub(in crate::confined) fn has_true_folder_times(at: &Handle) -> bool {
     match at.0 {}
 }
 
+pub(in crate::confined) fn keeps_entries(at: &Handle) -> bool {
+    match at.0 {}
+}
+
 /// The functions that take an open folder, of which there is none.
 macro_rules! of_a_folder {
     ($($name:ident($($argument:ty),*) -> $result:ty;)*) => {$(
@@ -80,10 +84,12 @@ of_a_folder! {
     list() -> Vec<(Vec<u8>, Option<Kind>)>;
     list_once() -> Vec<(Vec<u8>, Option<Kind>)>;
     space() -> Space;
+    check_writable() -> ();
     create_new(&[u8]) -> File;
     mkdir(&[u8], u32) -> ();
     symlink(&[u8], &[u8]) -> ();
     rename(&[u8], &Handle, &[u8], Rename) -> ();
+    hard_link(&[u8], &Handle, &[u8]) -> ();
     unlink(&[u8]) -> ();
     rmdir(&[u8]) -> ();
     set_mode(&[u8], u32) -> ();
