@@ -18,6 +18,8 @@ use crate::{Error, Result, SandboxId};
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// The newest copy-outs keep their backups whatever the clock says: clocks jump.
 const COPY_OUTS_KEPT: usize = 10;
+/// Bytes of backups of one sandbox; beyond it the oldest go early, but never those of the newest copy-out.
+const BACKUPS_MOST: u64 = 4 << 30;
 
 impl Engine {
     /// Takes away captures older than a day that no review is made of, backups of copy-outs older than the
@@ -54,12 +56,18 @@ impl Engine {
         let folder = sandbox_workspace::Dir::open_root(&dir.copy_outs())?;
         let before = self.now() - i64::from(keep_days) * DAY;
         let past = copyout::history(&folder)?;
-        let thinnable = past.len().saturating_sub(COPY_OUTS_KEPT);
-        for old in &past[..thinnable] {
-            // One that stopped halfway holds the only copy of what it displaced.
-            if old.time < before && !old.unresolved {
-                copyout::remove(&folder, &old.id)?;
-            }
+        let backups = past
+            .iter()
+            .map(|old| {
+                Ok(Backup {
+                    time: old.time,
+                    bytes: copyout::kept_bytes(&folder, &old.id)?,
+                    only_copy: old.unresolved,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        for at in too_many(&backups, before, BACKUPS_MOST) {
+            copyout::remove(&folder, &past[at].id)?;
         }
         Ok(())
     }
@@ -108,5 +116,62 @@ impl Engine {
             self.events().send(Event::Sandbox(id.clone()));
         }
         Ok(frozen)
+    }
+}
+
+/// What one copy-out keeps.
+struct Backup {
+    time: i64,
+    bytes: u64,
+    /// It stopped halfway, and holds the only copy of what it displaced: it stays.
+    only_copy: bool,
+}
+
+/// Which backups go, oldest first: of a time before `before` unless they are of the newest few, and further ones
+/// while all together are larger than `most` bytes.
+fn too_many(backups: &[Backup], before: i64, most: u64) -> Vec<usize> {
+    let mut left: u64 = backups.iter().map(|backup| backup.bytes).sum();
+    let thinnable = backups.len().saturating_sub(COPY_OUTS_KEPT);
+    let newest = backups.len().saturating_sub(1);
+    let mut going = Vec::new();
+    for (at, backup) in backups.iter().enumerate() {
+        let old = at < thinnable && backup.time < before;
+        let large = at < newest && left > most;
+        if (old || large) && !backup.only_copy {
+            left -= backup.bytes;
+            going.push(at);
+        }
+    }
+    going
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backups_go_by_age_and_by_size() {
+        let all: Vec<Backup> = (0..14)
+            .map(|at| Backup {
+                time: at,
+                bytes: 10,
+                only_copy: at == 1,
+            })
+            .collect();
+        assert!(too_many(&all, 0, 1_000).is_empty(), "none is old or large");
+        assert_eq!(
+            too_many(&all, 3, 1_000),
+            [0, 2],
+            "old, and one is the only copy"
+        );
+        let whatever_the_clock_says = too_many(&all, 100, 1_000);
+        assert_eq!(whatever_the_clock_says, [0, 2, 3], "the newest ten stay");
+        assert_eq!(too_many(&all, 0, 110), [0, 2, 3], "until the rest is 110");
+        let as_good_as_all = too_many(&all, 0, 0);
+        assert_eq!(
+            as_good_as_all.len(),
+            12,
+            "but for the only copy and the newest"
+        );
     }
 }
