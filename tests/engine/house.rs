@@ -65,6 +65,7 @@ impl House {
             image: Some(image::BASE.to_owned()),
             image_from: None,
             runtime: None,
+            keys: Vec::new(),
             network,
             limits: LimitsWanted::default(),
             rules: sandbox_workspace::Rules::default(),

@@ -24,6 +24,8 @@ pub enum Event {
     Engine,
     /// The environment image's preparation moved on.
     Image(ImageProgress),
+    /// A preparation ended, well or not: of the environment, of packages, or of an agent's layer.
+    ImageEnded,
     /// A sandbox is new, or its row changed.
     Sandbox(SandboxId),
     /// A sandbox is gone.

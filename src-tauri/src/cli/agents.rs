@@ -12,7 +12,7 @@ use super::mistake::Mistake;
 pub enum Agents {
     /// All agents, with their versions
     List,
-    /// Take another version of an agent: the newest one, or the one stated
+    /// Take another version of an agent: the newest one, once it installs, or the one stated
     Update {
         /// Its id
         agent: String,
@@ -38,12 +38,13 @@ pub async fn run(
             version,
             tried,
         }) => {
-            let version = match (version, tried) {
-                (_, true) => None,
-                (Some(version), false) => Some(version),
-                (None, false) => Some(engine.newest_version(&agent, op).await?),
-            };
-            engine.choose_version(&agent, version.as_deref())?;
+            match (version, tried) {
+                (_, true) => engine.choose_version(&agent, None)?,
+                (Some(version), false) => engine.choose_version(&agent, Some(&version))?,
+                (None, false) => {
+                    engine.update_agent(&agent, op).await?;
+                }
+            }
             let now = engine.recipes();
             let now = now.find(&agent).and_then(|recipe| recipe.install.as_ref());
             let now = now

@@ -1,4 +1,4 @@
-//! `limits`: what a sandbox may use.
+//! `limits`: what a sandbox may use, and what keeps it apart.
 
 use clap::Args;
 use sandbox_engine::{Engine, SandboxId};
@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::mistake::Mistake;
 use super::wanted::{cores, size};
+
+/// The engine's own runtime, on the command line.
+const USUAL: &str = "default";
 
 /// `limits`
 #[derive(Debug, Args)]
@@ -24,6 +27,9 @@ pub struct LimitsArgs {
     /// Largest file, for instance 2g
     #[arg(long, value_name = "SIZE")]
     pub file_size: Option<String>,
+    /// The engine's runtime that keeps it apart, such as runsc; default: the engine's own
+    #[arg(long, value_name = "NAME")]
+    pub runtime: Option<String>,
 }
 
 /// Shows the limits, or changes those that are named; gives the document and its text. With others, what runs
@@ -33,8 +39,8 @@ pub async fn run(
     id: &SandboxId,
     wanted: &LimitsArgs,
 ) -> Result<(Value, String), Mistake> {
-    let mut limits = engine.load(id)?.1.limits;
-    let before = limits;
+    let record = engine.load(id)?.1;
+    let mut limits = record.limits;
     if let Some(cpus) = wanted.cpus {
         limits.cpu_millis = cores(cpus)?;
     }
@@ -47,22 +53,29 @@ pub async fn run(
     if let Some(file_size) = &wanted.file_size {
         limits.file_size = size("--file-size", file_size)?;
     }
-    if limits != before {
-        engine.set_limits(id, limits).await?;
-    }
-    let limits = engine.load(id)?.1.limits;
+    let runtime = match &wanted.runtime {
+        None => record.runtime.clone(),
+        Some(name) => Some(name.clone()).filter(|name| name != USUAL),
+    };
+    engine.reshape(id, limits, runtime).await?;
+    let record = engine.load(id)?.1;
+    let limits = record.limits;
     let cpus = f64::from(limits.cpu_millis) / 1000.0;
-    let text = format!(
+    let mut text = format!(
         "{cpus} cores, {} MB memory, {} processes, files up to {} MB",
         limits.memory >> 20,
         limits.processes,
         limits.file_size >> 20
     );
+    if let Some(runtime) = &record.runtime {
+        text += &format!(", kept apart by {}", runtime.escape_debug());
+    }
     let document = json!({
         "cpus": cpus,
         "memory": limits.memory,
         "processes": limits.processes,
         "file_size": limits.file_size,
+        "runtime": record.runtime,
     });
     Ok((document, text))
 }

@@ -163,12 +163,8 @@ impl Call<'_> {
     async fn create(&self, wanted: args::Create) -> Done {
         self.engine.sweep().await?;
         let start = !wanted.no_start;
-        let keys = wanted.key.clone();
         let new = new_sandbox(wanted, start, &self.engine.recipes())?;
         let id = self.engine.create(new, &self.op).await?;
-        if !keys.is_empty() {
-            self.engine.use_keys(&id, keys).await?;
-        }
         let (dir, record) = self.engine.load(&id)?;
         if self.printer.progress {
             progress::clear(self.printer);

@@ -46,6 +46,7 @@ pub fn new_sandbox(
             services: Vec::new(),
         },
         agent: wanted.agent,
+        keys: wanted.key,
         limits: LimitsWanted {
             cpu_millis: wanted.cpus.map(cores).transpose()?,
             memory: wanted

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::error::WireError;
+use super::sandbox::Limits;
 
 /// Said once at start.
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
@@ -15,6 +16,8 @@ pub struct AppInfo {
     pub data_dir: String,
     /// Whether the first-start check was finished once.
     pub checked_before: bool,
+    /// Of a new sandbox where nothing was chosen.
+    pub usual_limits: Limits,
     pub engine: EngineState,
 }
 
@@ -34,6 +37,8 @@ pub enum EngineState {
         cpus: u32,
         #[ts(type = "number")]
         memory: u64,
+        /// Runtimes that can be chosen instead of its own; mostly none.
+        runtimes: Vec<String>,
     },
     Unavailable {
         error: WireError,

@@ -117,6 +117,12 @@ pub struct AgentCard {
     /// The least memory that it works in, in bytes; 0: no wish.
     #[ts(type = "number")]
     pub memory: u64,
+    /// What is installed; absent: nothing is, or the image brings it.
+    pub version: Option<String>,
+    /// The version that was tried with this app, where another one was taken.
+    pub tried: Option<String>,
+    /// Providers whose keys it uses by itself.
+    pub keys: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -131,6 +137,10 @@ pub struct CreateRequest {
     pub command: Option<String>,
     pub network: NetworkMode,
     pub limits: Limits,
+    /// Another runtime of the engine; absent: its own.
+    pub runtime: Option<String>,
+    /// Providers whose keys it uses beside those of its agent.
+    pub keys: Vec<String>,
     pub image: Option<String>,
     /// The folder's own file that says what the image is; beats `image`.
     pub image_from: Option<FolderImageKind>,

@@ -54,6 +54,10 @@ pub struct SandboxRow {
     pub snapshots: u32,
     pub network: NetworkMode,
     pub limits: Limits,
+    /// The engine's runtime that was chosen; absent: its own.
+    pub runtime: Option<String>,
+    /// Providers whose keys it uses beside those of its agent.
+    pub keys: Vec<String>,
     pub image: Option<String>,
     /// Milliseconds since 1970.
     #[ts(type = "number")]

@@ -97,6 +97,28 @@ impl Desk {
         self.feed().tell(Event::Image { state });
     }
 
+    /// What there is of the environment image, apart from what is being done with it.
+    pub async fn ready_or_missing(&self) -> ImageState {
+        match self.engine().environment_image().await {
+            Ok(Some((reference, bytes))) => ImageState::Ready { reference, bytes },
+            Ok(None) => ImageState::Missing,
+            Err(error) => ImageState::Failed {
+                error: (&error).into(),
+            },
+        }
+    }
+
+    /// Nothing is prepared any more; what failed meanwhile is said where it was asked for.
+    async fn image_ended(&self) {
+        let prepares = || matches!(self.image(), Some(ImageState::Preparing { .. }));
+        if prepares() {
+            let state = self.ready_or_missing().await;
+            if prepares() {
+                self.set_image(state);
+            }
+        }
+    }
+
     /// An operation that reports to the page under the name that the page gave it.
     pub fn operation(&self, name: &str, cancel: Cancel) -> Operation {
         let (desk, name) = (self.clone(), name.to_owned());
@@ -134,6 +156,7 @@ impl Desk {
                     version: info.version.clone(),
                     cpus: info.cpus,
                     memory: info.memory,
+                    runtimes: info.other_runtimes(),
                 }
             }
         }
@@ -180,6 +203,8 @@ impl Desk {
             snapshots: u32::try_from(snapshots).unwrap_or(u32::MAX),
             network: row.record.network.mode.into(),
             limits: row.record.limits.into(),
+            runtime: row.record.runtime.clone(),
+            keys: row.record.keys.clone(),
             image: row.record.image.clone(),
             created: row.record.created,
             attention,
@@ -232,6 +257,7 @@ impl Desk {
                     fraction: progress.fraction,
                 });
             }
+            Told::ImageEnded => self.image_ended().await,
             Told::Sandbox(id) => {
                 if let Err(error) = self.watching().watch(&id) {
                     tracing::warn!(%error, "a workspace is not watched");

@@ -96,6 +96,10 @@ export interface Backend {
   sampleProject(): Promise<string>;
   preflight(project: string, choices: HandOverChoices): Promise<Preflight>;
   agents(): Promise<AgentCard[]>;
+  /** The newest version, taken once it is installed; sandboxes get it when they start the next time. */
+  updateAgent(agent: string, operation: string): Promise<AgentCard[]>;
+  /** Back to the version that was tried with this app. */
+  useTriedAgent(agent: string): Promise<AgentCard[]>;
   createSandbox(request: CreateRequest): Promise<SandboxRow>;
 
   // Sandboxes
@@ -106,8 +110,8 @@ export interface Backend {
   pauseSandbox(sandbox: string): Promise<void>;
   resumeSandbox(sandbox: string): Promise<void>;
   renameSandbox(sandbox: string, name: string): Promise<void>;
-  setLimits(sandbox: string, limits: Limits): Promise<void>;
-  /** How many changed files were never copied out. */
+  /** What it may use, and the engine's runtime that keeps it apart; null: the engine's own. What runs is started anew. */
+  reshape(sandbox: string, limits: Limits, runtime: string | null): Promise<void>;
   removeSandbox(sandbox: string): Promise<void>;
   /** Sites that sandboxes ask for, while their connections wait. */
   siteAsks(): Promise<SiteAsk[]>;
@@ -129,6 +133,8 @@ export interface Backend {
   /** Keeps a key and hands it to the gateways that use it. */
   setKey(key: KeySet): Promise<KeyList>;
   removeKey(provider: string): Promise<KeyList>;
+  /** Lets a sandbox use these providers' keys besides those of its agent. */
+  useKeys(sandbox: string, providers: string[]): Promise<void>;
   /** Log-ins that are used in several sandboxes of one agent; never what they are. */
   logIns(): Promise<LogInRow[]>;
   /** What can be done with the log-in of a sandbox. */

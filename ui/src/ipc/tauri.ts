@@ -52,6 +52,7 @@ export function tauriBackend(): Backend {
     keys: () => invoke('keys'),
     setKey: (key) => invoke('set_key', { key }),
     removeKey: (provider) => invoke('remove_key', { provider }),
+    useKeys: (sandbox, providers) => invoke('use_keys', { sandbox, providers }),
     logIns: () => invoke('log_ins'),
     logIn: (sandbox) => invoke('log_in', { sandbox }),
     keepLogIn: (sandbox, at) => invoke('keep_log_in', { sandbox, at }),
@@ -65,6 +66,8 @@ export function tauriBackend(): Backend {
     sampleProject: () => invoke('sample_project'),
     preflight: (project, choices) => invoke('preflight', { project, choices }),
     agents: () => invoke('agents'),
+    updateAgent: (agent, operation) => invoke('update_agent', { agent, operation }),
+    useTriedAgent: (agent) => invoke('use_tried_agent', { agent }),
     createSandbox: (request) => invoke('create_sandbox', { request }),
 
     // Sandboxes
@@ -75,7 +78,7 @@ export function tauriBackend(): Backend {
     pauseSandbox: (sandbox) => invoke('pause_sandbox', { sandbox }),
     resumeSandbox: (sandbox) => invoke('resume_sandbox', { sandbox }),
     renameSandbox: (sandbox, name) => invoke('rename_sandbox', { sandbox, name }),
-    setLimits: (sandbox, limits) => invoke('set_limits', { sandbox, limits }),
+    reshape: (sandbox, limits, runtime) => invoke('reshape', { sandbox, limits, runtime }),
     removeSandbox: (sandbox) => invoke('remove_sandbox', { sandbox }),
     listFolder: (sandbox, folder) => invoke('list_folder', { sandbox, folder }),
     findFiles: (sandbox, query, limit) => invoke('find_files', { sandbox, query, limit }),

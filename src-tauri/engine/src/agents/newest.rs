@@ -1,7 +1,7 @@
 //! Which version of an agent is the newest: asked of its package registry, in a container.
 
 use super::{Install, Recipe};
-use crate::event::{Event, ImageProgress};
+use crate::operation::Phase;
 use crate::{Engine, Error, Operation, Result};
 
 /// Stands before the answer in what the step prints.
@@ -22,8 +22,7 @@ impl Engine {
             name: agent.to_owned(),
         })?;
         let docker = self.docker().await?;
-        let events = self.events().clone();
-        let listener = move |progress: ImageProgress| events.send(Event::Image(progress));
+        let listener = self.image_listener();
         let found = docker
             .ensure_environment(&self.config().certificates, op.cancel(), &listener)
             .await;
@@ -32,6 +31,34 @@ impl Engine {
         let built = docker.build_and_read(&dockerfile, MARK, op.cancel()).await;
         let version = built.map_err(|error| cancelled(error.into(), op))?;
         super::check::version(&version)?;
+        Ok(version)
+    }
+}
+
+impl Engine {
+    /// Asks for the newest version of an agent, installs it into a layer, and only then takes it: one that cannot
+    /// be installed is never taken. Gives the version. Sandboxes that are there get it when they are started the
+    /// next time.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Cancelled`], [`Error::Engine`] where the registry is not reached or the
+    /// version does not install; the one of before stays.
+    pub async fn update_agent(&self, agent: &str, op: &Operation) -> Result<String> {
+        op.enter(Phase::Image)?;
+        let version = self.newest_version(agent, op).await?;
+        let recipes = self.recipes();
+        let found = recipes.find(agent).ok_or_else(|| Error::NotFound {
+            what: "agent",
+            name: agent.to_owned(),
+        })?;
+        let mut recipe = found.clone();
+        recipe.install = recipe.install.map(|install| install.of_version(&version));
+        if recipe.install != found.install {
+            let docker = self.docker().await?;
+            let below = self.usual_image(&docker, op).await?;
+            self.agent_image(&docker, &below, &recipe, op).await?;
+            self.choose_version(agent, Some(&version))?;
+        }
         Ok(version)
     }
 }

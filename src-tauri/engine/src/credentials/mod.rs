@@ -293,7 +293,8 @@ impl Engine {
     }
 }
 
-fn known(id: &str) -> Result<&'static Provider> {
+/// The provider of that id.
+pub(crate) fn known(id: &str) -> Result<&'static Provider> {
     providers::find(id).ok_or_else(|| Error::InvalidRequest {
         message: format!(
             "there is no provider \u{201c}{}\u{201d}; there are {}",

@@ -25,6 +25,8 @@ pub struct EngineInfo {
     pub desktop: bool,
     /// Names of the runtimes that can be asked for.
     pub runtimes: BTreeSet<String>,
+    /// The one that is taken where none is asked for; empty where it does not say.
+    pub default_runtime: String,
     /// Cores.
     pub cpus: u32,
     /// Bytes of memory.
@@ -84,6 +86,7 @@ impl EngineInfo {
                 .unwrap_or_default()
                 .into_keys()
                 .collect(),
+            default_runtime: system.default_runtime.clone().unwrap_or_default(),
             cpus: system
                 .ncpu
                 .and_then(|n| u32::try_from(n).ok())
@@ -102,6 +105,32 @@ impl EngineInfo {
             },
             version: engine,
         }
+    }
+
+    /// Runtimes that are a choice beside the default one, each once: `io.containerd.runc.v2` is `runc` by
+    /// another name. None on Podman, which lists what it knows and not what is installed.
+    pub fn other_runtimes(&self) -> Vec<String> {
+        if self.product == "Podman" {
+            return Vec::new();
+        }
+        let mut seen = BTreeSet::from([plain(&self.default_runtime)]);
+        let mut names: Vec<&String> = self.runtimes.iter().collect();
+        // The short name of two.
+        names.sort_by_key(|name| name.len());
+        names.retain(|name| seen.insert(plain(name)));
+        names.sort();
+        names.into_iter().cloned().collect()
+    }
+}
+
+/// A runtime's name without what containerd puts around it.
+fn plain(name: &str) -> &str {
+    let Some(rest) = name.strip_prefix("io.containerd.") else {
+        return name;
+    };
+    match rest.rsplit_once(".v") {
+        Some((name, version)) if version.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => rest,
     }
 }
 
@@ -149,6 +178,53 @@ fn warnings(engine: &str, runc: &str, platform: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn with_runtimes(product: &str, default: &str, names: &[&str]) -> EngineInfo {
+        EngineInfo {
+            product: product.to_owned(),
+            version: "29.7.0".to_owned(),
+            rootless: false,
+            userns_remap: false,
+            apparmor: false,
+            desktop: false,
+            runtimes: names.iter().map(|name| (*name).to_owned()).collect(),
+            default_runtime: default.to_owned(),
+            cpus: 1,
+            memory: 0,
+            arch: String::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_what_differs_from_the_usual_runtime_is_a_choice() {
+        let usual = ["io.containerd.runc.v2", "runc"];
+        let none: [&str; 0] = [];
+        assert_eq!(
+            with_runtimes("Docker", "runc", &usual).other_runtimes(),
+            none
+        );
+        let more = [
+            "io.containerd.runc.v2",
+            "runc",
+            "runsc",
+            "io.containerd.kata.v2",
+            "io.containerd.runsc.v1",
+        ];
+        assert_eq!(
+            with_runtimes("Docker", "runc", &more).other_runtimes(),
+            ["io.containerd.kata.v2", "runsc"]
+        );
+        assert_eq!(
+            with_runtimes("Docker", "runsc", &more).other_runtimes(),
+            ["io.containerd.kata.v2", "runc"],
+            "the usual one is a choice where another is the default"
+        );
+        assert_eq!(
+            with_runtimes("Podman", "crun", &["crun", "kata", "runsc"]).other_runtimes(),
+            none
+        );
+    }
 
     #[test]
     fn old_versions_are_named_and_new_ones_are_not() {

@@ -29,9 +29,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Changes what a sandbox may use. A container is made anew with them: its file system is read-only, so
-    /// nothing is lost but what runs. What ran before runs again, with new terminals.
-    pub async fn set_limits(&self, id: &SandboxId, wanted: Limits) -> Result<()> {
+    /// Changes what a sandbox may use, and which runtime of the engine keeps it apart; `None`: the engine's own.
+    /// A container is made anew with them: its file system is read-only, so nothing is lost but what runs. What
+    /// ran before runs again, with new terminals. What is as it was changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for limits too small to work in, [`Error::Engine`] for a runtime that it does
+    /// not have; the sandbox goes on as it was.
+    pub async fn reshape(
+        &self,
+        id: &SandboxId,
+        wanted: Limits,
+        runtime: Option<String>,
+    ) -> Result<()> {
         let limits = self.limits(LimitsWanted {
             cpu_millis: Some(wanted.cpu_millis),
             memory: Some(wanted.memory),
@@ -39,8 +49,13 @@ impl Engine {
             file_size: Some(wanted.file_size),
         })?;
         let mut working = self.work_on(id).await?;
-        if working.record.limits == limits {
+        if working.record.limits == limits && working.record.runtime == runtime {
             return Ok(());
+        }
+        if working.record.runtime != runtime
+            && let Some(runtime) = &runtime
+        {
+            self.docker().await?.offers(runtime)?;
         }
         let was = working.halt().await?;
         if working.record.container_made {
@@ -51,6 +66,7 @@ impl Engine {
             }
         }
         working.record.limits = limits;
+        working.record.runtime = runtime;
         working.record.save(&working.dir)?;
         working.resume(was).await?;
         self.events().send(Event::Sandbox(id.clone()));

@@ -13,7 +13,7 @@ use sandbox_workspace::system::owner;
 use sandbox_workspace::{Dir, Rules};
 use tokio::task::block_in_place;
 
-use super::{Engine, Working, discard, up};
+use super::{Engine, Working, discard, key_routes, up};
 use crate::event::Event;
 use crate::image::folder::FolderImage;
 use crate::operation::{Operation, Phase};
@@ -70,6 +70,8 @@ pub struct NewSandbox {
     pub runtime: Option<String>,
     /// What it may reach.
     pub network: NetworkPolicy,
+    /// Providers whose keys it uses, beside those of its agent.
+    pub keys: Vec<String>,
     /// What it may use.
     pub limits: LimitsWanted,
     /// What stays out.
@@ -88,19 +90,22 @@ impl Engine {
         Ok(counted)
     }
 
-    /// Limits of a new sandbox where nothing was chosen: half of the computer's cores and at least two,
-    /// 4 GiB (the temporary files count as memory), 1024 processes, files of up to 16 GiB.
+    /// Limits of a new sandbox where nothing was chosen for it: those of the settings, or the usual ones.
     pub fn default_limits(&self) -> Result<Limits> {
-        if let Some(limits) = self.settings()?.default_limits {
-            return Ok(limits);
-        }
+        let chosen = self.settings()?.default_limits;
+        Ok(chosen.unwrap_or_else(Self::usual_limits))
+    }
+
+    /// Half of the computer's cores and at least two, 4 GiB (the temporary files count as memory), 1024
+    /// processes, files of up to 16 GiB.
+    pub fn usual_limits() -> Limits {
         let cores = available_parallelism().map_or(2, |n| n.get() as u32);
-        Ok(Limits {
+        Limits {
             cpu_millis: (cores / 2).max(2.min(cores)) * 1000,
             memory: 4 << 30,
             processes: 1024,
             file_size: 16 << 30,
-        })
+        }
     }
 
     /// The name that a sandbox of this folder gets where none is chosen.
@@ -129,7 +134,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::ProjectUnusable`], [`Error::NameTaken`], [`Error::DiskFull`], [`Error::InvalidRequest`] for a
-    /// rule that is none, [`Error::Engine`] where it is to be started.
+    /// rule or provider that is none, [`Error::Engine`] where it is to be started.
     pub async fn create(&self, new: NewSandbox, op: &Operation) -> Result<SandboxId> {
         let recipes = self.recipes();
         let Some(recipe) = recipes.find(&new.agent) else {
@@ -137,6 +142,9 @@ impl Engine {
         };
         let hosts: Vec<&str> = recipe.hosts.iter().map(String::as_str).collect();
         crate::network::rules::grant(&new.network, &hosts, Vec::new())?;
+        for provider in &new.keys {
+            crate::credentials::known(provider)?;
+        }
         let chosen = new.limits.memory.is_some();
         let mut limits = self.limits(new.limits)?;
         if !chosen {
@@ -306,7 +314,7 @@ impl Engine {
             agent_version: None,
             command: new.command.clone(),
             network: new.network.clone(),
-            keys: Vec::new(),
+            keys: key_routes::in_order(new.keys.clone()),
             log_in: std::collections::BTreeMap::new(),
             limits,
             image: new.image.clone(),

@@ -10,7 +10,7 @@ use tokio::task::block_in_place;
 use super::{Engine, Working};
 use crate::docker::folder_build::FolderBuild;
 use crate::docker::{Docker, DockerError, Problem};
-use crate::event::{Event, ImageProgress};
+use crate::event::{Event, Events, ImageProgress};
 use crate::image::context::{Context, content};
 use crate::image::folder::{self, FolderImage, FolderImageError, Found, Plan, RECIPE_MOST};
 use crate::image::packages::{self, PackageName};
@@ -81,13 +81,8 @@ impl Engine {
         if let Some(image) = &working.record.image {
             return Ok(image.clone());
         }
-        let environment = self.environment(docker, op).await?;
         let packages = self.settings()?.packages;
-        let listener = self.image_listener();
-        let added = docker
-            .ensure_packages(&environment, &packages, op.cancel(), &listener)
-            .await;
-        let id = unless_cancelled(op, added)?;
+        let id = self.usual_image(docker, op).await?;
         working.record.packages = packages;
         Ok(id)
     }
@@ -143,10 +138,19 @@ impl Engine {
         unless_cancelled(op, built)
     }
 
-    /// Tells everybody who listens how a build goes.
-    pub(super) fn image_listener(&self) -> impl Fn(ImageProgress) + Send + Sync + 'static {
-        let events = self.events().clone();
-        move |progress| events.send(Event::Image(progress))
+    /// Tells everybody who listens how a build goes, and when dropped that it ended.
+    pub(crate) fn image_listener(&self) -> impl Fn(ImageProgress) + Send + Sync + 'static {
+        let telling = Telling(self.events().clone());
+        move |progress| telling.0.send(Event::Image(progress))
+    }
+}
+
+/// See [`Engine::image_listener`].
+struct Telling(Events);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.0.send(Event::ImageEnded);
     }
 }
 

@@ -4,7 +4,7 @@ use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Engine, network, services};
-use crate::credentials::{Kept, Server, providers};
+use crate::credentials::{self, Kept, Server};
 use crate::event::Event;
 use crate::network::link::Link;
 use crate::state::activity::ActivityKind;
@@ -16,17 +16,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for a provider that is not known.
-    pub async fn use_keys(&self, id: &SandboxId, mut wanted: Vec<String>) -> Result<()> {
-        if let Some(unknown) = wanted.iter().find(|one| providers::find(one).is_none()) {
-            return Err(Error::InvalidRequest {
-                message: format!(
-                    "there is no provider \u{201c}{}\u{201d}",
-                    unknown.escape_debug()
-                ),
-            });
+    pub async fn use_keys(&self, id: &SandboxId, wanted: Vec<String>) -> Result<()> {
+        for provider in &wanted {
+            credentials::known(provider)?;
         }
-        wanted.sort();
-        wanted.dedup();
+        let wanted = in_order(wanted);
         let mut working = self.work_on(id).await?;
         if working.record.keys == wanted {
             return Ok(());
@@ -109,6 +103,13 @@ impl Engine {
             .await
             .map_err(|error| Error::io("reach the model server at", place, error))
     }
+}
+
+/// As they are written down: each once.
+pub(super) fn in_order(mut wanted: Vec<String>) -> Vec<String> {
+    wanted.sort();
+    wanted.dedup();
+    wanted
 }
 
 /// See [`Engine::stand_by`].

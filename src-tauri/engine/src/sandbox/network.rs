@@ -338,6 +338,13 @@ fn note_decided(engine: &Engine, id: &SandboxId, decided: &Decided) {
     let (decision, why) = match decided.refused {
         None => ("Allowed", None),
         Some(Refusal::Policy(Reason::Blocked) | Refusal::User) => ("Blocked", Some("by you")),
+        // Let through by the rules, and then not come about.
+        Some(
+            refusal @ (Refusal::NoName
+            | Refusal::Unreachable
+            | Refusal::NoUpstream
+            | Refusal::UpstreamSaidNo),
+        ) => ("Not reached", Some(refusal_words(refusal))),
         Some(refusal) => ("Refused", Some(refusal_words(refusal))),
     };
     let mut parts: Vec<String> = why.map(str::to_owned).into_iter().collect();

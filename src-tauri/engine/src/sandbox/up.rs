@@ -82,13 +82,18 @@ impl Engine {
     /// Builds the environment image, with the wanted packages, if it is not there.
     pub async fn prepare_image(&self, op: &Operation) -> Result<()> {
         let docker = self.docker().await?;
-        let environment = self.environment(&docker, op).await?;
+        self.usual_image(&docker, op).await.map(drop)
+    }
+
+    /// Our environment with the packages that were chosen; gives its id.
+    pub(crate) async fn usual_image(&self, docker: &Docker, op: &Operation) -> Result<String> {
+        let environment = self.environment(docker, op).await?;
         let packages = self.settings()?.packages;
         let listener = self.image_listener();
         let added = docker
             .ensure_packages(&environment, &packages, op.cancel(), &listener)
             .await;
-        unless_cancelled(op, added).map(drop)
+        unless_cancelled(op, added)
     }
 
     /// The environment image and its size in bytes, if it is there.
@@ -103,7 +108,7 @@ impl Engine {
     }
 
     /// The image with an agent in it.
-    async fn agent_image(
+    pub(crate) async fn agent_image(
         &self,
         docker: &Docker,
         below: &str,

@@ -9,9 +9,9 @@ use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::event::{Dropped, Numbered};
 use agent_sandbox::ipc::from::{self, sentence};
 use agent_sandbox::ipc::settings::Settings;
-use sandbox_engine::Operation;
 use sandbox_engine::image::packages::PackageName;
 use sandbox_engine::sandbox::Check as Row;
+use sandbox_engine::{Engine, Operation};
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Runtime, State};
 use tokio::sync::broadcast::error::RecvError;
@@ -35,6 +35,7 @@ pub async fn app_info(desk: State<'_, Desk>) -> Answer<AppInfo> {
         }),
         data_dir: desk.engine().data().root().to_string_lossy().into_owned(),
         checked_before: settings.checked_before,
+        usual_limits: Engine::usual_limits().into(),
         engine: desk.engine_state().await,
     })
 }
@@ -193,17 +194,7 @@ pub async fn finish_first_start(desk: State<'_, Desk>) -> Answer<()> {
 pub async fn image_state(desk: State<'_, Desk>) -> Answer<ImageState> {
     match desk.image() {
         Some(state) => Ok(state),
-        None => Ok(ready_or_missing(&desk).await),
-    }
-}
-
-async fn ready_or_missing(desk: &Desk) -> ImageState {
-    match desk.engine().environment_image().await {
-        Ok(Some((reference, bytes))) => ImageState::Ready { reference, bytes },
-        Ok(None) => ImageState::Missing,
-        Err(error) => ImageState::Failed {
-            error: (&error).into(),
-        },
+        None => Ok(desk.ready_or_missing().await),
     }
 }
 
@@ -212,19 +203,19 @@ pub async fn prepare_image(desk: State<'_, Desk>) -> Answer<()> {
     if let Some(ImageState::Preparing { .. }) = desk.image() {
         return Ok(());
     }
-    let state = ready_or_missing(&desk).await;
+    let state = desk.ready_or_missing().await;
     if let ImageState::Ready { .. } = state {
         desk.set_image(state);
         return Ok(());
     }
     desk.set_image(ImageState::Preparing {
-        phase: "Looking for it".to_owned(),
+        phase: "Looking for the environment image".to_owned(),
         fraction: None,
     });
     let desk = desk.inner().clone();
     tauri::async_runtime::spawn(async move {
         let state = match desk.engine().prepare_image(&Operation::silent()).await {
-            Ok(()) => ready_or_missing(&desk).await,
+            Ok(()) => desk.ready_or_missing().await,
             Err(error) => ImageState::Failed {
                 error: (&error).into(),
             },

@@ -4,12 +4,9 @@ use std::path::{Path, PathBuf};
 
 use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::from;
-use agent_sandbox::ipc::handover::{
-    AgentCard, CreateRequest, HandOverChoices, Preflight, StaysOut,
-};
+use agent_sandbox::ipc::handover::{CreateRequest, HandOverChoices, Preflight, StaysOut};
 use agent_sandbox::ipc::sandbox::{NetworkMode, SandboxRow};
 use sandbox_engine::Operation;
-use sandbox_engine::agents::Recipe;
 use sandbox_engine::image::folder::FolderImage;
 use sandbox_engine::network::presets;
 use sandbox_engine::sandbox::{LimitsWanted, NewSandbox};
@@ -100,25 +97,6 @@ pub async fn preflight(
 }
 
 #[tauri::command]
-pub async fn agents(desk: State<'_, Desk>) -> Answer<Vec<AgentCard>> {
-    let engine = desk.engine();
-    let recipes = block_in_place(|| engine.recipes());
-    for problem in &recipes.problems {
-        tracing::warn!(problem, "an agent of your own was passed over");
-    }
-    let card = |recipe: &Recipe| AgentCard {
-        id: recipe.id.clone(),
-        name: recipe.name.clone(),
-        needs: engine.agent_needs(recipe),
-        needs_network: recipe.needs_network(),
-        available: true,
-        unavailable_reason: None,
-        memory: recipe.memory,
-    };
-    Ok(recipes.list.iter().map(card).collect())
-}
-
-#[tauri::command]
 pub async fn create_sandbox(
     request: CreateRequest,
     desk: State<'_, Desk>,
@@ -133,6 +111,8 @@ pub async fn create_sandbox(
         command,
         network,
         limits,
+        runtime,
+        keys,
         image,
         image_from,
     } = request;
@@ -148,7 +128,8 @@ pub async fn create_sandbox(
             None => desk.engine().settings()?.image,
         },
         image_from: image_from.map(FolderImage::from),
-        runtime: None,
+        runtime,
+        keys,
         network: NetworkPolicy {
             presets: match network {
                 NetworkMode::Approved => presets::USUAL.map(str::to_owned).to_vec(),

@@ -54,6 +54,12 @@ pub async fn remove_key(provider: &str, desk: State<'_, Desk>) -> Answer<KeyList
     keys(desk).await
 }
 
+/// Lets a sandbox use these providers' keys beside those of its agent.
+#[tauri::command]
+pub async fn use_keys(sandbox: &str, providers: Vec<String>, desk: State<'_, Desk>) -> Answer<()> {
+    Ok(desk.engine().use_keys(&id(sandbox)?, providers).await?)
+}
+
 #[tauri::command]
 pub async fn log_ins(desk: State<'_, Desk>) -> Answer<Vec<LogInRow>> {
     let kept = desk.engine().log_ins()?;

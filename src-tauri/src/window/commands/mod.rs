@@ -6,6 +6,7 @@
 )]
 
 mod activity;
+mod agents;
 mod app;
 mod bring_in;
 mod files;
@@ -53,7 +54,9 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         files::list_folder,
         files::live_changes,
         files::read_file,
-        handover::agents,
+        agents::agents,
+        agents::update_agent,
+        agents::use_tried_agent,
         handover::choose_folder,
         handover::create_sandbox,
         handover::preflight,
@@ -66,6 +69,7 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         keys::log_ins,
         keys::remove_key,
         keys::set_key,
+        keys::use_keys,
         network::answer_site,
         network::change_sites,
         network::forget_site_for_all,
@@ -99,7 +103,7 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         sandboxes::rename_sandbox,
         sandboxes::restart_sandbox,
         sandboxes::resume_sandbox,
-        sandboxes::set_limits,
+        sandboxes::reshape,
         sandboxes::start_sandbox,
         sandboxes::stop_sandbox,
         sandboxes::watch_stats,

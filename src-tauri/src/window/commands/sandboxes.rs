@@ -54,9 +54,14 @@ pub async fn rename_sandbox(sandbox: &str, name: &str, desk: State<'_, Desk>) ->
 }
 
 #[tauri::command]
-pub async fn set_limits(sandbox: &str, limits: Limits, desk: State<'_, Desk>) -> Answer<()> {
+pub async fn reshape(
+    sandbox: &str,
+    limits: Limits,
+    runtime: Option<String>,
+    desk: State<'_, Desk>,
+) -> Answer<()> {
     let id = id(sandbox)?;
-    Ok(desk.engine().set_limits(&id, limits.into()).await?)
+    Ok(desk.engine().reshape(&id, limits.into(), runtime).await?)
 }
 
 #[tauri::command]

@@ -82,7 +82,7 @@ export function iconOf(entry: ActivityEntry): IconSource {
 
 export const BLOCKED = Ban;
 
-export type Tone = 'ok' | 'risk' | 'waiting' | 'plain';
+export type Tone = 'ok' | 'risk' | 'waiting' | 'failed' | 'plain';
 
 /** How a network decision is drawn; the word is always there too. */
 export function toneOf(decision: string): Tone {
@@ -90,7 +90,13 @@ export function toneOf(decision: string): Tone {
   if (word.startsWith('allowed')) return 'ok';
   if (word.startsWith('refused')) return 'risk';
   if (word.startsWith('asked')) return 'waiting';
+  if (word.startsWith('not reached')) return 'failed';
   return 'plain';
+}
+
+/** A site that is approved and was not reached because of the proxy of the computer's network. */
+export function failedAtProxy({ kind, decision, detail }: ActivityEntry): boolean {
+  return kind === 'network' && decision === 'Not reached' && detail.includes('the proxy of your network');
 }
 
 export type ActivityRow =

@@ -1,4 +1,4 @@
-import { render, screen, waitFor } from '@testing-library/svelte';
+import { cleanup, render, screen, waitFor } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { fakeBackend } from '../../ipc/fake';
@@ -47,6 +47,28 @@ describe('the hand-over sheet', () => {
     const user = await open();
     await user.click(await screen.findByRole('switch', { name: 'Put in .env' }));
     expect(asked.mock.lastCall?.[1].put_in).toEqual([{ path: { text: '.env' }, how: 'placeholders' }]);
+  });
+
+  it('offers isolation and keys only where there is a choice, and passes on what was chosen', async () => {
+    await open();
+    await waitFor(() => expect(screen.getByTestId('start')).toBeEnabled());
+    expect(screen.queryByRole('button', { name: /^Isolation/ })).toBeNull();
+    // Claude Code uses the only kept key by itself.
+    expect(screen.queryByRole('button', { name: /^Keys/ })).toBeNull();
+    cleanup();
+    fake = fakeBackend({ state: 'runtimes' });
+    setBackend(fake.backend);
+    await app.load();
+    const create = vi.spyOn(fake.backend, 'createSandbox');
+    const user = await open();
+    await user.click(await screen.findByRole('button', { name: /^Isolation/ }));
+    await user.selectOptions(screen.getByLabelText('Isolation'), 'gVisor (runsc)');
+    await user.click(screen.getByRole('radio', { name: /^Codex/ }));
+    await user.click(await screen.findByRole('button', { name: /^Keys/ }));
+    await user.click(screen.getByLabelText('Let it use the key of Anthropic'));
+    await user.click(screen.getByTestId('start'));
+    await waitFor(() => expect(create).toHaveBeenCalled());
+    expect(create.mock.lastCall?.[0]).toMatchObject({ runtime: 'runsc', keys: ['anthropic'] });
   });
 
   it('makes the sandbox as it was asked and goes to it', async () => {

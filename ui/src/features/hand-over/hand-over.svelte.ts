@@ -2,6 +2,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 import type {
   HandOverChoices,
+  KeyRow,
   Limits,
   NetworkMode,
   Preflight,
@@ -14,6 +15,7 @@ import { backend } from '../../ipc/current';
 import { app, newOperation } from '../../state/app.svelte';
 import { asWireError } from '../../words/errors';
 import { pathKey } from '../../words/path';
+import { moreKeys } from './keys';
 import { type Choice, choices as environments, type Environment, USUAL, wanted } from './environment';
 
 export interface Moved {
@@ -34,6 +36,11 @@ export class HandOver {
   command = $state('');
   network = $state<NetworkMode>('offline');
   limits = $state<Limits | null>(null);
+  /** Another runtime of the engine; null: its own. */
+  runtime = $state<string | null>(null);
+  /** Providers whose keys it may use besides its agent's. */
+  keys = $state<string[]>([]);
+  keyRows = $state.raw<KeyRow[]>([]);
   environment = $state<Environment>(USUAL);
   /** Local images that could be chosen. */
   images = $state.raw<string[]>([]);
@@ -61,6 +68,11 @@ export class HandOver {
 
   get environments(): Choice[] {
     return environments(this.preflight?.folder_images ?? [], this.images, app.settings?.image ?? null);
+  }
+
+  /** Kept keys that its agent does not use by itself; none without a network that they could be used on. */
+  get moreKeys(): KeyRow[] {
+    return this.network === 'offline' ? [] : moreKeys(this.keyRows, app.agents, this.agent);
   }
 
   get choices(): HandOverChoices {
@@ -96,6 +108,14 @@ export class HandOver {
       .catch(() => []);
   }
 
+  /** Likewise keys: without the list its agent's own are used. */
+  async lookForKeys(): Promise<void> {
+    this.keyRows = await backend()
+      .keys()
+      .then(({ rows }) => rows)
+      .catch(() => []);
+  }
+
   putIn(entry: StaysOut, how: PutIn): void {
     const key = pathKey(entry.path);
     if (how === 'leave_out') this.moved.delete(key);
@@ -120,6 +140,8 @@ export class HandOver {
         command: this.agent === 'own' ? this.command.trim() : null,
         network: this.network,
         limits: $state.snapshot(this.limits),
+        runtime: this.runtime,
+        keys: this.moreKeys.map(({ provider }) => provider).filter((provider) => this.keys.includes(provider)),
         ...wanted(this.environment, app.settings?.image ?? null),
       });
     } catch (cause) {

@@ -19,6 +19,12 @@ export function limitsText(limits: Limits): string {
   ].join(' · ');
 }
 
+export function sameLimits(a: Limits, b: Limits): boolean {
+  return (
+    a.cpu_millis === b.cpu_millis && a.memory === b.memory && a.processes === b.processes && a.file_size === b.file_size
+  );
+}
+
 /** What the engine can give; the value in force is always among them. */
 export function cpuChoices(now: number, engine: EngineState): Choice[] {
   const most = engine.state === 'running' ? engine.cpus * 1000 : 8000;

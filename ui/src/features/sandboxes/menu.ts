@@ -16,7 +16,7 @@ import { attempt } from '../../state/sandbox-actions';
 
 interface Asks {
   rename: () => void;
-  limits: () => void;
+  shape: () => void;
   logIn: () => void;
   wipe: () => void;
   remove: () => void;
@@ -40,7 +40,7 @@ export function sandboxMenu(sandbox: SandboxRow, asks: Asks): MenuEntry[] {
     'line',
     { label: 'Open the project folder', icon: FolderOpen, run: doIt(() => b.openInFileManager(sandbox.project)) },
     { label: 'Rename…', icon: PencilLine, run: asks.rename },
-    { label: 'Limits…', icon: Gauge, run: asks.limits, testid: 'limits-sandbox' },
+    { label: 'Limits and settings…', icon: Gauge, run: asks.shape, testid: 'shape-sandbox' },
     { label: 'Use its log-in elsewhere…', icon: KeyRound, run: asks.logIn, testid: 'log-in-elsewhere' },
     'line',
     { label: 'Wipe everything…', icon: Eraser, run: asks.wipe, testid: 'wipe-sandbox' },

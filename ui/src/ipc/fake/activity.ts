@@ -24,16 +24,26 @@ const LINES: Line[] = [
   ['13:11', 'handed_over', 'Handed over', null, 'By you · 64 files, 6.8 MB · .env and node_modules stay out'],
 ];
 
+/** In an office whose proxy does not let it through. */
+const AT_PROXY: Line = [
+  '14:44',
+  'network',
+  'registry.npmjs.org',
+  'Not reached',
+  'approved, but the proxy of your network refused it · 2 connections',
+];
+
 const PAGE = 100;
 
 function entries(world: World): ActivityEntry[] {
   if (world.is('no-activity')) return [];
+  const lines = world.is('proxy') ? [AT_PROXY, ...LINES] : LINES;
   const days = world.is('large') ? 400 : 1;
   return Array.from({ length: days }, (_, day) =>
-    LINES.map(([time, kind, what, decision, detail, subject = null], at): ActivityEntry => {
+    lines.map(([time, kind, what, decision, detail, subject = null], at): ActivityEntry => {
       const [hour = 0, minute = 0] = time.split(':').map(Number);
       return {
-        id: (days - day) * LINES.length - at,
+        id: (days - day) * lines.length - at,
         time: new Date().setHours(hour, minute, 0, 0) - day * 86_400_000,
         kind,
         what,

@@ -1,7 +1,7 @@
 /** The fake's own computer: engine, checks, image, clipboard. */
 import type { Check, CheckId, EngineState, ImageState } from '../index';
 import type { Part } from './part';
-import { GB, HOME, MB } from './rows';
+import { GB, HOME, LIMITS, MB } from './rows';
 import type { World } from './world';
 
 type Names =
@@ -36,6 +36,7 @@ export function fakeApp(world: World): Part<Names> {
         platform: 'linux',
         home: HOME,
         data_dir: `${HOME}/.local/share/agent-sandbox`,
+        usual_limits: LIMITS,
         checked_before: !world.options.state.startsWith('first-start'),
         engine: engine(world),
       }),
@@ -97,7 +98,14 @@ function engine(world: World): EngineState {
       },
     };
   if (world.is('engine-connecting')) return { state: 'connecting' };
-  return { state: 'running', product: 'Docker', version: '27.3.1', cpus: 8, memory: 16 * GB };
+  return {
+    state: 'running',
+    product: 'Docker',
+    version: '27.3.1',
+    cpus: 8,
+    memory: 16 * GB,
+    runtimes: world.is('runtimes') ? ['kata-runtime', 'runsc'] : [],
+  };
 }
 
 function image(world: World): ImageState {

@@ -13,7 +13,15 @@ import type { Part } from './part';
 import { GB, HOME, KB, LIMITS, MB } from './rows';
 import type { World } from './world';
 
-type Names = 'chooseFolder' | 'recentProjects' | 'sampleProject' | 'preflight' | 'agents' | 'createSandbox';
+type Names =
+  | 'chooseFolder'
+  | 'recentProjects'
+  | 'sampleProject'
+  | 'preflight'
+  | 'agents'
+  | 'updateAgent'
+  | 'useTriedAgent'
+  | 'createSandbox';
 
 const STAYS_OUT: StaysOut[] = [
   out('.env', false, 'secret', 'may hold passwords', 1, 412, true, true),
@@ -37,7 +45,7 @@ function out(
   return { path: { text }, is_dir, reason, why, files, bytes, switchable, placeholders_possible };
 }
 
-const AGENTS: AgentCard[] = [
+const AGENTS: readonly AgentCard[] = [
   card('shell', 'Shell', 'Needs nothing'),
   card('claude', 'Claude Code', 'Uses your Anthropic key'),
   card('codex', 'Codex', 'OpenAI account or key: needs a log-in'),
@@ -46,6 +54,8 @@ const AGENTS: AgentCard[] = [
   card('aider', 'Aider', 'Uses your Anthropic key'),
   card('own', 'Own command', 'A command to run in the sandbox'),
 ];
+
+let agents: AgentCard[] = [];
 
 function card(id: string, name: string, needs: string): AgentCard {
   const needs_network = id !== 'shell' && id !== 'own';
@@ -57,6 +67,11 @@ function card(id: string, name: string, needs: string): AgentCard {
     available: true,
     unavailable_reason: null,
     memory: needs_network ? 2 * 1024 ** 3 : 0,
+    version: needs_network ? '2.1.3' : null,
+    tried: id === 'codex' ? '2.0.9' : null,
+    keys:
+      { claude: ['anthropic'], codex: ['openai'], gemini: ['google'] }[id] ??
+      (needs_network ? ['anthropic', 'openai'] : []),
   };
 }
 
@@ -111,6 +126,7 @@ function preflight(project: string, choices: HandOverChoices): Preflight {
 }
 
 export function fakeHandOver(world: World): Part<Names> {
+  agents = [...AGENTS];
   return {
     chooseFolder: () => world.answer(`${HOME}/Projects/invoice-tools`),
     recentProjects: () => world.answer(world.is('empty', 'first-start') ? [] : [`${HOME}/Sites/rye-and-salt`]),
@@ -122,9 +138,32 @@ export function fakeHandOver(world: World): Part<Names> {
             fix: 'Choose another folder.',
           })
         : world.answer(preflight(project, choices)),
-    agents: () => world.answer(AGENTS),
+    agents: () => world.answer(agents),
+    updateAgent: (agent, operation) => update(world, agent, operation),
+    useTriedAgent: (agent) => world.answer(take(agent, agents.find(({ id }) => id === agent)?.tried ?? null, null)),
     createSandbox: (request) => create(world, request),
   };
+}
+
+/** Takes a version, in this page only. */
+function take(agent: string, version: string | null, tried: string | null): AgentCard[] {
+  agents = agents.map((card) => (card.id === agent ? { ...card, version, tried } : card));
+  return agents;
+}
+
+async function update(world: World, agent: string, operation: string): Promise<AgentCard[]> {
+  const name = AGENTS.find(({ id }) => id === agent)?.name ?? agent;
+  for (let step = 0; step < 6; step += 1) {
+    if (world.isCancelled(operation)) {
+      world.emit({ type: 'image', state: { state: 'ready', reference: 'agent-sandbox/base:1', bytes: 812 * MB } });
+      return world.fail('cancelled', 'Cancelled.');
+    }
+    world.emit({ type: 'image', state: { state: 'preparing', phase: `Installing ${name}`, fraction: null } });
+    if (world.is('updating')) await new Promise((resolve) => setTimeout(resolve, 500));
+    await world.pass(world.options.latency);
+  }
+  world.emit({ type: 'image', state: { state: 'ready', reference: 'agent-sandbox/base:1', bytes: 812 * MB } });
+  return world.answer(take(agent, '2.2.0', '2.1.3'));
 }
 
 async function create(world: World, request: CreateRequest): Promise<SandboxRow> {
@@ -166,6 +205,8 @@ async function create(world: World, request: CreateRequest): Promise<SandboxRow>
     snapshots: 1,
     network: request.network,
     limits: request.limits,
+    runtime: request.runtime,
+    keys: request.keys,
     image: request.image,
     created: Date.now(),
     attention: null,

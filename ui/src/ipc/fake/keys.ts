@@ -3,7 +3,7 @@ import type { KeyList, KeyRow } from '../index';
 import type { Part } from './part';
 import type { World } from './world';
 
-export function fakeKeys(world: World): Part<'keys' | 'setKey' | 'removeKey'> {
+export function fakeKeys(world: World): Part<'keys' | 'setKey' | 'removeKey' | 'useKeys'> {
   let rows: KeyRow[] = [
     {
       provider: 'anthropic',
@@ -26,6 +26,7 @@ export function fakeKeys(world: World): Part<'keys' | 'setKey' | 'removeKey'> {
     keys: list,
     setKey: ({ provider, place, server, model }) => put(provider, { place, since: Date.now(), server, model }),
     removeKey: (provider) => put(provider, null),
+    useKeys: async (sandbox, keys) => world.update(sandbox, { keys }),
   };
 }
 

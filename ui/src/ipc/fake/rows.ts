@@ -17,6 +17,8 @@ const BASE: Omit<SandboxRow, 'id' | 'name' | 'project'> = {
   snapshots: 1,
   network: 'approved',
   limits: LIMITS,
+  runtime: null,
+  keys: [],
   image: null,
   created: Date.now() - 3_600_000,
   attention: null,

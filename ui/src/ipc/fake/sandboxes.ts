@@ -13,7 +13,7 @@ type Names =
   | 'pauseSandbox'
   | 'resumeSandbox'
   | 'renameSandbox'
-  | 'setLimits'
+  | 'reshape'
   | 'removeSandbox'
   | 'listFolder'
   | 'findFiles'
@@ -35,7 +35,7 @@ export function fakeSandboxes(world: World): Part<Names> {
     pauseSandbox: (sandbox) => become(sandbox, 'paused'),
     resumeSandbox: (sandbox) => become(sandbox, 'idle'),
     renameSandbox: async (sandbox, name) => world.update(sandbox, { name }),
-    setLimits: async (sandbox, limits) => world.update(sandbox, { limits }),
+    reshape: async (sandbox, limits, runtime) => world.update(sandbox, { limits, runtime }),
     removeSandbox: async (sandbox) => {
       world.rows = world.rows.filter((row) => row.id !== sandbox);
       world.emit({ type: 'sandbox_removed', sandbox });

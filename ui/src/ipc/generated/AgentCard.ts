@@ -19,4 +19,16 @@ unavailable_reason: string | null,
 /**
  * The least memory that it works in, in bytes; 0: no wish.
  */
-memory: number, };
+memory: number, 
+/**
+ * What is installed; absent: nothing is, or the image brings it.
+ */
+version: string | null, 
+/**
+ * The version that was tried with this app, where another one was taken.
+ */
+tried: string | null, 
+/**
+ * Providers whose keys it uses by itself.
+ */
+keys: Array<string>, };

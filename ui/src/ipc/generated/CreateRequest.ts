@@ -12,7 +12,15 @@ operation: string, project: string, name: string, choices: HandOverChoices, agen
 /**
  * For the agent `own`.
  */
-command: string | null, network: NetworkMode, limits: Limits, image: string | null, 
+command: string | null, network: NetworkMode, limits: Limits, 
+/**
+ * Another runtime of the engine; absent: its own.
+ */
+runtime: string | null, 
+/**
+ * Providers whose keys it uses beside those of its agent.
+ */
+keys: Array<string>, image: string | null, 
 /**
  * The folder's own file that says what the image is; beats `image`.
  */

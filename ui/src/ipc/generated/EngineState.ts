@@ -4,4 +4,8 @@ import type { WireError } from "./WireError";
 /**
  * The container engine as it is now.
  */
-export type EngineState = { "state": "connecting" } | { "state": "running", product: string, version: string, cpus: number, memory: number, } | { "state": "unavailable", error: WireError, };
+export type EngineState = { "state": "connecting" } | { "state": "running", product: string, version: string, cpus: number, memory: number, 
+/**
+ * Runtimes that can be chosen instead of its own; mostly none.
+ */
+runtimes: Array<string>, } | { "state": "unavailable", error: WireError, };

@@ -15,7 +15,15 @@ agent: string, agent_name: string, status: SandboxStatus,
 /**
  * Changed files, live; absent while the first count runs.
  */
-changed: number | null, snapshots: number, network: NetworkMode, limits: Limits, image: string | null, 
+changed: number | null, snapshots: number, network: NetworkMode, limits: Limits, 
+/**
+ * The engine's runtime that was chosen; absent: its own.
+ */
+runtime: string | null, 
+/**
+ * Providers whose keys it uses beside those of its agent.
+ */
+keys: Array<string>, image: string | null, 
 /**
  * Milliseconds since 1970.
  */

@@ -1,0 +1,43 @@
+import { cleanup, render, screen, waitFor } from '@testing-library/svelte';
+import userEvent from '@testing-library/user-event';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { fakeBackend } from '../../ipc/fake';
+import { setBackend } from '../../ipc/current';
+import { app } from '../../state/app.svelte';
+import { toasts } from '../../state/toasts.svelte';
+import Agents from './Agents.svelte';
+
+afterEach(cleanup);
+let fake: ReturnType<typeof fakeBackend>;
+
+beforeEach(async () => {
+  fake = fakeBackend();
+  setBackend(fake.backend);
+  await app.load();
+  await app.readAgents();
+});
+
+describe('the agents', () => {
+  it('show their versions, and are updated when asked', async () => {
+    render(Agents);
+    expect(screen.getByTestId('version-claude').textContent).toBe('2.1.3');
+    expect(screen.queryByLabelText('Update Shell')).toBeNull();
+    await userEvent.click(screen.getByLabelText('Update Claude Code'));
+    await waitFor(() => expect(screen.getByTestId('version-claude').textContent).toBe('2.2.0'));
+    await userEvent.click(screen.getByLabelText(/^Back to Claude Code 2\.1\.3/));
+    await waitFor(() => expect(screen.getByTestId('version-claude').textContent).toBe('2.1.3'));
+    expect(screen.queryByLabelText(/^Back to Claude Code/)).toBeNull();
+  });
+
+  it('say what an update does, and stop it when asked; the version stays', async () => {
+    fake.world.options.latency = 30;
+    const shown = vi.spyOn(toasts, 'failed');
+    render(Agents);
+    await userEvent.click(screen.getByLabelText('Update Aider'));
+    expect(await screen.findByText('Installing Aider')).toBeInTheDocument();
+    await userEvent.click(screen.getByLabelText('Cancel the update of Aider'));
+    await waitFor(() => expect(screen.getByLabelText('Update Aider')).toBeEnabled());
+    expect(screen.getByTestId('version-aider').textContent).toBe('2.1.3');
+    expect(shown).not.toHaveBeenCalled();
+  });
+});
