@@ -184,6 +184,19 @@ fn a_runtime_that_is_missing_is_named_and_nothing_is_made() {
     let runtime = docker(&["inspect", "-f", "{{.HostConfig.Runtime}}", &name]);
     assert_eq!(runtime, "runc");
     let id = said.json()["id"].as_str().unwrap().to_owned();
+
+    // Another one later: the container is made anew with it, and back.
+    let now = || docker(&["inspect", "-f", "{{.HostConfig.Runtime}}", &name]);
+    bench.run(["limits", &id, "--runtime", "no-such"]).ended(1);
+    assert_eq!(now(), "runc", "it goes on as it was");
+    let other = "io.containerd.runc.v2";
+    let said = bench.run(["limits", &id, "--json", "--runtime", other]);
+    assert_eq!(said.ended(0).json()["runtime"], other);
+    assert_eq!(now(), other);
+    sh(&bench, &id, "true").ended(0);
+    let said = bench.run(["limits", &id, "--json", "--runtime", "default"]);
+    assert_eq!(said.ended(0).json()["runtime"], serde_json::Value::Null);
+    assert_eq!(now(), "runc");
     let said = bench.run(["activity", &id, "--json"]).ended(0).json();
     let kinds: Vec<&str> = said
         .as_array()

@@ -1,6 +1,7 @@
 //! The main job through the real window, on a real engine: a folder is handed over, a program works on the
 //! copy, its change is read, accepted, copied out and undone; a snapshot, a disaster, a reset. And the review:
-//! by keys, with comments, again and again, with hostile names, and of 5,000 files. A picture of each step is kept
+//! by keys, with comments, again and again, with hostile names, and of 5,000 files; a preview, and what is chosen in
+//! sheets. A picture of each step is kept
 //! in `artifacts/e2e`.
 #![allow(clippy::unwrap_used)]
 
@@ -8,9 +9,12 @@ mod display;
 mod engine;
 mod main_job;
 mod page;
+mod preview;
 mod review;
 mod review_scale;
+mod sheets;
 mod site_prompt;
+mod stage;
 
 use std::path::{Path, PathBuf};
 

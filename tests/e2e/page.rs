@@ -117,6 +117,29 @@ impl Page {
         query.first().await.unwrap().click().await.unwrap();
     }
 
+    /// Clicks the button that says exactly this.
+    pub async fn click_button(&self, words: &str) {
+        let path = format!("//button[normalize-space(.)='{words}']");
+        let query = self.driver.query(By::XPath(path)).wait(PATIENCE, LOOK);
+        let found = query.and_clickable().first().await;
+        let found = found.unwrap_or_else(|error| panic!("no button {words}: {error}"));
+        found.click().await.unwrap();
+    }
+
+    /// Chooses an option of a list, by the words of both.
+    pub async fn choose(&self, list: &str, option: &str) {
+        let path = format!("//select[@aria-label='{list}']/option[normalize-space(.)='{option}']");
+        let query = self.driver.query(By::XPath(path)).wait(PATIENCE, LOOK);
+        query.first().await.unwrap().click().await.unwrap();
+    }
+
+    /// Waits until no part of the page is this.
+    pub async fn until_gone(&self, selector: &str) {
+        let script = format!("return document.querySelector(\"{selector}\") === null");
+        self.until_true(&format!("{selector} is gone"), &script)
+            .await;
+    }
+
     /// What a script of the page returns.
     pub async fn asked(&self, script: &str) -> serde_json::Value {
         let answer = self.driver.execute(script, Vec::new()).await.unwrap();

@@ -123,8 +123,14 @@ impl EngineInfo {
     }
 }
 
+/// How engines before Docker 23 also name `runc`.
+const FIRST_SHIM: &str = "io.containerd.runtime.v1.linux";
+
 /// A runtime's name without what containerd puts around it.
 fn plain(name: &str) -> &str {
+    if name == FIRST_SHIM {
+        return "runc";
+    }
     let Some(rest) = name.strip_prefix("io.containerd.") else {
         return name;
     };
@@ -198,7 +204,11 @@ mod tests {
 
     #[test]
     fn only_what_differs_from_the_usual_runtime_is_a_choice() {
-        let usual = ["io.containerd.runc.v2", "runc"];
+        let usual = [
+            "io.containerd.runc.v2",
+            "io.containerd.runtime.v1.linux",
+            "runc",
+        ];
         let none: [&str; 0] = [];
         assert_eq!(
             with_runtimes("Docker", "runc", &usual).other_runtimes(),

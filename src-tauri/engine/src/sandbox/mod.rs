@@ -35,6 +35,7 @@ mod saving;
 mod services;
 mod snapshot;
 mod start_again;
+mod starting;
 mod terminals;
 mod tidy_up;
 mod up;
@@ -122,6 +123,7 @@ struct Inner {
     events: Events,
     docker: tokio::sync::Mutex<Option<Docker>>,
     hubs: terminals::Hubs,
+    starting: starting::Starting,
     live: live::Cache,
     reviews: reviewing::Cache,
     attendants: network::Attendants,
@@ -146,6 +148,7 @@ impl Engine {
             events: Events::default(),
             docker: tokio::sync::Mutex::new(None),
             hubs: terminals::Hubs::default(),
+            starting: starting::Starting::default(),
             live: live::Cache::default(),
             reviews: reviewing::Cache::default(),
             attendants: network::Attendants::default(),

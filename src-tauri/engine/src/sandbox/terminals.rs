@@ -15,11 +15,13 @@ use crate::{Error, Result, SandboxId};
 pub(super) type Hubs = Mutex<HashMap<SandboxId, Arc<TerminalHub>>>;
 
 impl Engine {
-    /// The terminals of a running sandbox. They live in the sandbox: losing this connection ends none.
+    /// The terminals of a running sandbox. They live in the sandbox: losing this connection ends none. While this
+    /// process starts it, this waits: nothing is opened in it before its fence is proven.
     ///
     /// # Errors
     /// [`Error::NotRunning`], [`Error::Paused`], [`Error::Terminal`].
     pub async fn terminals(&self, id: &SandboxId) -> Result<Arc<TerminalHub>> {
+        self.0.starting.over(id).await;
         let mut hubs = self.0.hubs.lock().await;
         if let Some(hub) = hubs.get(id)
             && !hub.is_closed()
@@ -43,6 +45,11 @@ impl Engine {
         let (engine, guest) = (Arc::downgrade(&self.0), Arc::downgrade(&hub));
         tokio::spawn(ports::watch(engine, id.clone(), guest));
         Ok(hub)
+    }
+
+    /// Before a container is started: a connection to what ran before may not have noticed yet that it is over.
+    pub(super) async fn forget_terminals(&self, id: &SandboxId) {
+        self.0.hubs.lock().await.remove(id);
     }
 
     /// The terminals as last told, without asking and without connecting; none where nobody connected.

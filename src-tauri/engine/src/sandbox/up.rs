@@ -126,6 +126,7 @@ impl Engine {
 /// Starts what is there, makes what is not, and proves the fence before anything of the agent's runs.
 pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()> {
     let engine = working.engine.clone();
+    let _starting = engine.starting(working.id());
     // The engine looks the mount's source up at every start, and would follow a link there.
     working.workspace()?;
     let docker = engine.docker().await?;
@@ -159,6 +160,7 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
     };
     op.enter(Phase::Starting)?;
     pause::forget(&working.dir)?;
+    engine.forget_terminals(working.id()).await;
     docker.start(&container).await?;
     let runtime = working.record.runtime.as_deref();
     proof::prove(&docker, &container, guarded, runtime).await?;
