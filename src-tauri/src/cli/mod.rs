@@ -16,6 +16,7 @@ mod own_terminal;
 mod preview;
 mod progress;
 mod proxy;
+mod review;
 mod save;
 mod shell;
 mod sites;
