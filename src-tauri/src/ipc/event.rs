@@ -38,7 +38,7 @@ pub enum Event {
     },
     /// New or changed.
     Sandbox {
-        row: SandboxRow,
+        row: Box<SandboxRow>,
     },
     SandboxRemoved {
         sandbox: String,

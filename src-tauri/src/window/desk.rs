@@ -218,7 +218,7 @@ impl Desk {
             if row.network != NetworkMode::Offline && is_up(row.status) {
                 self.engine().attend(id);
             }
-            self.feed().tell(Event::Sandbox { row });
+            self.feed().tell(Event::Sandbox { row: Box::new(row) });
         }
     }
 
