@@ -343,7 +343,9 @@ fn note_decided(engine: &Engine, id: &SandboxId, decided: &Decided) {
             refusal @ (Refusal::NoName
             | Refusal::Unreachable
             | Refusal::NoUpstream
-            | Refusal::UpstreamSaidNo),
+            | Refusal::UpstreamSaidNo
+            | Refusal::UpstreamWantsLogIn
+            | Refusal::UpstreamRefusedLogIn),
         ) => ("Not reached", Some(refusal_words(refusal))),
         Some(refusal) => ("Refused", Some(refusal_words(refusal))),
     };

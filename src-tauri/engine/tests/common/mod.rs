@@ -42,6 +42,7 @@ pub async fn hand_over(engine: &Engine, project: PathBuf) -> SandboxId {
         image: None,
         image_from: None,
         runtime: None,
+        keys: Vec::new(),
         network: NetworkPolicy::default(),
         limits: LimitsWanted::default(),
         rules: sandbox_workspace::Rules::default(),

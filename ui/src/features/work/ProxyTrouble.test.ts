@@ -31,6 +31,8 @@ describe('trouble at the proxy of the network', () => {
     expect((await screen.findByTestId('proxy-trouble')).textContent).toContain('proxy refused pypi.org');
     happens('a', 'Not reached', 'approved, but the proxy of your network was not reached · 1 connection');
     expect(await screen.findByText(/did not answer for/)).toBeInTheDocument();
+    happens('a', 'Not reached', 'approved, but the proxy of your network wants a name and password');
+    expect(await screen.findByText(/wants a name and password for/)).toBeInTheDocument();
     happens('a', 'Allowed', '1 connection');
     await expect.poll(() => screen.queryByTestId('proxy-trouble')).toBeNull();
   });
