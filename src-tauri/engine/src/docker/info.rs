@@ -195,6 +195,7 @@ mod tests {
             desktop: false,
             runtimes: names.iter().map(|name| (*name).to_owned()).collect(),
             default_runtime: default.to_owned(),
+            unbounded: false,
             cpus: 1,
             memory: 0,
             arch: String::new(),
