@@ -34,6 +34,17 @@ pub trait BlobSink: Send + Sync {
     /// Takes a content as a stream; gives its hash and length.
     fn put_reader(&self, reader: &mut dyn Read) -> io::Result<(BlobId, u64)>;
 
+    /// As [`Self::put_reader`], where the stream is read from this file: it may be looked at elsewhere too, to
+    /// tell what kind of content comes.
+    fn put_read_of(
+        &self,
+        file: &std::fs::File,
+        reader: &mut dyn Read,
+    ) -> io::Result<(BlobId, u64)> {
+        let _ = file;
+        self.put_reader(reader)
+    }
+
     /// Takes the content of a file from where it stands; may share its blocks where the file system can.
     fn put_file(&self, file: &std::fs::File) -> io::Result<(BlobId, u64)> {
         self.put_reader(&mut &*file)

@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::io;
 
+use rayon::prelude::*;
+
 use super::sys::{self, Rename};
 use super::{Dir, FsError, Stat, check};
 use crate::path::WorkspacePath;
-use crate::tree::FileTime;
+use crate::tree::{Entry, FileTime};
 
 impl Dir {
     /// Makes a new file with exactly this mode (setuid, setgid and sticky bits dropped); fails where
@@ -149,6 +151,28 @@ impl Dir {
     pub fn sync_fs(&self) -> Result<(), FsError> {
         sys::sync_fs(&self.handle).map_err(|e| FsError::io("sync", b".", e))
     }
+}
+
+/// Gives folders their owner, where one is named, their time and mode; given in the order of a tree, when
+/// nothing more is made in them.
+pub(crate) fn finish_folders(
+    root: &Dir,
+    folders: &[&Entry],
+    owner: Option<(u32, u32)>,
+) -> Result<(), FsError> {
+    let finish = |entry: &&&Entry| -> Result<(), FsError> {
+        let folder = root.open_dir(&entry.path)?;
+        if let Some((uid, gid)) = owner {
+            folder.chown_self(uid, gid)?;
+        }
+        folder.set_mtime_self(entry.mtime)?;
+        folder.set_mode_self(entry.mode)
+    };
+    // One that will not let us in goes after all that lie in it.
+    let lets_us_in = |entry: &&&Entry| entry.mode & 0o700 == 0o700;
+    let (open, closed): (Vec<_>, Vec<_>) = folders.iter().partition(lets_us_in);
+    open.par_iter().try_for_each(finish)?;
+    closed.iter().rev().try_for_each(finish)
 }
 
 /// Gives an open file its owner, where one is named, and its time. What it is afterwards.

@@ -21,7 +21,7 @@ mod tests;
 use std::fs::File;
 use std::path::Path;
 
-pub(crate) use change::finish;
+pub(crate) use change::{finish, finish_folders};
 pub use error::FsError;
 pub use stat::{Kind, Space, Stat};
 
@@ -78,6 +78,22 @@ impl Dir {
         sys::open_child(&self.handle, name)
             .map(|handle| Self { handle })
             .map_err(|e| FsError::resolve("open", name, e))
+    }
+
+    /// The folder at one name as a place only: what lies in it can be reached, but it is listed by
+    /// [`Self::opened`].
+    pub(crate) fn child_place(&self, name: &[u8]) -> Result<Self, FsError> {
+        check("open", name)?;
+        sys::open_place(&self.handle, name)
+            .map(|handle| Self { handle })
+            .map_err(|e| FsError::resolve("open", name, e))
+    }
+
+    /// The folder of a place, to be listed once.
+    pub(crate) fn opened(&self) -> Result<Self, FsError> {
+        sys::open_itself(&self.handle)
+            .map(|handle| Self { handle })
+            .map_err(|e| FsError::resolve("open", b".", e))
     }
 
     /// What lies at one name; a link is described, not followed.

@@ -120,7 +120,8 @@ impl Copy<'_> {
                 source,
                 writer: &mut writer,
             };
-            let put = self.sink.put_reader(&mut tee).map_err(CopyError::Content)?;
+            let put = self.sink.put_read_of(file, &mut tee);
+            let put = put.map_err(CopyError::Content)?;
             writer.finish().map_err(CopyError::Content)?;
             put
         };

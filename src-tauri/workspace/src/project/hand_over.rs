@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use super::copy::{Copied, Copy, CopyError, Rewrite};
 use super::walk::{Notes, Visitor, walk};
 use super::{HandOverError, LeftOut, Warning};
-use crate::confined::{Dir, FsError, Kind, Stat};
+use crate::confined::{self, Dir, FsError, Kind, Stat};
 use crate::path::WorkspacePath;
 use crate::progress::{Cancel, Progress, Step};
 use crate::rules::{self, Matcher, Reason, Rules, Secrets};
@@ -99,7 +99,7 @@ fn copy(
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
     let mut tree = Tree::from_sorted(assemble(copied.folders));
-    finish_folders(workspace, &tree, options.owner)?;
+    finish_folders(workspace, &tree, options.owner).map_err(HandOverError::Workspace)?;
     let mut index = Index::default();
     // Nobody else could write yet: what is settled now has the content that was copied.
     let now = SystemTime::now();
@@ -167,34 +167,15 @@ pub(super) fn with_decisions(rules: &Rules, matcher: &Matcher, left_out: &[LeftO
     rules
 }
 
-/// Modes, owners and times of folders, the inner ones first: what is made in them changes their time.
-fn finish_folders(
-    workspace: &Dir,
-    tree: &Tree,
-    owner: Option<(u32, u32)>,
-) -> Result<(), HandOverError> {
-    let finish = |entry: &Entry| -> Result<(), FsError> {
-        let folder = workspace.open_dir(&entry.path)?;
-        if let Some((uid, gid)) = owner {
-            folder.chown_self(uid, gid)?;
-        }
-        folder.set_mode_self(entry.mode)?;
-        folder.set_mtime_self(entry.mtime)
-    };
-    for entry in tree
-        .entries()
-        .iter()
-        .rev()
-        .filter(|e| e.kind == EntryKind::Dir)
-    {
-        finish(entry).map_err(HandOverError::Workspace)?;
+/// Modes, owners and times of folders: what is made in them changes their time.
+fn finish_folders(workspace: &Dir, tree: &Tree, owner: Option<(u32, u32)>) -> Result<(), FsError> {
+    let entries = tree.entries().iter();
+    let folders: Vec<&Entry> = entries.filter(|e| e.kind == EntryKind::Dir).collect();
+    confined::finish_folders(workspace, &folders, owner)?;
+    match owner {
+        Some((uid, gid)) => workspace.chown_self(uid, gid),
+        None => Ok(()),
     }
-    if let Some((uid, gid)) = owner {
-        workspace
-            .chown_self(uid, gid)
-            .map_err(HandOverError::Workspace)?;
-    }
-    Ok(())
 }
 
 struct Copier<'a> {

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::plan::{How, Plan, Write};
 use super::{Place, RestoreError, Restored};
 use crate::blobs::BlobSource;
-use crate::confined::{Dir, FsError, Stat, finish};
+use crate::confined::{self, Dir, FsError, Stat, finish};
 use crate::path::WorkspacePath;
 use crate::progress::{Progress, Step};
 use crate::sparse::HoleWriter;
@@ -48,8 +48,10 @@ pub(super) fn apply(
     }
     work.remove(plan)?;
     fail::fail_point!("restore-removed");
-    for folder in &plan.make {
-        work.make(folder)?;
+    for folders in by_depth(&plan.make) {
+        folders
+            .par_iter()
+            .try_for_each(|folder| work.make(folder))?;
     }
     fail::fail_point!("restore-folders");
     let portions: Vec<_> = plan
@@ -73,21 +75,27 @@ pub(super) fn apply(
     Ok(done.restored)
 }
 
-/// Modes, owners and times of folders, the inner ones first.
+/// Folders by the number of their components, the outer ones first, to be made several at once.
+fn by_depth<'t>(folders: &[&'t Entry]) -> Vec<Vec<&'t Entry>> {
+    let mut levels: Vec<Vec<&Entry>> = Vec::new();
+    for folder in folders {
+        let depth = folder.path.components().count();
+        if levels.len() <= depth {
+            levels.resize(depth + 1, Vec::new());
+        }
+        levels[depth].push(folder);
+    }
+    levels
+}
+
+/// Modes, owners and times of folders.
 pub(super) fn finish_folders(
     workspace: &Dir,
     plan: &Plan<'_>,
     owner: Option<(u32, u32)>,
 ) -> Result<(), RestoreError> {
-    for (path, entry) in plan.finish.iter().rev() {
-        let folder = workspace.open_dir(path)?;
-        if let Some((uid, gid)) = owner {
-            folder.chown_self(uid, gid)?;
-        }
-        folder.set_mtime_self(entry.mtime)?;
-        folder.set_mode_self(entry.mode)?;
-    }
-    Ok(())
+    let folders: Vec<&Entry> = plan.finish.values().copied().collect();
+    Ok(confined::finish_folders(workspace, &folders, owner)?)
 }
 
 struct Work<'a> {

@@ -106,6 +106,10 @@ impl Index {
         self.folders.values().flat_map(|folder| folder.files())
     }
 
+    pub(super) fn has_folders(&self) -> bool {
+        !self.folders.is_empty()
+    }
+
     /// What is known of the folder with this inode.
     pub(super) fn folder(&self, stat: &Stat) -> Option<&Arc<Folder>> {
         self.folders.get(&(stat.dev, stat.ino))

@@ -31,6 +31,8 @@ pub(super) struct Walk<'a> {
     pub(super) user: u32,
     /// The file system whose folders tell by their times whether they have changed.
     true_times: Option<u64>,
+    /// Whether most folders are likely to be known.
+    may_know: bool,
     found: Mutex<Found>,
     stop: AtomicBool,
     entries: AtomicU64,
@@ -117,6 +119,17 @@ impl Drop for Held<'_> {
     }
 }
 
+/// What a folder was opened as.
+#[derive(Clone, Copy)]
+enum Handle {
+    /// Only to reach what lies in it.
+    Place,
+    /// To be listed too.
+    Own,
+    /// As the root, which others may list by the same handle.
+    Shared,
+}
+
 /// An entry without its path.
 pub(super) type Described = (EntryKind, u32, FileTime);
 
@@ -129,6 +142,7 @@ impl<'a> Walk<'a> {
             sink,
             options,
             true_times: true_times.map(|stat| stat.dev),
+            may_know: true_times.is_some() && options.index.is_some_and(Index::has_folders),
             deadline: Instant::now() + options.budget.time,
             user: system::user(),
             found: Mutex::default(),
@@ -194,12 +208,22 @@ impl<'a> Walk<'a> {
             return;
         }
         let opened = match (&path, &above) {
-            (Some(path), Some(above)) => above.dir.child_dir(path.file_name()),
-            _ => self.open_folder(path.as_ref()),
+            (Some(path), Some(above)) if self.may_know => {
+                let place = above.dir.child_place(path.file_name());
+                place.map(|dir| (dir, Handle::Place))
+            }
+            (Some(path), Some(above)) => {
+                let dir = above.dir.child_dir(path.file_name());
+                dir.map(|dir| (dir, Handle::Own))
+            }
+            (Some(_), None) => self
+                .open_folder(path.as_ref())
+                .map(|dir| (dir, Handle::Own)),
+            (None, _) => self.open_folder(None).map(|dir| (dir, Handle::Shared)),
         };
         drop(above);
-        let listed = opened.and_then(|dir| {
-            let folder = self.list(&dir, path.is_none())?;
+        let listed = opened.and_then(|(dir, handle)| {
+            let folder = self.list(&dir, handle)?;
             Ok((dir, folder))
         });
         let (dir, folder) = match listed {
@@ -226,7 +250,7 @@ impl<'a> Walk<'a> {
 
     /// The names in a folder: as they are known, if it certainly has not changed, or else listed. Either way
     /// each name is then looked at by itself.
-    fn list(&self, dir: &Dir, is_root: bool) -> Result<Arc<Folder>, FsError> {
+    fn list(&self, dir: &Dir, handle: Handle) -> Result<Arc<Folder>, FsError> {
         // In this order: a change at any time after the look at the folder shows in its times.
         let settled = Settled::before(SystemTime::now());
         let stat = dir.stat_self()?;
@@ -237,11 +261,10 @@ impl<'a> Walk<'a> {
         {
             return Ok(known.clone());
         }
-        // The root's handle is shared, and may be listed by others.
-        let names = if is_root {
-            dir.list()?
-        } else {
-            dir.list_once()?
+        let names = match handle {
+            Handle::Place => dir.opened()?.list_once()?,
+            Handle::Own => dir.list_once()?,
+            Handle::Shared => dir.list()?,
         };
         let before = known.map(|known| &**known);
         Ok(Arc::new(Folder::listed(&stat, settled, names, before)))

@@ -4,28 +4,34 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read as _, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use super::StoreError;
 use super::pack::{self, INDEX_MAGIC, Place};
 use crate::tree::BlobId;
 
+/// Parts that the table is cut into: threads that look into it at once get in each other's way by the lock alone.
+const SHARDS: usize = 16;
+
 /// The index of a store. Shared between threads.
 #[derive(Debug)]
 pub(super) struct Index {
     folder: PathBuf,
-    known: RwLock<Known>,
+    shards: [Shard; SHARDS],
+    read: Mutex<Read>,
 }
 
+type Blobs = HashMap<BlobId, (Arc<Pack>, Place), ByHash>;
+
+/// On cache lines of its own.
 #[derive(Debug, Default)]
-struct Known {
-    blobs: HashMap<BlobId, (u32, Place), ByHash>,
-    packs: Vec<Arc<Pack>>,
-    /// Bytes of each index that are read.
-    read: HashMap<OsString, (u32, u64)>,
-}
+#[repr(align(128))]
+struct Shard(RwLock<Blobs>);
+
+/// Of each index, its pack and how many bytes are read.
+type Read = HashMap<OsString, (Arc<Pack>, u64)>;
 
 /// One pack, opened at first use.
 #[derive(Debug)]
@@ -37,7 +43,6 @@ pub(super) struct Pack {
 /// Where a content is.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
-    pub path: PathBuf,
     pub place: Place,
     pack: Arc<Pack>,
 }
@@ -48,8 +53,13 @@ impl Found {
         if let Some(file) = self.pack.file.get() {
             return Ok(file);
         }
-        let file = File::open(&self.path).map_err(|e| StoreError::io("open", &self.path, e))?;
+        let file = File::open(self.path()).map_err(|e| StoreError::io("open", self.path(), e))?;
         Ok(self.pack.file.get_or_init(|| file))
+    }
+
+    /// The pack's own path.
+    pub fn path(&self) -> &Path {
+        &self.pack.path
     }
 }
 
@@ -57,52 +67,87 @@ impl Index {
     pub fn new(folder: PathBuf) -> Self {
         Self {
             folder,
-            known: RwLock::default(),
+            shards: Default::default(),
+            read: Mutex::default(),
         }
     }
 
     pub fn find(&self, id: &BlobId) -> Option<Found> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let (number, place) = known.blobs.get(id)?;
-        let pack = Arc::clone(known.packs.get(*number as usize)?);
-        Some(Found {
-            path: pack.path.clone(),
-            place: *place,
-            pack,
-        })
+        let (pack, place) = self.shard(id).get(id)?.clone();
+        Some(Found { place, pack })
     }
 
     pub fn has(&self, id: &BlobId) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.blobs.contains_key(id)
+        self.shard(id).contains_key(id)
+    }
+
+    fn shard(&self, id: &BlobId) -> RwLockReadGuard<'_, Blobs> {
+        let shard = &self.shards[shard_of(id)].0;
+        shard.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets everything and reads again: after packs were removed.
     pub fn reload(&self) -> Result<(), StoreError> {
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known::default();
-        self.refresh()
+        self.read_again(true)
     }
 
     /// Reads what was appended since, by whomever.
     pub fn refresh(&self) -> Result<(), StoreError> {
+        self.read_again(false)
+    }
+
+    fn read_again(&self, forget: bool) -> Result<(), StoreError> {
         let names = self.names()?;
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let there: HashSet<&OsString> = names.iter().collect();
-        if known.read.keys().any(|name| !there.contains(name)) {
-            *known = Known::default();
-        }
+        let forget = forget || read.keys().any(|name| !there.contains(name));
+        let mut now = if forget {
+            Read::default()
+        } else {
+            read.clone()
+        };
+        let mut new = Vec::new();
         for name in names {
-            self.read_one(&mut known, &name)?;
+            new.extend(self.read_one(&mut now, name)?);
         }
+        if forget || new.iter().any(|(_, entries)| !entries.is_empty()) {
+            self.take_in(forget, new);
+        }
+        *read = now;
         Ok(())
     }
 
-    fn read_one(&self, known: &mut Known, name: &OsString) -> Result<(), StoreError> {
-        let path = self.folder.join(name).with_extension("index");
-        let (number, from) = known.read.get(name).copied().unwrap_or((u32::MAX, 0));
+    /// At once: nobody finds less meanwhile than before or after.
+    fn take_in(&self, forget: bool, new: Vec<(Arc<Pack>, Entries)>) {
+        let mut shards = self.shards.each_ref().map(|shard| {
+            let shard = &shard.0;
+            shard.write().unwrap_or_else(PoisonError::into_inner)
+        });
+        if forget {
+            shards.iter_mut().for_each(|shard| shard.clear());
+        }
+        let count: usize = new.iter().map(|(_, entries)| entries.len()).sum();
+        for shard in &mut shards {
+            shard.reserve(count / SHARDS);
+        }
+        for (pack, entries) in new {
+            for (id, place) in entries {
+                shards[shard_of(&id)].insert(id, (Arc::clone(&pack), place));
+            }
+        }
+    }
+
+    fn read_one(
+        &self,
+        read: &mut Read,
+        name: OsString,
+    ) -> Result<Option<(Arc<Pack>, Entries)>, StoreError> {
+        let path = self.folder.join(&name).with_extension("index");
+        let known = read.get(&name).cloned();
+        let from = known.as_ref().map_or(0, |(_, from)| *from);
         let bytes = match read_from(&path, from) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-            read => read.map_err(|e| StoreError::io("read", &path, e))?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.map_err(|e| StoreError::io("read", &path, e))?,
         };
         let (bytes, magic) = if from > 0 {
             (&bytes[..], 0)
@@ -110,26 +155,20 @@ impl Index {
             match bytes.strip_prefix(INDEX_MAGIC) {
                 Some(rest) => (rest, INDEX_MAGIC.len() as u64),
                 // Not yet written, or damaged from its first byte: verify says so.
-                None => return Ok(()),
+                None => return Ok(None),
             }
         };
         let found = pack::read_batches(bytes);
-        let number = if number == u32::MAX {
-            known.packs.push(Arc::new(Pack {
-                path: self.folder.join(name),
+        let pack = match known {
+            Some((pack, _)) => pack,
+            None => Arc::new(Pack {
+                path: self.folder.join(&name),
                 file: std::sync::OnceLock::new(),
-            }));
-            (known.packs.len() - 1) as u32
-        } else {
-            number
+            }),
         };
-        let read = from + magic + found.used as u64;
-        known.read.insert(name.clone(), (number, read));
-        known.blobs.reserve(found.entries.len());
-        for (id, place) in found.entries {
-            known.blobs.insert(id, (number, place));
-        }
-        Ok(())
+        let end = from + magic + found.used as u64;
+        read.insert(name, (Arc::clone(&pack), end));
+        Ok(Some((pack, found.entries)))
     }
 
     /// Names of all packs, in order.
@@ -169,6 +208,14 @@ fn read_from(path: &Path, from: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Contents with their places.
+type Entries = Vec<(BlobId, Place)>;
+
+/// By another byte than the table takes.
+fn shard_of(id: &BlobId) -> usize {
+    usize::from(id.0[31]) % SHARDS
 }
 
 /// The keys are hashes already.

@@ -6,14 +6,14 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::pack::Codec;
-use super::writer::{LEVEL, pays};
+use super::writer::{LEVEL, compressor, pays};
 use crate::sparse::{HoleWriter, is_zero};
-use crate::system::{give_name, sync_folder};
+use crate::system::{FileExt, give_name, sync_folder};
 use crate::tree::BlobId;
 
-/// How much is tried before a content is compressed, and at how many places of what comes first.
+/// How much is tried before a content is compressed, and at how many places of it.
 const SAMPLE: usize = 32 * 1024;
-const SAMPLES: usize = 16;
+const SAMPLES: u64 = 16;
 
 /// Where the content lies, if it is kept so.
 pub(super) fn path(root: &Path, id: &BlobId, codec: Codec) -> PathBuf {
@@ -67,10 +67,15 @@ pub(super) struct Written {
     pub codec: Codec,
 }
 
-/// Writes all of `reader` after `first`, hashing: compressed where samples of `first` say that it pays, else
-/// as it is, with runs of zeros as holes.
-pub(super) fn write(file: &File, reader: &mut dyn Read, first: &[u8]) -> io::Result<Written> {
-    if !is_worth_compressing(first) {
+/// Writes all of `reader` after `first`, hashing: compressed where that is `worth` it, else as it is, with runs
+/// of zeros as holes.
+pub(super) fn write(
+    file: &File,
+    reader: &mut dyn Read,
+    first: &[u8],
+    worth: bool,
+) -> io::Result<Written> {
+    if !worth {
         let mut writer = HoleWriter::new(file);
         let (id, _) = pass(reader, first, |bytes| writer.put(bytes))?;
         let length = writer.finish()?;
@@ -84,19 +89,38 @@ pub(super) fn write(file: &File, reader: &mut dyn Read, first: &[u8]) -> io::Res
     Ok(Written { id, length, codec })
 }
 
+/// Whether compressing pays, by samples all over what is in memory.
+pub(super) fn is_worth_compressing(content: &[u8]) -> bool {
+    samples_pay(content.len() as u64, |offset, sample| {
+        let rest = content.get(usize::try_from(offset).ok()?..)?;
+        let n = rest.len().min(sample.len());
+        sample[..n].copy_from_slice(&rest[..n]);
+        Some(n)
+    })
+}
+
+/// Whether compressing pays, by samples all over a file: a packed part at its beginning says nothing of the
+/// rest. Only a guess, so that the file may change meanwhile.
+pub(super) fn is_file_worth_compressing(file: &File) -> bool {
+    let length = file.metadata().map_or(0, |m| m.len());
+    samples_pay(length, |offset, sample| file.read_at(sample, offset).ok())
+}
+
 /// Zeros are not counted: as holes they cost nothing, and are read faster.
-fn is_worth_compressing(first: &[u8]) -> bool {
-    let Ok(mut zstd) = zstd::bulk::Compressor::new(LEVEL) else {
+fn samples_pay(length: u64, read: impl Fn(u64, &mut [u8]) -> Option<usize>) -> bool {
+    let Ok(mut zstd) = compressor() else {
         return false;
     };
     let (mut raw, mut stored) = (0, 0);
-    for part in first.chunks((first.len() / SAMPLES).max(1)) {
-        let sample = &part[..part.len().min(SAMPLE)];
+    let mut sample = vec![0; SAMPLE];
+    for nth in 0..SAMPLES {
+        let n = read(length / SAMPLES * nth, &mut sample).unwrap_or(0);
+        let sample = &sample[..n];
         if is_zero(sample) {
             continue;
         }
-        raw += sample.len();
-        stored += zstd.compress(sample).map_or(sample.len(), |s| s.len());
+        raw += n;
+        stored += zstd.compress(sample).map_or(n, |s| s.len());
     }
     pays(stored, raw)
 }

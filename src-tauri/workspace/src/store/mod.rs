@@ -218,13 +218,18 @@ impl Store {
 
     /// A content from a pack, whole and checked.
     fn small(&self, id: &BlobId) -> Result<Vec<u8>, StoreError> {
-        let mut found = self.find(id)?.ok_or(StoreError::NoBlob(*id))?;
-        let mut content = read_record(&found, id);
+        let found = self.find(id)?.ok_or(StoreError::NoBlob(*id))?;
+        self.found(&found, id)
+    }
+
+    /// What lies there, whole and checked.
+    fn found(&self, found: &Found, id: &BlobId) -> Result<Vec<u8>, StoreError> {
+        let mut content = read_record(found, id);
         if matches!(&content, Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound)
         {
             // Another process repacked meanwhile.
             self.inner.index.reload()?;
-            found = self.find(id)?.ok_or(StoreError::NoBlob(*id))?;
+            let found = self.find(id)?.ok_or(StoreError::NoBlob(*id))?;
             content = read_record(&found, id);
         }
         content
@@ -277,7 +282,7 @@ impl BlobSource for Store {
             if u64::from(found.place.raw) > limit {
                 return Err(io::Error::from(io::ErrorKind::FileTooLarge));
             }
-            return Ok(self.small(id)?);
+            return Ok(self.found(&found, id)?);
         }
         let mut content = Vec::new();
         self.open(id)?
@@ -293,14 +298,14 @@ impl BlobSource for Store {
 fn read_record(found: &Found, id: &BlobId) -> Result<Vec<u8>, StoreError> {
     let damaged = || StoreError::Damaged {
         what: "a content",
-        path: found.path.clone(),
+        path: found.path().to_owned(),
     };
     let file = found.open()?;
     let mut stored = vec![0; found.place.stored as usize];
     file.read_exact_at(&mut stored, found.place.offset)
         .map_err(|e| match e.kind() {
             io::ErrorKind::UnexpectedEof => damaged(),
-            _ => StoreError::io("read", &found.path, e),
+            _ => StoreError::io("read", found.path(), e),
         })?;
     content_of(stored, found.place, id).ok_or_else(damaged)
 }
@@ -309,9 +314,18 @@ fn read_record(found: &Found, id: &BlobId) -> Result<Vec<u8>, StoreError> {
 fn content_of(stored: Vec<u8>, place: Place, id: &BlobId) -> Option<Vec<u8>> {
     let content = match place.codec {
         Codec::Raw => stored,
-        Codec::Zstd => zstd::bulk::decompress(&stored, place.raw as usize).ok()?,
+        Codec::Zstd => decompress(&stored, place.raw as usize)?,
     };
     (BlobId::of(&content) == *id).then_some(content)
+}
+
+/// Each thread keeps its decoder: making one costs as much as most contents do.
+fn decompress(stored: &[u8], raw: usize) -> Option<Vec<u8>> {
+    thread_local! {
+        static ZSTD: std::cell::RefCell<Option<zstd::bulk::Decompressor<'static>>> =
+            std::cell::RefCell::new(zstd::bulk::Decompressor::new().ok());
+    }
+    ZSTD.with_borrow_mut(|zstd| zstd.as_mut()?.decompress(stored, raw).ok())
 }
 
 /// Makes sure that the store can be read; a new one gets its format.

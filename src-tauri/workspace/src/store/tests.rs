@@ -325,6 +325,39 @@ fn a_large_content_is_compressed_where_that_pays() {
     assert!(!path.exists());
 }
 
+/// A log behind a packed head, as an archive can be, and the other way round.
+#[test]
+fn samples_are_taken_all_over_a_large_content() {
+    let (temp, store) = open();
+    let root = temp.path().join("store");
+    let writer = store.writer().unwrap();
+    let text = b"a line of a log, again and again\n".repeat(1 << 20);
+    let head = large_noise();
+    assert!(head.len() as u64 > LARGE, "all of what is read first");
+    let content = [&head[..], &text].concat();
+    let file = tempfile::tempfile().unwrap();
+    file.write_all_at(&content, 0).unwrap();
+    let is_packed = |id| large::path(&root, &id, Codec::Zstd).exists();
+
+    let stream = writer.put_reader(&mut &content[1..]).unwrap().0;
+    let (read, length) = writer.put_read_of(&file, &mut &content[..]).unwrap();
+    assert_eq!(length, content.len() as u64);
+    writer.commit().unwrap();
+    assert!(
+        !is_packed(stream),
+        "the probe: its beginning alone does not tell"
+    );
+    assert!(is_packed(read));
+    let held = writer.put_bytes(&content[2..]).unwrap();
+    let noise: Vec<u8> = (0..4).flat_map(|n| head[n..].to_vec()).collect();
+    let mostly_noise = writer
+        .put_bytes(&[&noise[..], &text[..1 << 10]].concat())
+        .unwrap();
+    writer.commit().unwrap();
+    assert!(is_packed(held));
+    assert!(!is_packed(mostly_noise));
+}
+
 #[test]
 fn a_store_of_the_first_format_is_read_and_raised_by_its_first_writer() {
     let (temp, store) = open();

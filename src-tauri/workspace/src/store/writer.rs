@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
+use zstd::bulk::Compressor;
+use zstd::zstd_safe::CParameter;
 
 use super::index::ByHash;
 use super::manifest::{self, Manifest};
@@ -24,7 +26,7 @@ const GATHER: usize = 1 << 20;
 const WAITING: usize = 16;
 /// Below this length compressing does not pay.
 const TINY: usize = 128;
-/// Of a longer content, this much is tried first.
+/// Of a content eight times this long, this much is tried first.
 const SAMPLE: usize = 32 * 1024;
 /// How hard zstd tries.
 pub(super) const LEVEL: i32 = 1;
@@ -135,10 +137,9 @@ impl Writer {
         if self.store.inner.index.has(&id) || !locked(&self.pending).insert(id) {
             return Ok(id);
         }
-        let done = match compress(content) {
-            Some(stored) => self.append(&id, &stored, content.len() as u32, Codec::Zstd),
-            None => self.append(&id, content, content.len() as u32, Codec::Raw),
-        };
+        let done = packed(content, |stored, codec| {
+            self.append(&id, stored, content.len() as u32, codec)
+        });
         if done.is_err() {
             locked(&self.pending).remove(&id);
         }
@@ -158,11 +159,32 @@ impl Writer {
         appender.append(id, stored, raw, codec)
     }
 
-    fn put_large(&self, first: &[u8], reader: &mut dyn Read) -> io::Result<(BlobId, u64)> {
+    fn put_large(
+        &self,
+        first: &[u8],
+        reader: &mut dyn Read,
+        worth_compressing: bool,
+    ) -> io::Result<(BlobId, u64)> {
         let file = large::nameless(&self.store.inner.root)?;
-        let large::Written { id, length, codec } = large::write(&file, reader, first)?;
+        let large::Written { id, length, codec } =
+            large::write(&file, reader, first, worth_compressing)?;
         self.keep_large(file, id, codec)?;
         Ok((id, length))
+    }
+
+    /// `worth` is asked of a large content, with its first bytes, whether it is to be compressed.
+    fn put_stream(
+        &self,
+        reader: &mut dyn Read,
+        worth: impl FnOnce(&[u8]) -> bool,
+    ) -> io::Result<(BlobId, u64)> {
+        let mut first = Vec::with_capacity(64 * 1024);
+        reader.take(LARGE).read_to_end(&mut first)?;
+        if (first.len() as u64) < LARGE {
+            return Ok((self.put_small(&first)?, first.len() as u64));
+        }
+        let worth = worth(&first);
+        self.put_large(&first, reader, worth)
     }
 
     fn keep_large(&self, file: File, id: BlobId, codec: Codec) -> io::Result<()> {
@@ -203,18 +225,19 @@ impl BlobSink for Writer {
 
     fn put_bytes(&self, content: &[u8]) -> io::Result<BlobId> {
         if content.len() as u64 >= LARGE {
-            return self.put_large(content, &mut io::empty()).map(|(id, _)| id);
+            let worth = large::is_worth_compressing(content);
+            let put = self.put_large(content, &mut io::empty(), worth);
+            return put.map(|(id, _)| id);
         }
         self.put_small(content)
     }
 
     fn put_reader(&self, reader: &mut dyn Read) -> io::Result<(BlobId, u64)> {
-        let mut first = Vec::with_capacity(64 * 1024);
-        reader.take(LARGE).read_to_end(&mut first)?;
-        if (first.len() as u64) < LARGE {
-            return Ok((self.put_small(&first)?, first.len() as u64));
-        }
-        self.put_large(&first, reader)
+        self.put_stream(reader, large::is_worth_compressing)
+    }
+
+    fn put_read_of(&self, file: &File, reader: &mut dyn Read) -> io::Result<(BlobId, u64)> {
+        self.put_stream(reader, |_| large::is_file_worth_compressing(file))
     }
 
     fn put_file(&self, file: &File) -> io::Result<(BlobId, u64)> {
@@ -223,7 +246,7 @@ impl BlobSink for Writer {
         }
         let shared = large::nameless(&self.store.inner.root)?;
         if share_blocks(&shared, file).is_err() {
-            return self.put_reader(&mut crate::sparse::SparseReader::new(file)?);
+            return self.put_read_of(file, &mut crate::sparse::SparseReader::new(file)?);
         }
         // Of the shared blocks, which nobody else writes: what is hashed is what is kept.
         let (id, length) =
@@ -438,27 +461,49 @@ pub(super) fn pays(stored: usize, raw: usize) -> bool {
     stored + raw / 16 < raw
 }
 
-/// `None` where it does not pay.
-fn compress(content: &[u8]) -> Option<Vec<u8>> {
+/// Hands on what to keep of a content: compressed where that pays, else as it is. Each thread keeps its
+/// encoder and the room for what comes out of it.
+fn packed<T>(content: &[u8], keep: impl FnOnce(&[u8], Codec) -> T) -> T {
     thread_local! {
-        static ZSTD: std::cell::RefCell<Option<zstd::bulk::Compressor<'static>>> =
-            std::cell::RefCell::new(zstd::bulk::Compressor::new(LEVEL).ok());
+        static ZSTD: std::cell::RefCell<(Option<Compressor<'static>>, Vec<u8>)> =
+            std::cell::RefCell::new((compressor().ok(), Vec::new()));
     }
     if content.len() < TINY {
-        return None;
+        return keep(content, Codec::Raw);
     }
-    ZSTD.with_borrow_mut(|zstd| {
-        let zstd = zstd.as_mut()?;
-        if content.len() > 2 * SAMPLE {
-            let sample = zstd.compress(&content[..SAMPLE]).ok()?;
-            if !pays(sample.len(), SAMPLE) {
-                return None;
-            }
+    ZSTD.with_borrow_mut(|(zstd, out)| {
+        let pays = zstd
+            .as_mut()
+            .is_some_and(|zstd| compress(zstd, content, out));
+        if pays {
+            keep(out, Codec::Zstd)
+        } else {
+            keep(content, Codec::Raw)
         }
-        zstd.compress(content)
-            .ok()
-            .filter(|stored| pays(stored.len(), content.len()))
     })
+}
+
+/// False where it does not pay.
+fn compress(zstd: &mut Compressor<'_>, content: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut pays_for = |part: &[u8]| {
+        out.clear();
+        out.reserve(zstd::zstd_safe::compress_bound(part.len()));
+        let done = zstd.compress_to_buffer(part, out);
+        done.is_ok_and(|stored| pays(stored, part.len()))
+    };
+    // One sample, from the middle: what is packed already often begins with a head that is not.
+    let middle = content.len() / 2;
+    let sampled = content.len() <= 8 * SAMPLE || pays_for(&content[middle..middle + SAMPLE]);
+    sampled && pays_for(content)
+}
+
+/// Tuned for source code and text in pieces of some kilobytes: a table that stays in the processor's nearest
+/// cache and longer matches make level 1 a seventh faster, for 1.5 % more bytes.
+pub(super) fn compressor() -> io::Result<Compressor<'static>> {
+    let mut zstd = Compressor::new(LEVEL)?;
+    zstd.set_parameter(CParameter::HashLog(14))?;
+    zstd.set_parameter(CParameter::MinMatch(7))?;
+    Ok(zstd)
 }
 
 pub(super) fn lock_file(store: &Store) -> Result<File, StoreError> {

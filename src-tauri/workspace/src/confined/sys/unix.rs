@@ -45,6 +45,25 @@ pub(in crate::confined) fn open_child(at: &Handle, name: &[u8]) -> io::Result<Ha
     }
 }
 
+/// Opens the folder at one name as a place only: names in it can be looked at and opened, it cannot be listed.
+/// For less than half of what a full open costs.
+#[cfg(target_os = "linux")]
+pub(in crate::confined) fn open_place(at: &Handle, name: &[u8]) -> io::Result<Handle> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY;
+    Ok(resolve::open_one(at.as_fd(), name, flags)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(in crate::confined) fn open_place(at: &Handle, name: &[u8]) -> io::Result<Handle> {
+    open_child(at, name)
+}
+
+/// Opens a place fully.
+pub(in crate::confined) fn open_itself(at: &Handle) -> io::Result<Handle> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+    Ok(resolve::open_one(at.as_fd(), b".", flags)?)
+}
+
 /// Opens what is at one name for reading; a link, a socket and a device without a driver are refused
 /// ([`is_no_file`]).
 pub(in crate::confined) fn open_file(at: &Handle, name: &[u8]) -> io::Result<File> {
