@@ -14,6 +14,20 @@ fn some_paths_go_back_and_the_rest_stays() {
     let workspace = std::path::PathBuf::from(made["workspace"].as_str().unwrap());
     let before = bench.look(&workspace);
     bench.run_alone(["snapshot", id, "--name", "good"]).ended(0);
+    let again = bench
+        .run_alone(["snapshot", id, "--name", " good "])
+        .ended(1);
+    let said = "a snapshot is called \"good\" already";
+    assert!(
+        again.err.contains(said),
+        "a name is one's own: {}",
+        again.err
+    );
+    let list = bench.run_alone(["snapshots", id, "--json"]).ended(0).json();
+    assert_eq!(list.as_array().unwrap().len(), 2, "and none was taken");
+    bench
+        .run_alone(["snapshot", id, "--name", "better"])
+        .ended(0);
     fs::write(workspace.join("index.html"), "wrecked\n").unwrap();
     fs::write(workspace.join("dos.txt"), "wrecked\n").unwrap();
     fs::remove_dir_all(workspace.join("src")).unwrap();

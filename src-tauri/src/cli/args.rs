@@ -391,7 +391,7 @@ pub struct Preview {
 pub enum Store {
     /// Read everything and compare with its hash
     Verify,
-    /// Free what no snapshot needs
+    /// Free what no snapshot needs, except what was stored within the last hour
     Prune,
     /// Sizes
     Stats,

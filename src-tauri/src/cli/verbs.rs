@@ -403,7 +403,12 @@ impl Call<'_> {
                 let freed = self.engine.tidy_up()?;
                 let document =
                     json!({ "trees": freed.trees, "blobs": freed.blobs, "freed": freed.freed });
-                self.answer(&document, |_| format!("{} freed", Size(freed.freed)))
+                self.answer(&document, |_| {
+                    format!(
+                        "{} freed; what was stored within the last hour stays until a later one",
+                        Size(freed.freed)
+                    )
+                })
             }
             Store::Stats => {
                 let stats = self.engine.store_stats()?;

@@ -71,7 +71,7 @@ const LONG: [Step; 4] = [
     ("fuzz", fuzz),
 ];
 
-/// The readers of what lies on the disk, each for a minute.
+/// The readers of what lies on the disk or comes from a sandbox, each for a minute.
 fn fuzz(shell: &Shell) -> Result<Count, Failure> {
     if !shell.succeeds("rustup", &["run", "nightly", "cargo", "--version"]) {
         shell.run(
@@ -83,7 +83,7 @@ fn fuzz(shell: &Shell) -> Result<Count, Failure> {
         shell.run("cargo", &["install", "--locked", "cargo-fuzz"])?;
     }
     let mut done = Count::default();
-    for target in ["manifest", "pack", "records"] {
+    for target in ["manifest", "pack", "records", "home"] {
         let mut run = shell.command(
             "rustup",
             &["run", "nightly", "cargo", "fuzz", "run", target],

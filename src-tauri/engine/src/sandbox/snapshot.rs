@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use sandbox_workspace::TreeId;
-use sandbox_workspace::snapshots::{Home, NewSnapshot, Snapshot, SnapshotKind, Snapshots};
+use sandbox_workspace::snapshots::{
+    Home, NewSnapshot, Snapshot, SnapshotId, SnapshotKind, Snapshots,
+};
 use tokio::task::block_in_place;
 
 use super::pause::Frozen;
@@ -20,7 +22,8 @@ impl Engine {
     ///
     /// # Errors
     /// With the home: [`Error::Engine`] where the container engine does not answer, and
-    /// [`Error::InvalidRequest`] where the sandbox was never started. Then no snapshot is taken.
+    /// [`Error::InvalidRequest`] where the sandbox was never started. In either case [`Error::InvalidRequest`]
+    /// where another snapshot has the name. Then no snapshot is taken.
     pub async fn snapshot(
         &self,
         id: &SandboxId,
@@ -29,6 +32,8 @@ impl Engine {
         op: &Operation,
     ) -> Result<Snapshot> {
         let working = self.work_on(id).await?;
+        let name = tidy_name(name.as_deref());
+        working.check_name_is_free(name.as_deref(), None)?;
         if with_home {
             working.check_home().await?;
         }
@@ -62,10 +67,14 @@ impl Engine {
     }
 
     /// Renames a snapshot; an empty name takes it away.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] where another snapshot has the name.
     pub async fn rename_snapshot(&self, id: &SandboxId, snapshot: &str, name: &str) -> Result<()> {
         let working = self.work_on(id).await?;
         let mut found = working.find_snapshot(snapshot)?;
-        found.name = Some(name.trim().to_owned()).filter(|n| !n.is_empty());
+        found.name = tidy_name(Some(name));
+        working.check_name_is_free(found.name.as_deref(), Some(&found.id))?;
         Snapshots::new(working.dir.snapshots()).write(&found)?;
         self.events().send(Event::Snapshots(id.clone()));
         Ok(())
@@ -142,6 +151,24 @@ impl Working {
         })?)
     }
 
+    /// A name stands for one snapshot: a reset to it must not be a guess.
+    fn check_name_is_free(&self, name: Option<&str>, own: Option<&SnapshotId>) -> Result<()> {
+        let Some(name) = name else { return Ok(()) };
+        let list = Snapshots::new(self.dir.snapshots()).list()?.snapshots;
+        let taken = list
+            .iter()
+            .find(|s| s.name.as_deref() == Some(name) && own != Some(&s.id));
+        match taken {
+            None => Ok(()),
+            Some(other) => Err(Error::InvalidRequest {
+                message: format!(
+                    "a snapshot is called {name:?} already ({}): choose another name, or rename or delete that one",
+                    other.id
+                ),
+            }),
+        }
+    }
+
     /// A snapshot by its id, by its name (the newest of that name), or by the beginning of one id.
     pub fn find_snapshot(&self, wanted: &str) -> Result<Snapshot> {
         let list = Snapshots::new(self.dir.snapshots()).list()?.snapshots;
@@ -166,4 +193,10 @@ impl Working {
             }),
         }
     }
+}
+
+/// Without spaces around it; none where nothing is left.
+fn tidy_name(name: Option<&str>) -> Option<String> {
+    let name = name?.trim();
+    (!name.is_empty()).then(|| name.to_owned())
 }

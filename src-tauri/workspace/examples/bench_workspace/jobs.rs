@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use sandbox_workspace::{Cancel, Dir, HashOnly, ScanOptions, TreeId, WorkspacePath, scan};
 
@@ -46,6 +47,9 @@ const RESTORE_CHANGED: Job = Job {
     name: "restore, 100 changed",
     targets: &[("git reset --hard", 0.5)],
 };
+
+/// How long an idle workspace is watched.
+pub const IDLE: Duration = Duration::from_secs(30);
 
 /// Peak of memory that is to be kept.
 const MEMORY: u64 = 200 << 20;
@@ -93,15 +97,32 @@ impl Bench {
         self.temp.path().join(name)
     }
 
-    pub fn run(&self) -> Done<Table> {
+    /// With `idle`, the workspace is also watched for a while in which nothing happens.
+    pub fn run(&self, idle: bool) -> Done<Table> {
         let mut table = Table::new(self.temp.path())?;
         for _ in 0..self.runs {
             let baseline = self.copies(&mut table)?;
             self.snapshots(&mut table, &baseline)?;
             self.restores(&mut table, &baseline)?;
         }
+        if idle {
+            let workspace = self.at("sandbox/workspace");
+            let micros = self.own_process(&["--idle".as_ref(), &workspace])?;
+            table.idle(Duration::from_micros(micros), IDLE, IDLE / 1000);
+        }
         self.amounts(&mut table)?;
         Ok(table)
+    }
+
+    /// Does a part in a process of its own, which answers with a number.
+    fn own_process(&self, arguments: &[&Path]) -> Done<u64> {
+        let out = Command::new(std::env::current_exe()?)
+            .args(arguments)
+            .output()?;
+        if !out.status.success() {
+            return Err(String::from_utf8_lossy(&out.stderr).into_owned().into());
+        }
+        Ok(String::from_utf8(out.stdout)?.trim().parse()?)
     }
 
     fn open(&self) -> Done<Sandbox> {
@@ -187,14 +208,8 @@ impl Bench {
 
     /// Of the baseline alone: what was changed since is not counted for anybody.
     fn amounts(&self, table: &mut Table) -> Done<()> {
-        let out = Command::new(std::env::current_exe()?)
-            .arg("--alone")
-            .args([&self.project, &self.at("alone")])
-            .output()?;
-        if !out.status.success() {
-            return Err(String::from_utf8_lossy(&out.stderr).into_owned().into());
-        }
-        let peak: u64 = String::from_utf8(out.stdout)?.trim().parse()?;
+        let alone = self.at("alone");
+        let peak = self.own_process(&["--alone".as_ref(), &self.project, &alone])?;
         let mut memory = Vec::new();
         let mut sizes = Vec::new();
         let store = peers::disk_use(&self.at("alone/store"))?;

@@ -3,9 +3,10 @@
 //! `bench_workspace [--runs N] [--json FILE] [--on FOLDER]... [--tree NAME=FOLDER[+FOLDER]...]... [--all]`
 //!
 //! Each tree is copied below each FOLDER first and then worked on there, warm, each job N times in turn
-//! with its peers; the medians are printed as a table, with the spread and the ratio to reach, and as
-//! JSON. Without a tree: the sources that cargo has fetched here. `--all` adds the Rust documentation
-//! and a tree of 200 files of 10 MB. A peer that is not installed is named.
+//! with its peers; the medians are printed as a table, with the spread and whether the ratio to reach is
+//! reached, and as JSON. Without a tree: 20,000 files of what cargo has fetched here. `--all` adds 75,000
+//! files, with the Rust documentation among them, and 200 files of 10 MB. A peer that is not installed is
+//! named. The first tree is also watched for a while in which nothing happens.
 
 mod jobs;
 mod ours;
@@ -28,6 +29,9 @@ type Done<T> = Result<T, Box<dyn Error>>;
 /// A name and the folders that are put together under it.
 type Source = (String, Vec<PathBuf>);
 
+/// Files of the usual tree and of the large one, at least.
+const FILES: (usize, usize) = (20_000, 75_000);
+
 /// Bytes of the files made for `200 x 10 MB`, and how many.
 const BIG: (usize, usize) = (10 << 20, 200);
 
@@ -47,11 +51,17 @@ fn main() -> Done<()> {
     {
         return ours::alone(Path::new(tree), Path::new(at));
     }
+    if let [job, folder] = &arguments[..]
+        && job == "--idle"
+    {
+        return ours::idle(Path::new(folder));
+    }
     let wanted = read(&arguments)?;
     let mut results = BTreeMap::new();
     for (name, folders) in &wanted.trees {
         for on in &wanted.on {
-            let table = bench(name, folders, on, wanted.runs)?;
+            let idle = results.is_empty();
+            let table = bench(name, folders, on, wanted.runs, idle)?;
             results.insert(format!("{name}, {}", file_system(on)), table.json());
         }
     }
@@ -63,7 +73,8 @@ fn main() -> Done<()> {
     Ok(())
 }
 
-fn bench(name: &str, folders: &[PathBuf], on: &Path, runs: usize) -> Done<Table> {
+fn bench(name: &str, folders: &[PathBuf], on: &Path, runs: usize, idle: bool) -> Done<Table> {
+    let begun = std::time::Instant::now();
     let bench = jobs::Bench::new(folders, on, runs)?;
     println!(
         "\n{name} on {}: {} files, {} MB, {runs} runs",
@@ -71,8 +82,9 @@ fn bench(name: &str, folders: &[PathBuf], on: &Path, runs: usize) -> Done<Table>
         bench.files,
         bench.bytes >> 20
     );
-    let table = bench.run()?;
+    let table = bench.run(idle)?;
     table.print();
+    println!("took {} s", begun.elapsed().as_secs());
     Ok(table)
 }
 
@@ -120,24 +132,70 @@ fn usual_trees(all: bool) -> Done<Vec<Source>> {
         .map(PathBuf::from)
         .ok_or("no home")?;
     let cargo = std::env::var_os("CARGO_HOME").map_or(home.join(".cargo"), PathBuf::from);
-    let sources = cargo.join("registry/src");
-    let mut trees = vec![("cargo sources".to_owned(), vec![sources.clone()])];
+    let mut packages = Vec::new();
+    for registry in folders_in(&cargo.join("registry/src"))? {
+        packages.extend(folders_in(&registry)?);
+    }
+    packages.sort();
+    let usual = up_to(&packages, FILES.0)?;
+    let mut trees = vec![("20,000 files".to_owned(), usual)];
     if !all {
         return Ok(trees);
     }
     let rustup = std::env::var_os("RUSTUP_HOME").map_or(home.join(".rustup"), PathBuf::from);
-    let mut docs: Vec<_> = std::fs::read_dir(rustup.join("toolchains"))?
-        .filter_map(|entry| Some(entry.ok()?.path().join("share/doc")))
+    let mut docs: Vec<_> = folders_in(&rustup.join("toolchains"))
+        .unwrap_or_default()
+        .into_iter()
+        .map(|toolchain| toolchain.join("share/doc"))
         .filter(|path| path.is_dir())
         .collect();
-    docs.sort();
-    if let Some(docs) = docs.pop() {
-        trees.push(("sources and docs".to_owned(), vec![sources, docs]));
-    } else {
-        println!("not run: the Rust documentation is not installed");
+    docs.sort_by_key(|path| files_in(path).unwrap_or(0));
+    let mut large: Vec<PathBuf> = docs.pop().into_iter().collect();
+    if large.is_empty() {
+        println!("the Rust documentation is not installed: the large tree is of sources alone");
     }
+    large.extend(packages);
+    let large = up_to(&large, FILES.1)?;
+    trees.push(("75,000 files".to_owned(), large));
     trees.push(("200 x 10 MB".to_owned(), Vec::new()));
     Ok(trees)
+}
+
+fn folders_in(folder: &Path) -> Done<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// The first folders that have this many files together, or all.
+fn up_to(folders: &[PathBuf], files: usize) -> Done<Vec<PathBuf>> {
+    let (mut taken, mut count) = (Vec::new(), 0);
+    for folder in folders {
+        if count >= files {
+            break;
+        }
+        count += files_in(folder)?;
+        taken.push(folder.clone());
+    }
+    Ok(taken)
+}
+
+fn files_in(folder: &Path) -> Done<usize> {
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        count += if entry.file_type()?.is_dir() {
+            files_in(&entry.path())?
+        } else {
+            1
+        };
+    }
+    Ok(count)
 }
 
 /// Contents that do not compress, none like another.

@@ -182,3 +182,17 @@ pub fn alone(project: &Path, at: &Path) -> Done<()> {
     println!("{}", peers::high_water("/proc/self/status"));
     Ok(())
 }
+
+/// Watches a folder in which nothing happens; says how many microseconds of a processor that took.
+pub fn idle(folder: &Path) -> Done<()> {
+    let (sender, hints) = std::sync::mpsc::channel();
+    let _watcher = Watcher::start(folder, WatchTimes::default(), move |hint| {
+        let _ = sender.send(hint);
+    })?;
+    // It watches from here on.
+    hints.recv()?;
+    let before = peers::processor_time()?;
+    std::thread::sleep(super::jobs::IDLE);
+    println!("{}", (peers::processor_time()? - before).as_micros());
+    Ok(())
+}

@@ -50,6 +50,17 @@ pub fn high_water(status: &str) -> u64 {
         .unwrap_or(0)
 }
 
+/// What the threads of this process have had of the processors.
+pub fn processor_time() -> Done<std::time::Duration> {
+    let mut nanos = 0;
+    for thread in std::fs::read_dir("/proc/self/task")? {
+        let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        let on = text.split_whitespace().next().ok_or("no schedstat")?;
+        nanos += on.parse::<u64>()?;
+    }
+    Ok(std::time::Duration::from_nanos(nanos))
+}
+
 pub fn cp(from: &Path, to: &Path) -> Done<()> {
     let mut command = Command::new("cp");
     command.arg("-a").arg(from).arg(to);

@@ -35,11 +35,20 @@ struct Amount {
     limit_says: String,
 }
 
+/// What watching took of a processor while nothing happened.
+#[derive(Clone, Copy)]
+struct Idle {
+    took: Duration,
+    of: Duration,
+    limit: Duration,
+}
+
 #[derive(Default)]
 pub struct Table {
     folder: Option<std::fs::File>,
     rows: Vec<(&'static str, Row)>,
     amounts: Vec<Amount>,
+    idle: Option<Idle>,
     missing: BTreeSet<&'static str>,
 }
 
@@ -105,10 +114,15 @@ impl Table {
         });
     }
 
+    /// Notes that watching took so much of a processor in a time in which nothing happened.
+    pub fn idle(&mut self, took: Duration, of: Duration, limit: Duration) {
+        self.idle = Some(Idle { took, of, limit });
+    }
+
     pub fn print(&self) {
         println!(
-            "{:<34}{:<16}{:>10}{:>18}{:>9}{:>9}",
-            "job", "who", "median", "spread", "ours/it", "target"
+            "{:<34}{:<16}{:>10}{:>18}{:>9}  to reach",
+            "job", "who", "median", "spread", "ours/it"
         );
         for (job, row) in &self.rows {
             for (who, times) in &row.times {
@@ -118,17 +132,15 @@ impl Table {
                     Some(ratio) => (format!("{ratio:.2}"), row.verdict(who, ratio)),
                 };
                 let middle = format!("{} ms", ms(Some(&median(times))));
-                println!("{job:<34}{who:<16}{middle:>10}{spread:>18}{ratio:>9}{target:>9}");
+                let line =
+                    format!("{job:<34}{who:<16}{middle:>10}{spread:>18}{ratio:>9}  {target}");
+                println!("{}", line.trim_end());
             }
         }
         for amount in &self.amounts {
-            let mark = if amount.ours <= amount.limit {
-                ""
-            } else {
-                " missed"
-            };
+            let mark = word(amount.ours <= amount.limit);
             println!(
-                "{:<34}{OURS:<16}{:>7} MB   at most {} MB: {}{mark}",
+                "{:<34}{OURS:<16}{:>7} MB   at most {} MB ({}): {mark}",
                 amount.name,
                 mb(amount.ours),
                 mb(amount.limit),
@@ -137,6 +149,16 @@ impl Table {
             for (who, bytes) in &amount.peers {
                 println!("{:<34}{who:<16}{:>7} MB", amount.name, mb(*bytes));
             }
+        }
+        if let Some(Idle { took, of, limit }) = self.idle {
+            println!(
+                "{:<34}{OURS:<16}{:>7} ms of a processor in {} s   at most {} ms: {}",
+                "watching, nothing happens",
+                ms(Some(&took)),
+                of.as_secs(),
+                limit.as_millis(),
+                word(took <= limit)
+            );
         }
         for who in &self.missing {
             println!("not run: {who} is not installed");
@@ -170,7 +192,16 @@ impl Table {
                 "reached": a.ours <= a.limit,
             })
         });
+        let idle = self.idle.map(|Idle { took, of, limit }| {
+            json!({
+                "processor_ms": millis(&took),
+                "of_ms": of.as_millis() as u64,
+                "at_most_ms": limit.as_millis() as u64,
+                "reached": took <= limit,
+            })
+        });
         json!({
+            "watching_idle": idle,
             "jobs": rows.collect::<Vec<_>>(),
             "amounts": amounts.collect::<Vec<_>>(),
             "not_run": self.missing,
@@ -197,10 +228,13 @@ impl Row {
     fn verdict(&self, who: &str, ratio: f64) -> String {
         match self.target(who) {
             None => String::new(),
-            Some(target) if ratio <= target => format!("<= {target:.2}"),
-            Some(target) => format!("! {target:.2}"),
+            Some(target) => format!("{target:.2} {}", word(ratio <= target)),
         }
     }
+}
+
+fn word(reached: bool) -> &'static str {
+    if reached { "reached" } else { "MISSED" }
 }
 
 fn median(times: &[Duration]) -> Duration {

@@ -81,23 +81,32 @@ impl Source for NotifySource {
     type Watch = notify::RecommendedWatcher;
 
     fn watch(&mut self, root: &Path, events: Events) -> Result<Self::Watch, String> {
-        let handler = move |event: notify::Result<notify::Event>| {
-            let message = match event {
-                // What we cause ourselves by reading. A writer through memory is told by its close alone.
-                Ok(event) if event.kind.is_access() && !ends_a_write(&event) => return,
-                Ok(event) => Message::Event(event),
-                Err(error) => failure(&error),
-            };
-            events.send(message);
-        };
-        let config = Config::default().with_follow_symlinks(false);
-        let mut watcher =
-            notify::RecommendedWatcher::new(handler, config).map_err(|e| words(&e))?;
-        watcher
-            .watch(root, RecursiveMode::Recursive)
-            .map_err(|e| words(&e))?;
-        Ok(watcher)
+        start(root, move |event| pass_on(event, &events))
     }
+}
+
+/// Watches a folder and all below it; every event goes to `handler`, on the thread that reads them.
+pub(super) fn start(
+    root: &Path,
+    handler: impl FnMut(notify::Result<notify::Event>) + Send + 'static,
+) -> Result<notify::RecommendedWatcher, String> {
+    let config = Config::default().with_follow_symlinks(false);
+    let mut watcher = notify::RecommendedWatcher::new(handler, config).map_err(|e| words(&e))?;
+    watcher
+        .watch(root, RecursiveMode::Recursive)
+        .map_err(|e| words(&e))?;
+    Ok(watcher)
+}
+
+/// What of an event is told.
+pub(super) fn pass_on(event: notify::Result<notify::Event>, events: &Events) {
+    let message = match event {
+        // What we cause ourselves by reading. A writer through memory is told by its close alone.
+        Ok(event) if event.kind.is_access() && !ends_a_write(&event) => return,
+        Ok(event) => Message::Event(event),
+        Err(error) => failure(&error),
+    };
+    events.send(message);
 }
 
 fn ends_a_write(event: &notify::Event) -> bool {

@@ -224,3 +224,128 @@ fn what_an_agent_can_make_wait_is_bounded_and_a_loss_means_everything() {
         Hint::Everything(Why::Overflow)
     );
 }
+
+/// The system's own events, whose reader waits while the gate is held.
+#[cfg(target_os = "linux")]
+struct Gated(Arc<Mutex<()>>);
+
+#[cfg(target_os = "linux")]
+impl Source for Gated {
+    type Watch = notify::RecommendedWatcher;
+    fn watch(&mut self, root: &Path, events: Events) -> Result<Self::Watch, String> {
+        let gate = Arc::clone(&self.0);
+        source::start(root, move |event| {
+            drop(gate.lock().unwrap());
+            source::pass_on(event, &events);
+        })
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_kernels_own_queue_overflows_and_the_hints_lead_to_the_truth() {
+    let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let limit: usize = limit.trim().parse().unwrap();
+    if limit > 200_000 {
+        println!("SKIPPED: the queue of events is too long here to be filled ({limit})");
+        return;
+    }
+    // Each file is made, written and closed: three events.
+    for (files, overflows) in [(limit / 2, true), (limit / 100, false)] {
+        let temp = tempfile::tempdir().unwrap();
+        let gate = Arc::new(Mutex::new(()));
+        let (sender, hints) = channel();
+        let on_hint = move |hint| {
+            let _ = sender.send(hint);
+        };
+        let source = Gated(Arc::clone(&gate));
+        let _watcher = Watcher::start_with(temp.path(), quick(), source, on_hint).unwrap();
+        assert_eq!(
+            hints.recv_timeout(PATIENCE).unwrap(),
+            Hint::Everything(Why::Began)
+        );
+        let before = whole(temp.path());
+        let held = gate.lock().unwrap();
+        for n in 0..files {
+            std::fs::write(temp.path().join(format!("f{n}")), "x").unwrap();
+        }
+        drop(held);
+        let mut seen = before;
+        let mut overflowed = false;
+        let cancel = Cancel::default();
+        let dir = Dir::open_root(temp.path()).unwrap();
+        let truth = whole(temp.path()).tree;
+        while seen.tree != truth {
+            seen = match hints.recv_timeout(PATIENCE).expect("a hint") {
+                Hint::Everything(why) => {
+                    overflowed |= why == Why::Overflow;
+                    whole(temp.path())
+                }
+                Hint::Paths(paths) => {
+                    let options = ScanOptions::new(&cancel);
+                    rescan(&dir, seen, &paths, &HashOnly, &options).unwrap()
+                }
+            };
+        }
+        assert_eq!(overflowed, overflows, "{files} files, a queue of {limit}");
+    }
+}
+
+/// In a user namespace of its own, whose limit is nobody else's.
+#[cfg(target_os = "linux")]
+#[test]
+fn where_the_systems_watches_are_used_up_it_polls_and_says_so() {
+    const LIMITED: &str = "SANDBOX_TEST_FEW_WATCHES";
+    const NAME: &str = "watch::tests::where_the_systems_watches_are_used_up_it_polls_and_says_so";
+    if let Ok(few) = std::env::var(LIMITED) {
+        let temp = tempfile::tempdir().unwrap();
+        for n in 0..50 {
+            std::fs::create_dir(temp.path().join(format!("d{n}"))).unwrap();
+        }
+        let (sender, hints) = channel();
+        let watcher = Watcher::start(temp.path(), quick(), move |hint| {
+            let _ = sender.send(hint);
+        })
+        .unwrap();
+        let first = hints.recv_timeout(PATIENCE).unwrap();
+        if few == "no" {
+            assert_eq!(first, Hint::Everything(Why::Began), "the control");
+            assert_eq!(watcher.state(), WatchState::Watching);
+            return;
+        }
+        assert_eq!(first, Hint::Everything(Why::Polling));
+        let WatchState::Polling { reason } = watcher.state() else {
+            panic!("it says that it polls");
+        };
+        assert!(reason.contains("max_user_watches"), "{reason}");
+        std::fs::write(temp.path().join("d7/new"), "x").unwrap();
+        let seen = hints.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(seen, Hint::Everything(Why::Polling), "and goes on");
+        return;
+    }
+    let limited = |few: &str, limit: &str| {
+        std::process::Command::new("unshare")
+            .args(["--user", "--map-root-user", "sh", "-c"])
+            .arg("echo $1 > /proc/sys/user/max_inotify_watches || exit 77; shift; exec \"$@\"")
+            .args(["sh", limit])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", NAME, "--nocapture"])
+            .env(LIMITED, few)
+            .output()
+    };
+    for (few, limit) in [("no", "1000"), ("yes", "10")] {
+        let done = match limited(few, limit) {
+            Ok(done) if done.status.code() != Some(77) => done,
+            _ => {
+                println!("SKIPPED: no user namespaces here, so no limit of our own");
+                return;
+            }
+        };
+        let said = String::from_utf8_lossy(&done.stdout);
+        assert!(
+            done.status.success() && said.contains("1 passed"),
+            "limit {limit}: {said}\n{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    }
+}
