@@ -51,6 +51,23 @@ impl WorkspacePath {
         Ok(Self(bytes.into_boxed_slice()))
     }
 
+    /// Checks and takes raw bytes that begin with the first `valid` bytes of another path: only what follows is
+    /// checked, from the component on that it may have changed.
+    pub(crate) fn changed_after(bytes: &[u8], valid: usize) -> Result<Self, PathError> {
+        let Some(from) = bytes[..valid].iter().rposition(|b| *b == b'/') else {
+            return Self::new(bytes);
+        };
+        let changed = &bytes[from + 1..];
+        if changed.contains(&0) {
+            return Err(PathError::Nul);
+        }
+        let refused = |part: &[u8]| matches!(part, b"" | b"." | b"..");
+        if changed.split(|b| *b == b'/').any(refused) {
+            return Err(PathError::Component);
+        }
+        Ok(Self(bytes.into()))
+    }
+
     /// The raw bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -221,6 +238,30 @@ mod tests {
             (b"a\0b", PathError::Nul),
         ] {
             assert_eq!(WorkspacePath::new(bytes), Err(why), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_begins_as_another_is_checked_where_it_differs() {
+        let before = b"a/bc/d";
+        for rest in [
+            &b""[..],
+            b"/",
+            b"/..",
+            b"/x",
+            b"x",
+            b".",
+            b"..",
+            b"\0",
+            b"//",
+            b"x/./y",
+        ] {
+            for valid in 0..=before.len() {
+                let bytes = [&before[..valid], rest].concat();
+                let whole = WorkspacePath::new(&bytes[..]).ok();
+                let changed = WorkspacePath::changed_after(&bytes, valid).ok();
+                assert_eq!(changed, whole, "{}", bytes.escape_ascii());
+            }
         }
     }
 

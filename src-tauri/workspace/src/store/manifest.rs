@@ -115,7 +115,7 @@ pub(super) fn read_chunk(bytes: &[u8], into: &mut Vec<Entry>) -> Option<()> {
         before.truncate(shared);
         before.extend_from_slice(take_bytes(&mut rest)?);
         into.push(Entry {
-            path: WorkspacePath::new(before.clone()).ok()?,
+            path: WorkspacePath::changed_after(&before, shared).ok()?,
             mode: u32::try_from(take_number(&mut rest)?).ok()? & 0o7777,
             mtime: FileTime {
                 seconds: unzigzag(take_number(&mut rest)?),

@@ -144,22 +144,36 @@ impl Store {
     /// A stored tree, each part checked against its hash.
     pub fn tree(&self, id: &TreeId) -> Result<Tree, StoreError> {
         let manifest = self.manifest(id)?;
-        let read = |chunk: &BlobId| -> Result<Vec<Entry>, StoreError> {
+        let read = |chunk: &BlobId| -> Result<(Vec<Entry>, bool), StoreError> {
             let mut entries = Vec::with_capacity(manifest::CHUNK_MAX);
             manifest::read_chunk(&self.small(chunk)?, &mut entries)
                 .ok_or_else(|| self.damaged_tree("an entry of a tree", id))?;
-            Ok(entries)
+            let sorted = entries.is_sorted_by(|a, b| a.path < b.path);
+            Ok((entries, sorted))
         };
-        let chunks: Vec<Vec<Entry>> = manifest
+        let chunks: Vec<(Vec<Entry>, bool)> = manifest
             .chunks
             .par_iter()
             .map(read)
             .collect::<Result<_, _>>()?;
-        let entries: Vec<Entry> = chunks.into_iter().flatten().collect();
+        let mut sorted = true;
+        let mut entries: Vec<Entry> = Vec::with_capacity(chunks.iter().map(|c| c.0.len()).sum());
+        for (chunk, is_sorted) in chunks {
+            let follows = match (entries.last(), chunk.first()) {
+                (Some(last), Some(first)) => last.path < first.path,
+                _ => true,
+            };
+            sorted &= is_sorted && follows;
+            entries.extend(chunk);
+        }
         if entries.len() as u64 != manifest.entries {
             return Err(self.damaged_tree("the number of entries", id));
         }
-        let mut tree = Tree::new(entries);
+        let mut tree = if sorted {
+            Tree::from_sorted(entries)
+        } else {
+            Tree::new(entries)
+        };
         tree.unreadable = manifest.notes.unreadable;
         tree.torn = manifest.notes.torn;
         Ok(tree)
