@@ -5,6 +5,7 @@
 //! the tree then is incomplete and drives no deletion there.
 
 mod assemble;
+mod enter;
 mod file;
 mod index;
 mod known;

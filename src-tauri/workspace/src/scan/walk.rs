@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use super::assemble::{Numbered, assemble_numbered};
+use super::enter::{Handle, Held};
 use super::known::{Folder, Known, Settled};
 use super::{Index, Scan, ScanError, ScanOptions};
 use crate::blobs::BlobSink;
@@ -18,13 +19,11 @@ use crate::progress::Step;
 use crate::system;
 use crate::tree::{Entry, EntryKind, FileTime, Tree, Unreadable};
 
-/// Folders that are kept open for those in them at most; the others are opened by their path.
-const HELD: usize = 128;
 /// Names between two looks at the clock and the budget.
 const BETWEEN_CHECKS: usize = 32;
 
 pub(super) struct Walk<'a> {
-    root: &'a Dir,
+    pub(super) root: &'a Dir,
     pub(super) sink: &'a dyn BlobSink,
     pub(super) options: &'a ScanOptions<'a>,
     deadline: Instant,
@@ -32,7 +31,7 @@ pub(super) struct Walk<'a> {
     /// The file system whose folders tell by their times whether they have changed.
     true_times: Option<u64>,
     /// Whether most folders are likely to be known.
-    may_know: bool,
+    pub(super) may_know: bool,
     found: Mutex<Found>,
     stop: AtomicBool,
     entries: AtomicU64,
@@ -42,7 +41,7 @@ pub(super) struct Walk<'a> {
     /// The number that the next folder found gets.
     next: AtomicUsize,
     /// Folders kept open at this moment.
-    held: AtomicUsize,
+    pub(super) held: AtomicUsize,
 }
 
 /// A folder to be looked at.
@@ -60,7 +59,7 @@ pub(super) struct Found {
     skipped: Vec<WorkspacePath>,
     index: Index,
     /// Folders that were opened up, with the mode to put back.
-    opened: Vec<(WorkspacePath, u32)>,
+    pub opened: Vec<(WorkspacePath, u32)>,
     failed: Option<ScanError>,
 }
 
@@ -105,29 +104,6 @@ impl Local {
             known,
         });
     }
-}
-
-/// A folder that is kept open, and counted.
-struct Held<'a> {
-    dir: Dir,
-    count: &'a AtomicUsize,
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// What a folder was opened as.
-#[derive(Clone, Copy)]
-enum Handle {
-    /// Only to reach what lies in it.
-    Place,
-    /// To be listed too.
-    Own,
-    /// As the root, which others may list by the same handle.
-    Shared,
 }
 
 /// An entry without its path.
@@ -207,20 +183,7 @@ impl<'a> Walk<'a> {
         if self.is_over(path.as_ref()) {
             return;
         }
-        let opened = match (&path, &above) {
-            (Some(path), Some(above)) if self.may_know => {
-                let place = above.dir.child_place(path.file_name());
-                place.map(|dir| (dir, Handle::Place))
-            }
-            (Some(path), Some(above)) => {
-                let dir = above.dir.child_dir(path.file_name());
-                dir.map(|dir| (dir, Handle::Own))
-            }
-            (Some(_), None) => self
-                .open_folder(path.as_ref())
-                .map(|dir| (dir, Handle::Own)),
-            (None, _) => self.open_folder(None).map(|dir| (dir, Handle::Shared)),
-        };
+        let opened = self.enter(path.as_ref(), above.as_deref());
         drop(above);
         let listed = opened.and_then(|(dir, handle)| {
             let folder = self.list(&dir, handle)?;
@@ -300,18 +263,6 @@ impl<'a> Walk<'a> {
             }
         }
         true
-    }
-
-    /// Keeps a folder open for those in it; `None` where enough are, or where folders are opened up by their
-    /// mode, which goes by the path.
-    fn hold(&self, dir: Dir) -> Option<Held<'_>> {
-        let by_path = self.options.open_closed && self.user != 0;
-        let room = self.held.fetch_add(1, Ordering::Relaxed) < HELD;
-        let held = Held {
-            dir,
-            count: &self.held,
-        };
-        (room && !by_path).then_some(held)
     }
 
     /// `folder` with what was learned of it is for the next scan; one that nothing was learned of is shared
@@ -397,30 +348,6 @@ impl<'a> Walk<'a> {
             stat.mode
         };
         Ok(Some((kind, mode, stat.mtime)))
-    }
-
-    fn open_folder(&self, path: Option<&WorkspacePath>) -> Result<Dir, FsError> {
-        let Some(path) = path else {
-            return self.root.try_clone();
-        };
-        let opened = self.root.open_dir(path);
-        if !self.options.open_closed || self.user == 0 {
-            return opened;
-        }
-        match opened {
-            // Readable but not to be entered: its names have no attributes.
-            Ok(dir) if dir.stat_self()?.mode & 0o100 == 0 => self.open_up(path),
-            Err(e) if e.is_denied() => self.open_up(path),
-            opened => opened,
-        }
-    }
-
-    fn open_up(&self, path: &WorkspacePath) -> Result<Dir, FsError> {
-        let (parent, name) = self.root.open_parent(path)?;
-        let stat = parent.stat(name)?;
-        parent.set_mode(name, stat.mode | 0o700)?;
-        self.found().opened.push((path.clone(), stat.mode));
-        parent.child_dir(name)
     }
 
     /// Whether to stop; the folder at hand is then not known.

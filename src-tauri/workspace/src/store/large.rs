@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::compress::{LEVEL, compressor, pays};
 use super::pack::Codec;
-use super::writer::{LEVEL, compressor, pays};
+
 use crate::sparse::{HoleWriter, is_zero};
 use crate::system::{FileExt, give_name, sync_folder};
 use crate::tree::BlobId;

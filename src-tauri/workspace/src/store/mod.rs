@@ -16,6 +16,7 @@
 //! be verified alone. A tree is written last, after everything it names is on the disk: it exists
 //! whole or not at all. Every content is checked against its hash whenever it is read.
 
+mod compress;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -46,6 +47,7 @@ pub use writer::Writer;
 use crate::blobs::BlobSource;
 use crate::system::{self, DirBuilderExt, FileExt, OpenOptionsExt};
 use crate::tree::{BlobId, Entry, Tree};
+use compress::decompress;
 use index::{Found, Index};
 use manifest::Manifest;
 use pack::{Codec, Place};
@@ -331,15 +333,6 @@ fn content_of(stored: Vec<u8>, place: Place, id: &BlobId) -> Option<Vec<u8>> {
         Codec::Zstd => decompress(&stored, place.raw as usize)?,
     };
     (BlobId::of(&content) == *id).then_some(content)
-}
-
-/// Each thread keeps its decoder: making one costs as much as most contents do.
-fn decompress(stored: &[u8], raw: usize) -> Option<Vec<u8>> {
-    thread_local! {
-        static ZSTD: std::cell::RefCell<Option<zstd::bulk::Decompressor<'static>>> =
-            std::cell::RefCell::new(zstd::bulk::Decompressor::new().ok());
-    }
-    ZSTD.with_borrow_mut(|zstd| zstd.as_mut()?.decompress(stored, raw).ok())
 }
 
 /// Makes sure that the store can be read; a new one gets its format.

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
-use zstd::bulk::Compressor;
-use zstd::zstd_safe::CParameter;
 
+use super::compress::packed;
 use super::index::ByHash;
 use super::manifest::{self, Manifest};
 use super::pack::{self, Codec, HEADER, INDEX_MAGIC, PACK_MAGIC, Place};
@@ -24,12 +23,6 @@ const PACK_FULL: u64 = 128 << 20;
 const GATHER: usize = 1 << 20;
 /// Large files that wait for their name at most, with their handles.
 const WAITING: usize = 16;
-/// Below this length compressing does not pay.
-const TINY: usize = 128;
-/// Of a content eight times this long, this much is tried first.
-const SAMPLE: usize = 32 * 1024;
-/// How hard zstd tries.
-pub(super) const LEVEL: i32 = 1;
 
 /// Adds to a store: contents from any thread, then a tree. What is added is found by others after
 /// [`Writer::commit`] or [`Writer::put_tree`]; dropped before, it is as if it had never been.
@@ -454,56 +447,6 @@ fn index_has_more(bytes: &[u8], from: u64) -> bool {
         .min(bytes.len())..];
     // A torn append is one batch at most; only then is looking at every byte worth it.
     (1..rest.len().min(1 << 16)).any(|at| pack::read_batches(&rest[at..]).used > 0)
-}
-
-/// Whether keeping `stored` bytes for `raw` is worth the time.
-pub(super) fn pays(stored: usize, raw: usize) -> bool {
-    stored + raw / 16 < raw
-}
-
-/// Hands on what to keep of a content: compressed where that pays, else as it is. Each thread keeps its
-/// encoder and the room for what comes out of it.
-fn packed<T>(content: &[u8], keep: impl FnOnce(&[u8], Codec) -> T) -> T {
-    thread_local! {
-        static ZSTD: std::cell::RefCell<(Option<Compressor<'static>>, Vec<u8>)> =
-            std::cell::RefCell::new((compressor().ok(), Vec::new()));
-    }
-    if content.len() < TINY {
-        return keep(content, Codec::Raw);
-    }
-    ZSTD.with_borrow_mut(|(zstd, out)| {
-        let pays = zstd
-            .as_mut()
-            .is_some_and(|zstd| compress(zstd, content, out));
-        if pays {
-            keep(out, Codec::Zstd)
-        } else {
-            keep(content, Codec::Raw)
-        }
-    })
-}
-
-/// False where it does not pay.
-fn compress(zstd: &mut Compressor<'_>, content: &[u8], out: &mut Vec<u8>) -> bool {
-    let mut pays_for = |part: &[u8]| {
-        out.clear();
-        out.reserve(zstd::zstd_safe::compress_bound(part.len()));
-        let done = zstd.compress_to_buffer(part, out);
-        done.is_ok_and(|stored| pays(stored, part.len()))
-    };
-    // One sample, from the middle: what is packed already often begins with a head that is not.
-    let middle = content.len() / 2;
-    let sampled = content.len() <= 8 * SAMPLE || pays_for(&content[middle..middle + SAMPLE]);
-    sampled && pays_for(content)
-}
-
-/// Tuned for source code and text in pieces of some kilobytes: a table that stays in the processor's nearest
-/// cache and longer matches make level 1 a seventh faster, for 1.5 % more bytes.
-pub(super) fn compressor() -> io::Result<Compressor<'static>> {
-    let mut zstd = Compressor::new(LEVEL)?;
-    zstd.set_parameter(CParameter::HashLog(14))?;
-    zstd.set_parameter(CParameter::MinMatch(7))?;
-    Ok(zstd)
 }
 
 pub(super) fn lock_file(store: &Store) -> Result<File, StoreError> {
