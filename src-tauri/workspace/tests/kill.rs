@@ -100,6 +100,7 @@ fn child() {
                 assert!(sandbox.store.tree(&tree("live")).is_ok());
             }
         }
+        "meets" => meet_over_a_new_pack(&sandbox, &root),
         other => panic!("no job {other}"),
     }
 }
@@ -365,6 +366,8 @@ fn processes_at_once_lose_nothing_of_each_other() {
         .enumerate()
         .map(|(n, job)| {
             let mut command = command(job, temp.path());
+            // What one of them fails with is worth seeing.
+            command.arg("--nocapture").stderr(Stdio::inherit());
             command.env("KILL_NTH", n.to_string()).spawn().unwrap()
         })
         .collect();
@@ -379,4 +382,67 @@ fn processes_at_once_lose_nothing_of_each_other() {
     }
     let found = store.verify(&Cancel::default()).unwrap();
     assert_eq!(found.damaged, []);
+}
+
+fn one_file(writer: &sandbox_workspace::store::Writer, name: &str) -> sandbox_workspace::TreeId {
+    let content = noise(name.len() as u32);
+    let entry = Entry {
+        path: WorkspacePath::try_from(name).unwrap(),
+        kind: EntryKind::File {
+            blob: writer.put_bytes(&content).unwrap(),
+            size: content.len() as u64,
+        },
+        mode: 0o644,
+        mtime: sandbox_workspace::FileTime {
+            seconds: 0,
+            nanos: 0,
+        },
+    };
+    writer.put_tree(&Tree::new(vec![entry])).unwrap()
+}
+
+/// Two writers at the two instants at which a new pack is there and not locked.
+fn meet_over_a_new_pack(sandbox: &Sandbox, root: &Path) {
+    use std::sync::{Arc, Mutex};
+    // One finds the pack that another has just made.
+    let quicker = Arc::new(Mutex::new(None));
+    let (kept, store, at) = (quicker.clone(), sandbox.store.clone(), root.to_owned());
+    fail::cfg_callback("store-pack-made", move || {
+        fail::remove("store-pack-made");
+        let writer = store.writer().unwrap();
+        write_id(&at, "quicker", &one_file(&writer, "q"));
+        *kept.lock().unwrap() = Some(writer);
+    })
+    .unwrap();
+    let writer = sandbox.store.writer().unwrap();
+    write_id(root, "slower", &one_file(&writer, "sl"));
+    assert!(quicker.lock().unwrap().is_some(), "the control: they met");
+
+    // One has opened a pack that another gives up before it is locked.
+    let gives_up = sandbox.store.writer().unwrap();
+    gives_up.put_bytes(&noise(77)).unwrap();
+    let gives_up = Arc::new(Mutex::new(Some(gives_up)));
+    let given = gives_up.clone();
+    fail::cfg_callback("store-pack-found", move || {
+        drop(given.lock().unwrap().take())
+    })
+    .unwrap();
+    let writer = sandbox.store.writer().unwrap();
+    write_id(root, "finder", &one_file(&writer, "fin"));
+    assert!(gives_up.lock().unwrap().is_none(), "the control: they met");
+}
+
+#[test]
+fn writers_that_meet_over_a_new_pack_lose_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    drop(Sandbox::open(temp.path()));
+    let mut meet = command("meets", temp.path());
+    meet.arg("--nocapture").stderr(Stdio::inherit());
+    assert!(meet.status().unwrap().success());
+    let store = Store::open(&temp.path().join("store")).unwrap();
+    for name in ["quicker", "slower", "finder"] {
+        let tree = store.tree(&read_id(temp.path(), name)).expect(name);
+        assert_eq!(tree.entries().len(), 1, "{name}");
+    }
+    assert_eq!(store.verify(&Cancel::default()).unwrap().damaged, []);
 }

@@ -97,8 +97,9 @@ impl Index {
     }
 
     fn read_again(&self, forget: bool) -> Result<(), StoreError> {
-        let names = self.names()?;
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        // After the lock: a list from before another thread's would forget what that one found.
+        let names = self.names()?;
         let there: HashSet<&OsString> = names.iter().collect();
         let forget = forget || read.keys().any(|name| !there.contains(name));
         let mut now = if forget {

@@ -14,7 +14,7 @@ use super::manifest::{self, Manifest};
 use super::pack::{self, Codec, HEADER, INDEX_MAGIC, PACK_MAGIC, Place};
 use super::{LARGE, Store, StoreError, TreeId, large};
 use crate::blobs::BlobSink;
-use crate::system::{FileExt, OpenOptionsExt, share_blocks, sync_folder};
+use crate::system::{self, FileExt, OpenOptionsExt, share_blocks, sync_folder};
 use crate::tree::{BlobId, Tree};
 
 /// A pack is left alone from this length on.
@@ -29,12 +29,12 @@ const WAITING: usize = 16;
 #[derive(Debug)]
 pub struct Writer {
     store: Store,
-    /// Held shared: nothing is pruned meanwhile.
-    _lock: File,
     open: Mutex<Open>,
     /// Put by this writer and not yet committed.
     pending: Mutex<HashSet<BlobId, ByHash>>,
     large: Mutex<Vec<(File, BlobId, Codec)>>,
+    /// Held shared: nothing is pruned meanwhile. Last, so that it is given back last.
+    _lock: File,
 }
 
 #[derive(Debug, Default)]
@@ -58,10 +58,10 @@ impl Writer {
         store.inner.index.refresh()?;
         Ok(Self {
             store,
-            _lock: lock,
             open: Mutex::default(),
             pending: Mutex::default(),
             large: Mutex::default(),
+            _lock: lock,
         })
     }
 
@@ -280,6 +280,15 @@ impl Appender {
                 return Ok(appender);
             }
         }
+        loop {
+            if let Some(appender) = Self::make(folder)? {
+                return Ok(appender);
+            }
+        }
+    }
+
+    /// A new pack; `None` if another found it before it was locked, and appends to it now.
+    fn make(folder: &Path) -> io::Result<Option<Self>> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let name = format!("{:016x}.pack", u64::from_le_bytes(random));
@@ -287,27 +296,41 @@ impl Appender {
         let mut make = File::options();
         make.read(true).write(true).create_new(true).mode(0o600);
         let pack = make.open(&path)?;
-        pack.try_lock()?;
+        fail::fail_point!("store-pack-made");
+        match pack.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(e)) => return Err(e),
+        }
         pack.write_all_at(PACK_MAGIC, 0)?;
         let index = make.open(path.with_extension("index"))?;
         index.write_all_at(INDEX_MAGIC, 0)?;
-        Ok(Self::new(
+        Ok(Some(Self::new(
             path,
             pack,
             index,
             INDEX_MAGIC.len() as u64,
             PACK_MAGIC.len() as u64,
             true,
-        ))
+        )))
     }
 
-    /// A pack that is there, cut back to what was committed; `None` if another appends to it.
+    /// A pack that is there, cut back to what was committed; `None` if another appends to it, or took it away.
     fn reopen(path: PathBuf) -> io::Result<Option<Self>> {
-        let pack = File::options().read(true).write(true).open(&path)?;
+        let pack = match File::options().read(true).write(true).open(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            pack => pack?,
+        };
+        fail::fail_point!("store-pack-found");
         match pack.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(e)) => return Err(e),
+        }
+        // Who gives a new pack up takes it away while it has it locked.
+        let own = system::identity(&pack.metadata()?);
+        if !std::fs::metadata(&path).is_ok_and(|there| system::identity(&there) == own) {
+            return Ok(None);
         }
         let mut index = File::options()
             .read(true)

@@ -4,9 +4,8 @@ mod put_back;
 use std::cell::Cell;
 
 use sandbox_protocol::home::{Meta, Odd, Record};
-use sandbox_workspace::{BlobSink, Cancel, EntryKind, Special, Store, Tree, WorkspacePath};
+use sandbox_workspace::{BlobSink, Cancel, EntryKind, Silent, Special, Store, Tree, WorkspacePath};
 
-use super::put::{MARGIN, check_room};
 use super::take::{Taken, Takes, take};
 use super::{Bounds, HomeError};
 

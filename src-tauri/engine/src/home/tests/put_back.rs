@@ -1,8 +1,8 @@
 //! The way back: what is sent, and what comes in answer.
+use sandbox_workspace::Entry;
 use sandbox_workspace::restore::Plan;
-use sandbox_workspace::{Entry, Silent};
 
-use super::super::put::{Answers, put};
+use super::super::put::{Answers, MARGIN, check_room, put};
 use super::*;
 
 /// What `put` sends, by name.
