@@ -100,7 +100,7 @@ fn child() {
                 assert!(sandbox.store.tree(&tree("live")).is_ok());
             }
         }
-        "meets" => meet_over_a_new_pack(&sandbox, &root),
+        "meets" => meet_over_a_new_pack(&sandbox, Path::new(&root)),
         other => panic!("no job {other}"),
     }
 }
@@ -384,7 +384,7 @@ fn processes_at_once_lose_nothing_of_each_other() {
     assert_eq!(found.damaged, []);
 }
 
-fn one_file(writer: &sandbox_workspace::store::Writer, name: &str) -> sandbox_workspace::TreeId {
+fn one_file(writer: &store::Writer, name: &str) -> TreeId {
     let content = noise(name.len() as u32);
     let entry = Entry {
         path: WorkspacePath::try_from(name).unwrap(),
@@ -393,7 +393,7 @@ fn one_file(writer: &sandbox_workspace::store::Writer, name: &str) -> sandbox_wo
             size: content.len() as u64,
         },
         mode: 0o644,
-        mtime: sandbox_workspace::FileTime {
+        mtime: FileTime {
             seconds: 0,
             nanos: 0,
         },
@@ -409,9 +409,14 @@ fn meet_over_a_new_pack(sandbox: &Sandbox, root: &Path) {
     let (kept, store, at) = (quicker.clone(), sandbox.store.clone(), root.to_owned());
     fail::cfg_callback("store-pack-made", move || {
         fail::remove("store-pack-made");
-        let writer = store.writer().unwrap();
-        write_id(&at, "quicker", &one_file(&writer, "q"));
-        *kept.lock().unwrap() = Some(writer);
+        // On a thread of its own: the encoder of this one is in use.
+        let (store, at) = (store.clone(), at.clone());
+        let put = std::thread::spawn(move || {
+            let writer = store.writer().unwrap();
+            write_id(&at, "quicker", &one_file(&writer, "q"));
+            writer
+        });
+        *kept.lock().unwrap() = Some(put.join().unwrap());
     })
     .unwrap();
     let writer = sandbox.store.writer().unwrap();
@@ -424,7 +429,7 @@ fn meet_over_a_new_pack(sandbox: &Sandbox, root: &Path) {
     let gives_up = Arc::new(Mutex::new(Some(gives_up)));
     let given = gives_up.clone();
     fail::cfg_callback("store-pack-found", move || {
-        drop(given.lock().unwrap().take())
+        drop(given.lock().unwrap().take());
     })
     .unwrap();
     let writer = sandbox.store.writer().unwrap();

@@ -303,7 +303,12 @@ impl Appender {
             Err(TryLockError::Error(e)) => return Err(e),
         }
         pack.write_all_at(PACK_MAGIC, 0)?;
-        let index = make.open(path.with_extension("index"))?;
+        // Another may have looked at the empty pack, and begun its index, before it was locked.
+        let index = make
+            .create_new(false)
+            .create(true)
+            .truncate(true)
+            .open(path.with_extension("index"))?;
         index.write_all_at(INDEX_MAGIC, 0)?;
         Ok(Some(Self::new(
             path,
