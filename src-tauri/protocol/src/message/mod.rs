@@ -164,7 +164,7 @@ pub enum ToGuest {
         /// The question.
         request: Request,
     },
-    /// What was typed or pasted; at most [`MAX_DATA`] bytes.
+    /// What was typed or pasted; at most [`crate::MAX_DATA`] bytes.
     Input {
         /// Which.
         terminal: u32,
@@ -213,7 +213,7 @@ pub enum ToEngine {
         terminal: u32,
         /// The attachment.
         attachment: u32,
-        /// Raw, at most [`MAX_DATA`] bytes.
+        /// Raw, at most [`crate::MAX_DATA`] bytes.
         bytes: Vec<u8>,
     },
 }
