@@ -1,5 +1,6 @@
 //! Cargo's part: tests whose lines are counted, and the bench.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
@@ -14,6 +15,8 @@ pub struct Count {
     pub failed: u64,
     /// Names and reasons of what was skipped.
     pub skipped: Vec<String>,
+    /// What this machine's kernel does not have, each once: the tests that ask went on with what it has.
+    pub absent: BTreeSet<String>,
     /// What the tests that failed printed, line by line.
     pub failures: Vec<String>,
     /// The lines that come now are of tests that failed.
@@ -29,6 +32,7 @@ impl Count {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped.extend(other.skipped);
+        self.absent.extend(other.absent);
         self.failures.extend(other.failures);
     }
 
@@ -55,6 +59,8 @@ impl Count {
         } else if let Some(rest) = line.strip_prefix("SKIPPED") {
             self.skipped
                 .push(rest.trim_start_matches(':').trim().to_owned());
+        } else if let Some(rest) = line.strip_prefix("NOT HERE: ") {
+            self.absent.insert(rest.to_owned());
         } else if let Some(rest) = line.strip_prefix("Tests  ") {
             self.passed += number_before(rest, " passed");
             self.failed += number_before(rest, " failed");
@@ -183,7 +189,10 @@ mod tests {
         count.take("test result: ok. 12 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out");
         count.take("\u{1b}[2m      Tests \u{1b}[22m \u{1b}[32m139 passed\u{1b}[39m (139)");
         count.take("SKIPPED: quota: no loop devices");
+        count.take("NOT HERE: FAT: unknown filesystem type");
+        count.take("NOT HERE: FAT: unknown filesystem type");
         assert_eq!((count.passed, count.failed), (151, 1));
+        assert_eq!(count.absent.len(), 1);
         assert_eq!(
             count.skipped,
             ["2 ignored test(s)", "quota: no loop devices"]

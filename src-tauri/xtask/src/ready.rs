@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::shell::{Failure, Shell, is_there, run};
 
 /// What Tauri, the tests and a container engine need on Debian and Ubuntu.
-const DEBIAN: [&str; 17] = [
+const DEBIAN: [&str; 22] = [
     "build-essential",
     "libwebkit2gtk-4.1-dev",
     "webkit2gtk-driver",
@@ -25,6 +25,12 @@ const DEBIAN: [&str; 17] = [
     "git",
     "e2fsprogs",
     "musl-tools",
+    // Other file systems for the tests to copy out to.
+    "btrfs-progs",
+    "dosfstools",
+    "exfat-fuse",
+    "exfatprogs",
+    "ntfs-3g",
 ];
 /// The same for Fedora and its relatives.
 const FEDORA: [&str; 9] = [

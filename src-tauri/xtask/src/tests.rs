@@ -164,6 +164,9 @@ fn summary(times: &[(&str, Duration, Count)], total: &Count) -> ExitCode {
             done.failed
         );
     }
+    for absent in &total.absent {
+        println!("not here: {absent}");
+    }
     for skipped in &total.skipped {
         println!("skipped: {skipped}");
     }

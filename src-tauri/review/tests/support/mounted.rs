@@ -31,7 +31,7 @@ pub fn mount_btrfs(at: &Path) -> Option<Mounted> {
             _image: folder,
         })
     });
-    made.map_err(|why| println!("SKIPPED btrfs: {why}")).ok()
+    made.map_err(|why| not_here("btrfs", &why, at)).ok()
 }
 
 /// Makes an empty disk of so many megabytes.
@@ -61,8 +61,17 @@ pub struct Mounted {
 /// Mounts one; `None` where this machine cannot, with the reason printed.
 pub fn mount(kind: Kind, at: &Path) -> Option<Mounted> {
     try_mount(kind, at)
-        .map_err(|why| println!("SKIPPED {kind:?}: {why}"))
+        .map_err(|why| not_here(&format!("{kind:?}"), &why, at))
         .ok()
+}
+
+/// Said once for each file system in the end, as no failure: a kernel has it or has it not. What every file
+/// system must hold is tested everywhere, by the stand-ins of `file_systems`.
+fn not_here(kind: &str, why: &str, at: &Path) {
+    println!(
+        "NOT HERE: {kind}: {}",
+        why.replace(at.to_str().unwrap(), "\u{2026}")
+    );
 }
 
 fn try_mount(kind: Kind, at: &Path) -> Result<Mounted, String> {
