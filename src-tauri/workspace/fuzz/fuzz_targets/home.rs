@@ -1,7 +1,7 @@
 //! The stream of a home folder: frames, and the records in them. The other end is the agent's own machine.
 #![no_main]
 
-use sandbox_protocol::frame::Decoder;
+use sandbox_protocol::Decoder;
 use sandbox_protocol::home::Record;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
