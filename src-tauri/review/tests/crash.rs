@@ -57,28 +57,7 @@ fn child() {
     let done = match std::env::var(WHAT).unwrap().as_str() {
         "undo" => copyout::undo(&copyouts, None, &project, &Silent, &cancel).map(|_| ()),
         "recover" => copyout::recover(&copyouts, &project).map(|_| ()),
-        _ => {
-            // The base was written down before: it is the project as it was.
-            let mut blobs = sandbox_workspace::MemoryBlobs::default();
-            let base = scan(&home.join("base"), &mut blobs);
-            let capture = scan(&home.join("workspace"), &mut blobs);
-            let options = sandbox_review::changes::Options::default();
-            let changes = sandbox_review::compare(&base, &capture, &blobs, &options).unwrap();
-            let (picks, _) = copyout::choose(&changes.list, true);
-            let plan = copyout::plan(&copyout::Request {
-                project: &project,
-                base: &base,
-                capture: &capture,
-                capture_id: None,
-                picks: &picks,
-                blobs: &blobs,
-                merge: true,
-                leave_conflicts: false,
-                resolutions: &[],
-            })
-            .unwrap();
-            copyout::execute(&plan, &project, &copyouts, &blobs, &Silent, &cancel).map(|_| ())
-        }
+        _ => copy_out_in(home).map(|_| ()),
     };
     scenario.teardown();
     std::process::exit(if done.is_ok() { 0 } else { 3 });

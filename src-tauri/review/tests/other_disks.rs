@@ -66,17 +66,7 @@ fn change_plain(root: &Path) {
     for name in ["a.txt", "m1", "m2", "new.txt", "new/deep/er.txt"] {
         write(root, name, format!("{name} changed\n"));
     }
-    std::fs::remove_file(root.join("gone.txt")).unwrap();
-    std::fs::create_dir(root.join("moved")).unwrap();
-    std::fs::rename(root.join("docs/old.md"), root.join("moved/new.md")).unwrap();
-    std::fs::remove_dir_all(root.join("emptying")).unwrap();
-    std::fs::remove_file(root.join("file-to-folder")).unwrap();
-    write(root, "file-to-folder/inside", "now a folder\n");
-    std::fs::remove_dir_all(root.join("folder-to-file")).unwrap();
-    write(root, "folder-to-file", "now a file\n");
-    std::fs::rename(root.join("README.md"), root.join("readme.md")).unwrap();
-    std::fs::remove_dir(root.join("empty-goes")).unwrap();
-    std::fs::create_dir(root.join("empty-comes")).unwrap();
+    change_places(root);
 }
 
 #[test]
@@ -279,21 +269,8 @@ fn a_project_in_a_subvolume_of_its_own_is_written_to() {
     change_everything(&case.workspace());
     let after = picture(&case.workspace());
     let capture = case.capture();
-    let changes = case.changes();
-    let (picks, _) = copyout::choose(&changes.list, true);
     let project_dir = Dir::open_root(&project).unwrap();
-    let plan = copyout::plan(&copyout::Request {
-        project: &project_dir,
-        base: &case.base,
-        capture: &capture,
-        capture_id: None,
-        picks: &picks,
-        blobs: &case.blobs,
-        merge: true,
-        leave_conflicts: false,
-        resolutions: &[],
-    })
-    .unwrap();
+    let plan = plan_everything(&project_dir, &case.base, &capture, &case.blobs);
     let copyouts = Dir::open_root(&copyouts).unwrap();
     let cancel = Cancel::default();
     let report = copyout::execute(
@@ -315,36 +292,7 @@ fn child() {
     let Some(home) = std::env::var_os(HOME) else {
         return;
     };
-    let home = Path::new(&home);
-    let mut blobs = sandbox_workspace::MemoryBlobs::default();
-    let base = scan(&home.join("base"), &mut blobs);
-    let capture = scan(&home.join("workspace"), &mut blobs);
-    let project = Dir::open_root(&home.join("project")).unwrap();
-    let copyouts = Dir::open_root(&home.join("copyouts")).unwrap();
-    let options = sandbox_review::changes::Options::default();
-    let changes = sandbox_review::compare(&base, &capture, &blobs, &options).unwrap();
-    let (picks, _) = copyout::choose(&changes.list, true);
-    let plan = copyout::plan(&copyout::Request {
-        project: &project,
-        base: &base,
-        capture: &capture,
-        capture_id: None,
-        picks: &picks,
-        blobs: &blobs,
-        merge: true,
-        leave_conflicts: false,
-        resolutions: &[],
-    })
-    .unwrap();
-    copyout::execute(
-        &plan,
-        &project,
-        &copyouts,
-        &blobs,
-        &Silent,
-        &Cancel::default(),
-    )
-    .unwrap();
+    copy_out_in(Path::new(&home)).unwrap();
 }
 
 #[test]

@@ -214,6 +214,42 @@ impl Case {
     }
 }
 
+/// All changes between two trees, for copying out, with what the user changed meanwhile merged.
+pub fn plan_everything(project: &Dir, base: &Tree, capture: &Tree, blobs: &MemoryBlobs) -> Plan {
+    let changes = compare(base, capture, blobs, &Options::default()).unwrap();
+    let (picks, _) = copyout::choose(&changes.list, true);
+    copyout::plan(&Request {
+        project,
+        base,
+        capture,
+        capture_id: None,
+        picks: &picks,
+        blobs,
+        merge: true,
+        leave_conflicts: false,
+        resolutions: &[],
+    })
+    .unwrap()
+}
+
+/// What a child does that is to be killed: copies everything out in the folders of another process's case. Its
+/// base was written down there before: the project as it was.
+pub fn copy_out_in(home: &Path) -> Result<Report, copyout::CopyOutError> {
+    let mut blobs = MemoryBlobs::default();
+    let base = scan(&home.join("base"), &mut blobs);
+    let capture = scan(&home.join("workspace"), &mut blobs);
+    let project = Dir::open_root(&home.join("project")).unwrap();
+    let copyouts = Dir::open_root(&home.join("copyouts")).unwrap();
+    copyout::execute(
+        &plan_everything(&project, &base, &capture, &blobs),
+        &project,
+        &copyouts,
+        &blobs,
+        &Silent,
+        &Cancel::default(),
+    )
+}
+
 pub fn write(root: &Path, name: &str, content: impl AsRef<[u8]>) {
     let at = root.join(name);
     std::fs::create_dir_all(at.parent().unwrap()).unwrap();
@@ -281,14 +317,10 @@ pub fn rich(root: &Path) {
     }
 }
 
-/// At least 25 operations of every kind.
-pub fn change_everything(root: &Path) {
-    write(root, "a.txt", "one\nTWO\nthree\n");
-    write(root, "new.txt", "new\n");
-    write(root, "new/deep/er.txt", "deeper\n");
+/// Of a [`rich`] folder, what any disk can hold: a file that goes, moves of files and of case alone, a folder that
+/// is emptied, a file and a folder that take each other's kind, empty folders that come and go.
+pub fn change_places(root: &Path) {
     std::fs::remove_file(root.join("gone.txt")).unwrap();
-    chmod(root, "run.sh", 0o755);
-    chmod(root, "modes", 0o700);
     std::fs::create_dir(root.join("moved")).unwrap();
     std::fs::rename(root.join("docs/old.md"), root.join("moved/new.md")).unwrap();
     std::fs::remove_dir_all(root.join("emptying")).unwrap();
@@ -296,15 +328,25 @@ pub fn change_everything(root: &Path) {
     write(root, "file-to-folder/inside", "now a folder\n");
     std::fs::remove_dir_all(root.join("folder-to-file")).unwrap();
     write(root, "folder-to-file", "now a file\n");
+    std::fs::rename(root.join("README.md"), root.join("readme.md")).unwrap();
+    std::fs::remove_dir(root.join("empty-goes")).unwrap();
+    std::fs::create_dir(root.join("empty-comes")).unwrap();
+}
+
+/// At least 25 operations of every kind.
+pub fn change_everything(root: &Path) {
+    change_places(root);
+    write(root, "a.txt", "one\nTWO\nthree\n");
+    write(root, "new.txt", "new\n");
+    write(root, "new/deep/er.txt", "deeper\n");
+    chmod(root, "run.sh", 0o755);
+    chmod(root, "modes", 0o700);
     std::fs::remove_file(root.join("file-to-link")).unwrap();
     link(root, "file-to-link", "b.txt");
     std::fs::remove_file(root.join("link-to-file")).unwrap();
     write(root, "link-to-file", "now a file\n");
     std::fs::remove_file(root.join("link")).unwrap();
     link(root, "link", "b.txt");
-    std::fs::rename(root.join("README.md"), root.join("readme.md")).unwrap();
-    std::fs::remove_dir(root.join("empty-goes")).unwrap();
-    std::fs::create_dir(root.join("empty-comes")).unwrap();
     for name in ["m1", "m2", "m3"] {
         write(root, name, format!("{name} changed\n"));
     }
