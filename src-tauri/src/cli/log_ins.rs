@@ -1,12 +1,12 @@
 //! `login`: one log-in by browser, used in several sandboxes of the same agent.
 
 use clap::Subcommand;
-use sandbox_engine::credentials::{KeptLogIn, Place};
-use sandbox_engine::{Engine, Error};
+use sandbox_engine::Engine;
+use sandbox_engine::credentials::KeptLogIn;
 use serde_json::{Value, json};
 
 use super::answer::Printer;
-use super::keys::Keep;
+use super::keys::{Keep, or_in_a_file};
 use super::mistake::Mistake;
 
 /// `login`
@@ -47,11 +47,10 @@ pub async fn run(
         }
         Login::Keep { sandbox, keep } => {
             let id = engine.resolve(&sandbox)?;
-            let place = match keep {
-                Keep::Keychain => Place::Keychain,
-                Keep::File => Place::File,
-            };
-            let kept = engine.keep_log_in(&id, place).await.map_err(in_a_file)?;
+            let kept = engine
+                .keep_log_in(&id, keep.place())
+                .await
+                .map_err(or_in_a_file)?;
             let name = engine.recipes().name(&kept.agent);
             let text = format!(
                 "Kept {}. Sandboxes of {name} with a network get it when they start, and its agent can read it there",
@@ -66,17 +65,6 @@ pub async fn run(
             );
             Ok((json!({ "forgot": agent }), text))
         }
-    }
-}
-
-fn in_a_file(error: Error) -> Mistake {
-    match error {
-        Error::NotSupported { message } => Mistake::Failed(
-            message,
-            None,
-            Some("Keep it in a file: --keep file".to_owned()),
-        ),
-        other => other.into(),
     }
 }
 

@@ -3,7 +3,7 @@
 mod build;
 mod look;
 
-use bollard::models::ImageInspect;
+use bollard::models::{ImageInspect, ImageSummary};
 use bollard::query_parameters::{
     CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions, TagImageOptionsBuilder,
 };
@@ -47,12 +47,15 @@ impl Docker {
         }
     }
 
+    async fn local_images(&self) -> Result<Vec<ImageSummary>, DockerError> {
+        let options = ListImagesOptionsBuilder::default().build();
+        self.ask("list the images", self.client.list_images(Some(options)))
+            .await
+    }
+
     /// Tags of all local images that a person could choose: not our own parts.
     pub async fn image_names(&self) -> Result<Vec<String>, DockerError> {
-        let options = ListImagesOptionsBuilder::default().build();
-        let list = self
-            .ask("list the images", self.client.list_images(Some(options)))
-            .await?;
+        let list = self.local_images().await?;
         let mut names: Vec<String> = list
             .into_iter()
             .flat_map(|i| i.repo_tags)
@@ -64,10 +67,7 @@ impl Docker {
 
     /// Size in bytes of all images of ours together, shared layers counted once by the largest.
     pub async fn own_image_bytes(&self) -> Result<u64, DockerError> {
-        let options = ListImagesOptionsBuilder::default().build();
-        let list = self
-            .ask("list the images", self.client.list_images(Some(options)))
-            .await?;
+        let list = self.local_images().await?;
         let largest = list
             .into_iter()
             .filter(|i| i.repo_tags.iter().any(|t| t.starts_with("agent-sandbox/")))
@@ -78,10 +78,7 @@ impl Docker {
 
     /// Names of the images that this app made. The base is one of them only where it can be fetched again.
     pub async fn own_images(&self) -> Result<Vec<String>, DockerError> {
-        let options = ListImagesOptionsBuilder::default().build();
-        let list = self
-            .ask("list the images", self.client.list_images(Some(options)))
-            .await?;
+        let list = self.local_images().await?;
         let mut names: Vec<String> = list
             .into_iter()
             .filter(|i| !i.repo_digests.is_empty() || !i.repo_tags.iter().any(|t| t == image::BASE))
