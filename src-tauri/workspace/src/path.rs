@@ -2,6 +2,8 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -9,8 +11,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// Never empty, absolute, or with an empty, `.` or `..` component or a NUL byte. Need not be UTF-8.
 /// Ordered so that a folder comes directly before what lies in it (component-wise, not bytewise).
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct WorkspacePath(Box<[u8]>);
+///
+/// Cheap to clone: the bytes are shared, also with paths that were made together and with the folders above.
+#[derive(Clone)]
+pub struct WorkspacePath {
+    shared: Arc<[u8]>,
+    from: u32,
+    to: u32,
+}
 
 /// Why bytes are not a [`WorkspacePath`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,71 +35,57 @@ pub enum PathError {
     /// Has a NUL byte.
     #[error("the path has a NUL byte")]
     Nul,
+    /// Longer than any system takes.
+    #[error("the path is longer than 4 GB")]
+    Length,
 }
 
 impl WorkspacePath {
     /// Checks and takes raw bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, PathError> {
         let bytes = bytes.into();
-        if bytes.is_empty() {
-            return Err(PathError::Empty);
-        }
-        if bytes[0] == b'/' {
-            return Err(PathError::Absolute);
-        }
-        if bytes.contains(&0) {
-            return Err(PathError::Nul);
-        }
-        if bytes
-            .split(|b| *b == b'/')
-            .any(|c| c.is_empty() || c == b"." || c == b"..")
-        {
-            return Err(PathError::Component);
-        }
-        Ok(Self(bytes.into_boxed_slice()))
+        check(&bytes)?;
+        Self::whole(bytes.into())
     }
 
-    /// Checks and takes raw bytes that begin with the first `valid` bytes of another path: only what follows is
-    /// checked, from the component on that it may have changed.
-    pub(crate) fn changed_after(bytes: &[u8], valid: usize) -> Result<Self, PathError> {
-        let Some(from) = bytes[..valid].iter().rposition(|b| *b == b'/') else {
-            return Self::new(bytes);
-        };
-        let changed = &bytes[from + 1..];
-        if changed.contains(&0) {
-            return Err(PathError::Nul);
-        }
-        let refused = |part: &[u8]| matches!(part, b"" | b"." | b"..");
-        if changed.split(|b| *b == b'/').any(refused) {
-            return Err(PathError::Component);
-        }
-        Ok(Self(bytes.into()))
+    /// All of these bytes, which were checked.
+    fn whole(shared: Arc<[u8]>) -> Result<Self, PathError> {
+        let to = u32::try_from(shared.len()).map_err(|_| PathError::Length)?;
+        Ok(Self {
+            shared,
+            from: 0,
+            to,
+        })
     }
 
     /// The raw bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.shared[self.from as usize..self.to as usize]
     }
 
     /// The components from the root downwards; at least one.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
-        self.0.split(|b| *b == b'/')
+        self.as_bytes().split(|b| *b == b'/')
     }
 
     /// The last component.
     pub fn file_name(&self) -> &[u8] {
-        match self.0.iter().rposition(|b| *b == b'/') {
-            Some(at) => &self.0[at + 1..],
-            None => &self.0,
+        let bytes = self.as_bytes();
+        match bytes.iter().rposition(|b| *b == b'/') {
+            Some(at) => &bytes[at + 1..],
+            None => bytes,
         }
     }
 
     /// The folder this lies in; `None` directly below the root.
     pub fn parent(&self) -> Option<Self> {
-        self.0
-            .iter()
-            .rposition(|b| *b == b'/')
-            .map(|at| Self(self.0[..at].into()))
+        let slash = self.as_bytes().iter().rposition(|b| *b == b'/')?;
+        Some(Self {
+            shared: Arc::clone(&self.shared),
+            from: self.from,
+            // Within the path, whose length fits.
+            to: self.from + slash as u32,
+        })
     }
 
     /// This path with one more component; fails if `name` is not a single component.
@@ -99,43 +93,138 @@ impl WorkspacePath {
         if name.contains(&b'/') {
             return Err(PathError::Component);
         }
-        let mut bytes = Vec::with_capacity(self.0.len() + 1 + name.len());
-        bytes.extend_from_slice(&self.0);
-        bytes.push(b'/');
-        bytes.extend_from_slice(name);
-        Self::new(bytes)
+        Self::new([self.as_bytes(), b"/", name].concat())
     }
 
     /// The path of `name` in `folder`, or in the root; fails if `name` is not a single component.
     pub fn below(folder: Option<&Self>, name: &[u8]) -> Result<Self, PathError> {
-        match name {
-            b"" => return Err(PathError::Empty),
-            b"." | b".." => return Err(PathError::Component),
-            _ if name.contains(&b'/') => return Err(PathError::Component),
-            _ if name.contains(&0) => return Err(PathError::Nul),
-            _ => {}
-        }
-        Ok(match folder {
-            None => Self(name.into()),
-            Some(folder) => Self([folder.as_bytes(), b"/", name].concat().into_boxed_slice()),
+        check_name(name)?;
+        Self::whole(match folder {
+            None => name.into(),
+            Some(folder) => [folder.as_bytes(), b"/", name].concat().into(),
         })
     }
 
     /// Whether this is `folder` or lies below it.
     pub fn starts_with(&self, folder: &Self) -> bool {
-        self.0.starts_with(&folder.0)
-            && (self.0.len() == folder.0.len() || self.0[folder.0.len()] == b'/')
+        let rest = self.as_bytes().strip_prefix(folder.as_bytes());
+        rest.is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
     }
 
     /// As text, if it is UTF-8.
     pub fn as_str(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0).ok()
+        std::str::from_utf8(self.as_bytes()).ok()
     }
 
     /// As text, with U+FFFD for what is not UTF-8. Not escaped: control characters stay.
     pub fn to_lossy(&self) -> String {
-        String::from_utf8_lossy(&self.0).into_owned()
+        String::from_utf8_lossy(self.as_bytes()).into_owned()
     }
+}
+
+/// Paths that are made together: their bytes lie in one piece of memory.
+#[derive(Debug, Default)]
+pub(crate) struct Paths {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Paths {
+    /// Adds the path of a name in a folder, as [`WorkspacePath::below`].
+    pub fn add_below(
+        &mut self,
+        folder: Option<&WorkspacePath>,
+        name: &[u8],
+    ) -> Result<(), PathError> {
+        check_name(name)?;
+        if let Some(folder) = folder {
+            self.bytes.extend_from_slice(folder.as_bytes());
+            self.bytes.push(b'/');
+        }
+        self.bytes.extend_from_slice(name);
+        self.end()
+    }
+
+    /// Adds a path that begins with the first `shared` bytes of the one before and goes on with `rest`; what is
+    /// checked already is not checked again.
+    pub fn add_like_the_last(&mut self, shared: usize, rest: &[u8]) -> Result<(), PathError> {
+        let from = self.start();
+        let before = match self.ends.len() {
+            0 => from..from,
+            1 => 0..from,
+            n => self.ends[n - 2] as usize..from,
+        };
+        if shared > before.len() {
+            return Err(PathError::Length);
+        }
+        self.bytes
+            .extend_from_within(before.start..before.start + shared);
+        self.bytes.extend_from_slice(rest);
+        check_after(&self.bytes[from..], shared)?;
+        self.end()
+    }
+
+    /// Takes all that were added, in order; none are left.
+    pub fn take(&mut self) -> impl Iterator<Item = WorkspacePath> + use<'_> {
+        let shared: Arc<[u8]> = self.bytes.as_slice().into();
+        self.bytes.clear();
+        let mut from = 0;
+        self.ends.drain(..).map(move |to| WorkspacePath {
+            shared: Arc::clone(&shared),
+            from: std::mem::replace(&mut from, to),
+            to,
+        })
+    }
+
+    /// Where the next path begins.
+    fn start(&self) -> usize {
+        self.ends.last().map_or(0, |end| *end as usize)
+    }
+
+    fn end(&mut self) -> Result<(), PathError> {
+        let end = u32::try_from(self.bytes.len()).map_err(|_| PathError::Length)?;
+        self.ends.push(end);
+        Ok(())
+    }
+}
+
+fn check_name(name: &[u8]) -> Result<(), PathError> {
+    match name {
+        b"" => Err(PathError::Empty),
+        b"." | b".." => Err(PathError::Component),
+        _ if name.contains(&b'/') => Err(PathError::Component),
+        _ if name.contains(&0) => Err(PathError::Nul),
+        _ => Ok(()),
+    }
+}
+
+fn check(path: &[u8]) -> Result<(), PathError> {
+    match path {
+        [] => return Err(PathError::Empty),
+        [b'/', ..] => return Err(PathError::Absolute),
+        _ => {}
+    }
+    check_components(path)
+}
+
+/// Checks a path that begins with the first `valid` bytes of another: only what follows, from the component on
+/// that it may have changed.
+fn check_after(path: &[u8], valid: usize) -> Result<(), PathError> {
+    match path[..valid].iter().rposition(|b| *b == b'/') {
+        None => check(path),
+        Some(slash) => check_components(&path[slash + 1..]),
+    }
+}
+
+fn check_components(path: &[u8]) -> Result<(), PathError> {
+    if path.contains(&0) {
+        return Err(PathError::Nul);
+    }
+    let refused = |part: &[u8]| matches!(part, b"" | b"." | b"..");
+    if path.split(|b| *b == b'/').any(refused) {
+        return Err(PathError::Component);
+    }
+    Ok(())
 }
 
 impl TryFrom<&str> for WorkspacePath {
@@ -145,9 +234,24 @@ impl TryFrom<&str> for WorkspacePath {
     }
 }
 
+impl PartialEq for WorkspacePath {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for WorkspacePath {}
+
+/// As its bytes, which it can be looked up by.
+impl Hash for WorkspacePath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
 impl Borrow<[u8]> for WorkspacePath {
     fn borrow(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 
@@ -155,10 +259,11 @@ impl Ord for WorkspacePath {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         // `/` sorts below every other byte, so that `a/b` comes before `a-b`.
         let key = |b: u8| if b == b'/' { 0u16 } else { u16::from(b) + 1 };
-        let at = shared_length(&self.0, &other.0);
-        match (self.0.get(at), other.0.get(at)) {
+        let (mine, others) = (self.as_bytes(), other.as_bytes());
+        let at = shared_length(mine, others);
+        match (mine.get(at), others.get(at)) {
             (Some(a), Some(b)) => key(*a).cmp(&key(*b)),
-            _ => self.0.len().cmp(&other.0.len()),
+            _ => mine.len().cmp(&others.len()),
         }
     }
 }
@@ -185,7 +290,7 @@ impl PartialOrd for WorkspacePath {
 /// For messages and logs: control characters and what is not UTF-8 come out as `\xNN` or `\u{…}`.
 impl fmt::Display for WorkspacePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        crate::escape::write_escaped(&self.0, f)
+        crate::escape::write_escaped(self.as_bytes(), f)
     }
 }
 
@@ -200,7 +305,7 @@ impl Serialize for WorkspacePath {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.as_str() {
             Some(text) => serializer.serialize_str(text),
-            None => serializer.collect_seq(self.0.iter()),
+            None => serializer.collect_seq(self.as_bytes()),
         }
     }
 }
@@ -259,10 +364,38 @@ mod tests {
             for valid in 0..=before.len() {
                 let bytes = [&before[..valid], rest].concat();
                 let whole = WorkspacePath::new(&bytes[..]).ok();
-                let changed = WorkspacePath::changed_after(&bytes, valid).ok();
-                assert_eq!(changed, whole, "{}", bytes.escape_ascii());
+                let mut paths = Paths::default();
+                paths.add_like_the_last(0, before).expect("valid");
+                let like = paths.add_like_the_last(valid, rest);
+                assert_eq!(like.is_ok(), whole.is_some(), "{}", bytes.escape_ascii());
+                let made = like.ok().and_then(|()| paths.take().nth(1));
+                assert_eq!(made, whole, "{}", bytes.escape_ascii());
             }
         }
+    }
+
+    #[test]
+    fn paths_made_together_are_what_they_are_alone() {
+        let folder = WorkspacePath::try_from("a/b").expect("valid");
+        let mut paths = Paths::default();
+        assert_eq!(paths.take().next(), None);
+        for folder in [None, Some(&folder)] {
+            for name in [&b"n\xff"[..], b"m", b"o"] {
+                paths.add_below(folder, name).expect("valid");
+            }
+            for name in [&b""[..], b".", b"..", b"x/y", b"x\0"] {
+                assert!(paths.add_below(folder, name).is_err());
+            }
+            let alone = |name| WorkspacePath::below(folder, name).expect("valid");
+            let together: Vec<_> = paths.take().collect();
+            assert_eq!(together, [alone(b"n\xff"), alone(b"m"), alone(b"o")]);
+            let parents = together.iter().map(WorkspacePath::parent);
+            assert!(parents.eq([folder.cloned(), folder.cloned(), folder.cloned()]));
+        }
+        assert!(
+            paths.add_like_the_last(1, b"x").is_err(),
+            "nothing to share"
+        );
     }
 
     #[test]

@@ -89,6 +89,16 @@ impl Dir {
             .map_err(|e| FsError::resolve("open", name, e))
     }
 
+    /// As [`Self::child_place`], of the folder at a path below; `None` is this folder itself.
+    pub(crate) fn place(&self, path: Option<&WorkspacePath>) -> Result<Self, FsError> {
+        let Some(path) = path else {
+            return self.try_clone();
+        };
+        sys::open_place_below(&self.handle, path.as_bytes())
+            .map(|handle| Self { handle })
+            .map_err(|e| FsError::resolve("open", path.as_bytes(), e))
+    }
+
     /// The folder of a place, to be listed once.
     pub(crate) fn opened(&self) -> Result<Self, FsError> {
         sys::open_itself(&self.handle)

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::walk::Walk;
 use super::{Scan, ScanError, ScanOptions};
 use crate::blobs::BlobSink;
-use crate::confined::{Dir, Kind};
+use crate::confined::{Dir, Kind, Stat};
 use crate::path::WorkspacePath;
 use crate::tree::{Entry, EntryKind, Tree};
 
@@ -26,8 +26,8 @@ pub(super) fn rescan(
         ..*options
     };
     let walk = Walk::new(root, sink, &options);
-    let mut fresh: Vec<Entry> = tops.iter().filter_map(|path| walk.single(path)).collect();
-    let kept_above: Vec<Entry> = above.iter().filter_map(|path| walk.single(path)).collect();
+    let mut fresh = walk.alone(&tops);
+    let kept_above = walk.alone(&above.iter().cloned().collect::<Vec<_>>());
     let folders: Vec<_> = fresh
         .iter()
         .filter(|e| e.kind == EntryKind::Dir)
@@ -91,26 +91,39 @@ impl<'a> Tops<'a> {
     }
 
     fn top(&mut self, hint: &WorkspacePath) -> WorkspacePath {
-        // The outermost first: what lies in a folder that is passed over is not asked about.
         let mut folders = ancestors(hint);
+        // The outermost first: what lies in a folder that is passed over is not asked about.
         folders.reverse();
+        let mut new = Vec::new();
         for folder in folders {
-            let instead = match self.instead.get(&folder) {
-                Some(known) => known.clone(),
-                None => {
-                    let found = self.root.stat_path(&folder);
-                    let enter = found.is_ok_and(|s| s.kind == Kind::Dir)
-                        && !self.options.skip.is_some_and(|skip| skip(&folder, true));
-                    let instead = (!enter).then(|| folder.clone());
-                    self.instead.insert(folder, instead.clone());
-                    instead
+            match self.instead.get(&folder) {
+                Some(Some(instead)) => return instead.clone(),
+                Some(None) => {}
+                None if self.options.skip.is_some_and(|skip| skip(&folder, true)) => {
+                    // Itself, unless one above it is no folder.
+                    let instead = self.enter(new).unwrap_or_else(|| folder.clone());
+                    self.instead.insert(folder, Some(instead.clone()));
+                    return instead;
                 }
-            };
-            if let Some(instead) = instead {
-                return instead;
+                None => new.push(folder),
             }
         }
-        hint.clone()
+        self.enter(new).unwrap_or_else(|| hint.clone())
+    }
+
+    /// Sees to it that these are folders, each lying in the one before; else the name of the first that is not.
+    fn enter(&mut self, folders: Vec<WorkspacePath>) -> Option<WorkspacePath> {
+        let innermost = folders.last()?;
+        let all = self.root.place(Some(innermost)).is_ok();
+        for folder in folders {
+            let is_folder = |stat: Stat| stat.kind == Kind::Dir;
+            if !all && !self.root.stat_path(&folder).is_ok_and(is_folder) {
+                self.instead.insert(folder.clone(), Some(folder.clone()));
+                return Some(folder);
+            }
+            self.instead.insert(folder, None);
+        }
+        None
     }
 }
 
@@ -156,11 +169,8 @@ fn merge(
 ) -> Tree {
     let mut unreadable = std::mem::take(&mut previous.unreadable);
     let mut torn = std::mem::take(&mut previous.torn);
-    unreadable.retain(|u| {
-        u.path
-            .as_ref()
-            .is_none_or(|p| !looked_at.has(p) && !above.contains(p))
-    });
+    // Of a folder above, only itself was looked at: what could not be read in it is still unknown.
+    unreadable.retain(|u| u.path.as_ref().is_none_or(|p| !looked_at.has(p)));
     torn.retain(|p| !looked_at.has(p));
     let mut replaced = looked_at.places(&previous, above).into_iter().peekable();
     let mut merged = Vec::with_capacity(previous.entries().len() + fresh.len());

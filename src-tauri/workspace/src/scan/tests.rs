@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::known::TICK;
 use super::*;
 use crate::blobs::HashOnly;
-use crate::tree::{BlobId, EntryKind, Special};
+use crate::tree::{BlobId, EntryKind, Special, Unreadable};
 
 pub(super) fn folder() -> (tempfile::TempDir, PathBuf, Dir) {
     let temp = tempfile::tempdir().unwrap();
@@ -246,6 +246,55 @@ fn a_narrow_scan_equals_a_whole_one() {
     let narrow = rescan(&dir, before, &hints, &HashOnly, &ScanOptions::new(&cancel)).unwrap();
     assert_eq!(narrow.tree, whole(&dir, None).tree);
     assert_eq!(narrow.read_files, 3);
+}
+
+#[test]
+fn a_hint_in_a_folder_that_was_not_read_leaves_the_rest_of_it_unknown() {
+    let (_temp, root, dir) = folder();
+    std::fs::create_dir_all(root.join("a/b")).unwrap();
+    std::fs::write(root.join("a/b/f"), "1").unwrap();
+    let mut before = whole(&dir, None);
+    before.tree.unreadable.push(Unreadable {
+        path: Some(path("a")),
+        reason: "EIO".into(),
+    });
+    let cancel = Cancel::default();
+    let options = ScanOptions::new(&cancel);
+    let below = rescan(&dir, before, &[path("a/b/f")], &HashOnly, &options).unwrap();
+    assert!(
+        !below.tree.knows(&path("a/g")),
+        "only a look at all of it tells"
+    );
+    let itself = rescan(&dir, below, &[path("a")], &HashOnly, &options).unwrap();
+    assert!(itself.tree.knows(&path("a/g")));
+    assert_eq!(itself.tree, whole(&dir, None).tree);
+}
+
+#[test]
+fn a_hint_leads_to_the_first_name_on_its_way_that_is_not_entered() {
+    let (_temp, root, dir) = folder();
+    std::fs::create_dir_all(root.join("a/skipped/b")).unwrap();
+    std::fs::write(root.join("a/file"), "1").unwrap();
+    symlink("a", root.join("link")).unwrap();
+    let before = whole(&dir, None);
+    let skip = |path: &WorkspacePath, _: bool| path.file_name() == b"skipped";
+    let cancel = Cancel::default();
+    let options = ScanOptions {
+        skip: Some(&skip),
+        ..ScanOptions::new(&cancel)
+    };
+    let hints = [
+        "a/skipped/b/c",
+        "a/skipped/d",
+        "a/file/x",
+        "gone/y/z",
+        "link/file",
+    ]
+    .map(path);
+    let narrow = rescan(&dir, before, &hints, &HashOnly, &options).unwrap();
+    assert_eq!(narrow.skipped, [path("a/skipped")]);
+    assert_eq!(narrow.tree, scan(&dir, &HashOnly, &options).unwrap().tree);
+    assert_eq!(narrow.read_files, 1, "the link is not gone through");
 }
 
 #[test]

@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
+use rayon::prelude::*;
+
 use super::assemble::{Numbered, assemble_numbered};
 use super::enter::{Handle, Held};
 use super::known::{Folder, Known, Settled};
 use super::{Index, Scan, ScanError, ScanOptions};
 use crate::blobs::BlobSink;
 use crate::confined::{Dir, FsError, Kind, Stat};
-use crate::path::WorkspacePath;
+use crate::path::{Paths, WorkspacePath};
 use crate::progress::Step;
 use crate::system;
 use crate::tree::{Entry, EntryKind, FileTime, Tree, Unreadable};
@@ -152,23 +154,46 @@ impl<'a> Walk<'a> {
         self.finish(roots)
     }
 
-    /// What lies at one name, without what is below it. `None`: nothing, or passed over.
-    pub fn single(&self, path: &WorkspacePath) -> Option<Entry> {
-        let mut local = Local::new(1);
-        match self.root.open_parent(path) {
-            Ok((parent, name)) => match parent.stat(name) {
-                Ok(stat) => self.entry(&parent, path.clone(), stat.kind, None, &mut local),
-                Err(e) => self.failed(Some(path.clone()), &e),
-            },
-            Err(e) => self.failed(Some(path.clone()), &e),
-        }
-        let entry = local.entries.pop();
-        for Learned { stat, known, .. } in local.learned {
-            if let Some(known) = known {
-                self.found().index.add_file(&stat, known);
+    /// What lies at each of these names, in order, without what is below it; nothing where nothing is, or where it
+    /// is passed over.
+    pub fn alone(&self, paths: &[WorkspacePath]) -> Vec<Entry> {
+        let of_a_folder: Vec<&[WorkspacePath]> =
+            paths.chunk_by(|a, b| a.parent() == b.parent()).collect();
+        let entries = of_a_folder.par_iter().map(|paths| self.alone_in(paths));
+        entries.collect::<Vec<_>>().into_iter().flatten().collect()
+    }
+
+    /// As [`Self::alone`], of names in one folder.
+    fn alone_in(&self, paths: &[WorkspacePath]) -> Vec<Entry> {
+        let folder = paths.first().and_then(WorkspacePath::parent);
+        let mut local = Local::new(paths.len());
+        match self.root.place(folder.as_ref()) {
+            Ok(dir) => {
+                for path in paths {
+                    match dir.stat(path.file_name()) {
+                        Ok(stat) => self.entry(&dir, path.clone(), stat.kind, None, &mut local),
+                        Err(e) => self.failed(Some(path.clone()), &e),
+                    }
+                }
+            }
+            Err(e) => {
+                for path in paths {
+                    self.failed(Some(path.clone()), &e);
+                }
             }
         }
-        entry
+        let known = local
+            .learned
+            .iter()
+            .filter_map(|l| Some((l.stat, l.known?)));
+        let known: Vec<_> = known.collect();
+        if !known.is_empty() {
+            let index = &mut self.found().index;
+            known
+                .iter()
+                .for_each(|(stat, known)| index.add_file(stat, *known));
+        }
+        local.entries
     }
 
     /// `above` is the folder it lies in, where that is still open.
@@ -241,25 +266,30 @@ impl<'a> Walk<'a> {
         folder: &Folder,
         local: &mut Local,
     ) -> bool {
-        for at in 0..folder.len() {
-            if self.stop.load(Ordering::Relaxed) {
-                return false;
-            }
-            if at % BETWEEN_CHECKS == BETWEEN_CHECKS - 1 {
+        let mut paths = Paths::default();
+        for from in (0..folder.len()).step_by(BETWEEN_CHECKS) {
+            if from > 0 {
                 let bytes = std::mem::take(&mut local.path_bytes);
                 self.path_bytes.fetch_add(bytes, Ordering::Relaxed);
                 if self.is_over(path) {
                     return false;
                 }
             }
-            let name = folder.name(at);
-            match WorkspacePath::below(path, name) {
-                Ok(child) => {
-                    let place = Some(Place { folder, at });
-                    self.entry(dir, child, folder.kind(at), place, local);
+            let portion = from..folder.len().min(from + BETWEEN_CHECKS);
+            for at in portion.clone() {
+                if let Err(e) = paths.add_below(path, folder.name(at)) {
+                    // No name that a listing gives is refused.
+                    debug_assert!(false, "{:?}: {e}", folder.name(at));
+                    self.unreadable(path.cloned(), e.to_string());
+                    return false;
                 }
-                // No name that a listing gives is refused.
-                Err(_) => debug_assert!(false, "{name:?}"),
+            }
+            for (at, child) in portion.zip(paths.take()) {
+                if self.stop.load(Ordering::Relaxed) {
+                    return false;
+                }
+                let place = Some(Place { folder, at });
+                self.entry(dir, child, folder.kind(at), place, local);
             }
         }
         true

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::pack::{u32_at, u64_at};
-use crate::path::{WorkspacePath, shared_length};
+use crate::path::{Paths, WorkspacePath, shared_length};
 use crate::tree::{BlobId, Entry, EntryKind, FileTime, Special, Tree, Unreadable};
 
 const MAGIC: &[u8; 8] = b"ASTREE\x00\x01";
@@ -54,12 +54,20 @@ pub(super) fn cut(entries: &[Entry]) -> Vec<&[Entry]> {
     chunks
 }
 
-/// FNV-1a with a final mix: fixed for ever, as it decides where chunks end.
-fn path_hash(bytes: &[u8]) -> u64 {
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| {
-        (hash ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3)
-    });
-    hash ^ (hash >> 32)
+/// Eight bytes at a time, each folded into the product of all before: fixed for ever, as it decides where chunks
+/// end.
+fn path_hash(path: &[u8]) -> u64 {
+    let fold = |hash: u64, word: [u8; 8]| {
+        let wide = u128::from(hash ^ u64::from_le_bytes(word)) * 0x9e37_79b9_7f4a_7c15_u128;
+        (wide as u64) ^ (wide >> 64) as u64
+    };
+    let (words, rest) = path.as_chunks::<8>();
+    let hash = words
+        .iter()
+        .fold(path.len() as u64, |hash, word| fold(hash, *word));
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    fold(hash, last)
 }
 
 /// One chunk as bytes.
@@ -106,24 +114,30 @@ fn put_kind(out: &mut Vec<u8>, kind: &EntryKind) {
 /// Reads what [`write_chunk`] wrote; `None` for anything else.
 pub(super) fn read_chunk(bytes: &[u8], into: &mut Vec<Entry>) -> Option<()> {
     let mut rest = bytes.strip_prefix(&[CHUNK_MAGIC])?;
-    let mut before: Vec<u8> = Vec::new();
+    let mut paths = Paths::default();
+    let mut others = Vec::with_capacity(CHUNK_MAX);
     while !rest.is_empty() {
         let shared = usize::try_from(take_number(&mut rest)?).ok()?;
-        if shared > before.len() {
-            return None;
-        }
-        before.truncate(shared);
-        before.extend_from_slice(take_bytes(&mut rest)?);
-        into.push(Entry {
-            path: WorkspacePath::changed_after(&before, shared).ok()?,
-            mode: u32::try_from(take_number(&mut rest)?).ok()? & 0o7777,
-            mtime: FileTime {
-                seconds: unzigzag(take_number(&mut rest)?),
-                nanos: u32::try_from(take_number(&mut rest)?).ok()?,
-            },
-            kind: take_kind(&mut rest)?,
-        });
+        let changed = take_bytes(&mut rest)?;
+        paths.add_like_the_last(shared, changed).ok()?;
+        let mode = u32::try_from(take_number(&mut rest)?).ok()? & 0o7777;
+        let mtime = FileTime {
+            seconds: unzigzag(take_number(&mut rest)?),
+            nanos: u32::try_from(take_number(&mut rest)?).ok()?,
+        };
+        others.push((mode, mtime, take_kind(&mut rest)?));
     }
+    into.extend(
+        paths
+            .take()
+            .zip(others)
+            .map(|(path, (mode, mtime, kind))| Entry {
+                path,
+                kind,
+                mode,
+                mtime,
+            }),
+    );
     Some(())
 }
 

@@ -11,6 +11,15 @@ const ALWAYS: OFlags = OFlags::NOFOLLOW
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY);
 
+/// A folder to be listed, or reached through.
+pub(in crate::confined) const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
+
+/// A folder as a place only.
+#[cfg(target_os = "linux")]
+pub(super) const PLACE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
+#[cfg(not(target_os = "linux"))]
+pub(super) const PLACE: OFlags = FOLDER;
+
 /// Longest path handed to the kernel at once; it takes 4,096 bytes with the final NUL.
 const PIECE: usize = 4_000;
 
@@ -20,8 +29,11 @@ pub(super) fn open_one(at: BorrowedFd<'_>, name: &[u8], flags: OFlags) -> Result
 }
 
 /// Opens a folder any number of components below `at`.
-pub(super) fn open_folder(at: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+pub(super) fn open_folder(
+    at: BorrowedFd<'_>,
+    path: &[u8],
+    flags: OFlags,
+) -> Result<OwnedFd, Errno> {
     let mut rest = path;
     let mut reached: Option<OwnedFd> = None;
     loop {
@@ -58,7 +70,11 @@ fn open_piece(at: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd,
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     if !MISSING.load(Ordering::Relaxed) {
         // Without O_NOFOLLOW a final link is refused by NO_SYMLINKS, as ELOOP and not as ENOTDIR.
-        let flags = (flags | ALWAYS).difference(OFlags::NOFOLLOW);
+        let mut flags = (flags | ALWAYS).difference(OFlags::NOFOLLOW);
+        if flags.contains(OFlags::PATH) {
+            // Which opens nothing that could block, and is refused with flags that mean nothing to it.
+            flags.remove(OFlags::NONBLOCK | OFlags::NOCTTY);
+        }
         // EAGAIN: a rename raced with the resolution.
         for _ in 0..64 {
             match openat2(at, path, flags, Mode::empty(), resolve) {
@@ -93,7 +109,7 @@ pub(in crate::confined) fn walk(
     while let Some(name) = components.next() {
         let from = reached.as_ref().map_or(at, AsFd::as_fd);
         let flags = if components.peek().is_some() {
-            OFlags::RDONLY | OFlags::DIRECTORY
+            FOLDER
         } else {
             last
         };

@@ -33,12 +33,17 @@ pub(in crate::confined) fn open_root(path: &Path) -> io::Result<Handle> {
 
 /// Opens a folder any number of components below, through no link.
 pub(in crate::confined) fn open_folder(at: &Handle, path: &[u8]) -> io::Result<Handle> {
-    Ok(resolve::open_folder(at.as_fd(), path)?)
+    Ok(resolve::open_folder(at.as_fd(), path, resolve::FOLDER)?)
+}
+
+/// As [`open_folder`], as a place only ([`open_place`]).
+pub(in crate::confined) fn open_place_below(at: &Handle, path: &[u8]) -> io::Result<Handle> {
+    Ok(resolve::open_folder(at.as_fd(), path, resolve::PLACE)?)
 }
 
 /// Opens the folder at one name.
 pub(in crate::confined) fn open_child(at: &Handle, name: &[u8]) -> io::Result<Handle> {
-    match resolve::open_one(at.as_fd(), name, OFlags::RDONLY | OFlags::DIRECTORY) {
+    match resolve::open_one(at.as_fd(), name, resolve::FOLDER) {
         // As Linux says it.
         Err(Errno::LOOP) if cfg!(target_os = "macos") => Err(Errno::NOTDIR.into()),
         done => Ok(done?),
@@ -46,22 +51,18 @@ pub(in crate::confined) fn open_child(at: &Handle, name: &[u8]) -> io::Result<Ha
 }
 
 /// Opens the folder at one name as a place only: names in it can be looked at and opened, it cannot be listed.
-/// For less than half of what a full open costs.
-#[cfg(target_os = "linux")]
+/// On Linux for less than half of what a full open costs.
 pub(in crate::confined) fn open_place(at: &Handle, name: &[u8]) -> io::Result<Handle> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY;
-    Ok(resolve::open_one(at.as_fd(), name, flags)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(in crate::confined) fn open_place(at: &Handle, name: &[u8]) -> io::Result<Handle> {
-    open_child(at, name)
+    match resolve::open_one(at.as_fd(), name, resolve::PLACE) {
+        // As Linux says it.
+        Err(Errno::LOOP) if cfg!(target_os = "macos") => Err(Errno::NOTDIR.into()),
+        done => Ok(done?),
+    }
 }
 
 /// Opens a place fully.
 pub(in crate::confined) fn open_itself(at: &Handle) -> io::Result<Handle> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-    Ok(resolve::open_one(at.as_fd(), b".", flags)?)
+    Ok(resolve::open_one(at.as_fd(), b".", resolve::FOLDER)?)
 }
 
 /// Opens what is at one name for reading; a link, a socket and a device without a driver are refused

@@ -76,6 +76,9 @@ macro_rules! of_a_folder {
 of_a_folder! {
     open_folder(&[u8]) -> Handle;
     open_child(&[u8]) -> Handle;
+    open_place(&[u8]) -> Handle;
+    open_place_below(&[u8]) -> Handle;
+    open_itself() -> Handle;
     open_file(&[u8]) -> File;
     open_append(&[u8]) -> File;
     stat(&[u8]) -> Stat;
