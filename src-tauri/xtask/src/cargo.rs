@@ -104,6 +104,8 @@ fn number_before(text: &str, word: &str) -> u64 {
 pub fn count(command: &mut Command) -> Result<Count, Failure> {
     println!("$ {}", format!("{command:?}").replace('"', ""));
     let mut child = command
+        // A backtrace buries what the test said, and of a long run only the end is kept.
+        .env("RUST_BACKTRACE", "0")
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|source| Failure::Start {
@@ -150,6 +152,7 @@ pub fn bench(shell: &Shell, options: &[&str]) -> Result<(), Failure> {
     run("sandbox-review", "bench_review", &[])?;
     crate::ready::everything(shell)?;
     run("sandbox-tests", "bench_reset", &[])?;
+    run("sandbox-tests", "bench_opening", &[])?;
     gateway(shell)
 }
 

@@ -48,7 +48,7 @@ pub(super) fn look_at(
         }
         Kind::File => {
             let (file, stat) = dir.open_file_at(name)?;
-            let (blob, size) = hash(file).map_err(|source| FsError::Io {
+            let (blob, size) = hash(file, stat.size).map_err(|source| FsError::Io {
                 op: "read",
                 path: path.as_bytes().to_vec(),
                 source,
@@ -68,9 +68,14 @@ pub(super) fn look_at(
     Ok(Some((entry, stat)))
 }
 
-fn hash(mut file: impl Read) -> std::io::Result<(BlobId, u64)> {
+/// Most that is read of a file at once, in bytes.
+const BUFFER: u64 = 256 * 1024;
+
+/// Hashes a file that is thought to have `expected` bytes.
+fn hash(mut file: impl Read, expected: u64) -> std::io::Result<(BlobId, u64)> {
     let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 256 * 1024];
+    // One byte more: an ordinary file is read by one call, and a second one meets its end.
+    let mut buffer = vec![0; expected.saturating_add(1).min(BUFFER) as usize];
     let mut size = 0;
     loop {
         match file.read(&mut buffer)? {

@@ -92,6 +92,17 @@ export class ReviewState {
     this.loading = false;
   }
 
+  /** Reads the newest capture where nothing is shown yet; takes none, and fails in silence. */
+  async prepare(): Promise<void> {
+    if (this.review || this.operation) return;
+    const review = await backend()
+      .review(this.sandbox, false, newOperation())
+      .catch(() => null);
+    if (!review || this.review) return;
+    this.take(review);
+    this.loading = false;
+  }
+
   /** Counts what changed since, without touching what is read. */
   async recount(): Promise<void> {
     const capture = this.review?.capture;

@@ -1,4 +1,4 @@
-import { configure, render, screen, waitFor, within } from '@testing-library/svelte';
+import { cleanup, configure, render, screen, waitFor, within } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FileDiff, Review, SandboxRow } from '../../ipc';
@@ -10,7 +10,8 @@ import { bringIn } from '../../state/sandbox-actions';
 import { router } from '../../state/router.svelte';
 import { toasts } from '../../state/toasts.svelte';
 import { saveElsewhere } from './copy-out';
-import Index from './Index.svelte';
+import Index, { prepare } from './Index.svelte';
+import { forgetReviews } from './kept-reviews.svelte';
 import { ReviewState } from './review.svelte';
 
 // A slow computer is not a failure; what is waited for is an event either way.
@@ -25,12 +26,16 @@ async function open(path: string, state = ''): Promise<void> {
   setBackend(made.backend);
   await app.load();
   router.go({ screen: 'sandbox', sandbox: 'rye-and-salt', tab: 'review', path: { text: path } });
-  const sandbox = app.sandboxes.find((row) => row.id === 'rye-and-salt') as SandboxRow;
-  render(Index, { props: { sandbox } });
+  renderReview();
   const name = path.slice(path.lastIndexOf('/') + 1);
   await waitFor(() =>
     expect(within(screen.getByRole('region', { name: 'Diff' })).getByRole('heading')).toHaveTextContent(name),
   );
+}
+
+function renderReview(): void {
+  const sandbox = app.sandboxes.find((row) => row.id === 'rye-and-salt') as SandboxRow;
+  render(Index, { props: { sandbox } });
 }
 
 async function stored(path: string): Promise<Review['files'][number] | undefined> {
@@ -44,6 +49,7 @@ function footer(): HTMLElement {
 
 beforeEach(() => {
   localStorage.clear();
+  forgetReviews();
   toasts.list = [];
   const key = (event: KeyboardEvent): void => void commands.key(event);
   window.addEventListener('keydown', key, true);
@@ -55,6 +61,34 @@ describe('the review', () => {
     await open('README.md');
     expect(footer()).toHaveTextContent('12 files will be copied to ~/Sites/rye-and-salt, 1 conflict, 2 need a look');
     expect(screen.getByTestId('copy-out')).toHaveTextContent('Copy out 12 files');
+  });
+
+  it('is there at once when its tab is opened again, and is then brought up to date', async () => {
+    await open('README.md');
+    const { review } = made.backend;
+    const before = await review('rye-and-salt', false, 'test');
+    cleanup();
+    await made.backend.decide('rye-and-salt', before?.capture ?? '', [{ on: 'all', accept: false }]);
+    let answer = (): void => {};
+    const waiting = new Promise<void>((resolve) => (answer = resolve));
+    made.backend.review = async (...all) => waiting.then(() => review(...all));
+    renderReview();
+    expect(footer()).toHaveTextContent('12 files will be copied');
+    expect(screen.getByRole('region', { name: 'Diff' })).toHaveTextContent('README.md');
+    answer();
+    await waitFor(() => expect(footer()).not.toHaveTextContent('12 files will be copied'));
+  });
+
+  it('is made ready before its tab is opened, without a capture', async () => {
+    made = fakeBackend({ state: '' });
+    setBackend(made.backend);
+    await app.load();
+    const asked = vi.spyOn(made.backend, 'review');
+    await prepare('rye-and-salt');
+    expect(asked.mock.calls.map(([, fresh]) => fresh)).toEqual([false]);
+    router.go({ screen: 'sandbox', sandbox: 'rye-and-salt', tab: 'review' });
+    renderReview();
+    expect(footer()).toHaveTextContent('12 files will be copied');
   });
 
   it('shows the same files again in the next window', async () => {

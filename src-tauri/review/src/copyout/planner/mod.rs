@@ -8,6 +8,7 @@ mod trial;
 
 use std::collections::{BTreeSet, HashSet};
 
+use rayon::prelude::*;
 use sandbox_workspace::{BlobId, BlobSource, Dir, Entry, EntryKind, FileTime, WorkspacePath};
 
 use self::names::{Names, Other};
@@ -88,7 +89,12 @@ impl<'a> Planner<'a> {
             .filter(|wish| wish.wanted.is_none())
             .map(|wish| wish.path.clone())
             .collect();
-        for wish in wishes {
+        let project = self.project;
+        let found: Vec<_> = wishes
+            .par_iter()
+            .map(|wish| look(project, &wish.path))
+            .collect();
+        for (wish, found) in wishes.into_iter().zip(found) {
             match self.names.other(&wish.path) {
                 Some(other) if self.is_anothers(&other, &going) => {
                     self.conflict(&wish, Reason::SameName);
@@ -101,9 +107,7 @@ impl<'a> Planner<'a> {
                 }
                 _ => {}
             }
-            let found = look(self.project, &wish.path)
-                .map_err(CopyOutError::file("looking at the project"))?;
-            let now = match found {
+            let now = match found.map_err(CopyOutError::file("looking at the project"))? {
                 Found::Nothing => None,
                 Found::Entry(entry) => Some(entry),
                 Found::Blocked if above(&wish.path).any(|a| making_room.contains(&a)) => None,
