@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use directories::{BaseDirs, ProjectDirs};
+use directories::BaseDirs;
 use sandbox_engine::Config;
 use sandbox_engine::docker::{Deadlines, EndpointSearch};
 use sandbox_engine::state::record::Owner;
 use sandbox_workspace::system;
 
+use crate::engine_app::EngineApp;
 use crate::guest::GUEST;
 use crate::keychain::SystemKeychain;
+use crate::place::{Place, PlaceError};
 
 /// Bundles of certificates, by system; the first that is there is used. Windows has none as a file: there
 /// `SSL_CERT_FILE` names one.
@@ -37,23 +39,17 @@ const SOCKETS: [&str; 3] = [
     r"\\.\pipe\podman-machine-default",
 ];
 
-/// No folder of the user's to keep data in is known.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "your home folder is not known, so there is no place to keep data; name one with --data-dir"
-)]
-pub struct NoHome;
-
-/// The configuration, with data in `data_dir`, in `AGENT_SANDBOX_DATA_DIR`, or in the usual place.
-pub fn config(data_dir: Option<PathBuf>) -> Result<Config, NoHome> {
+/// The configuration, with data in `data_dir`, in `AGENT_SANDBOX_DATA_DIR`, on the disk that the user chose, or in
+/// the usual place.
+///
+/// # Errors
+/// [`PlaceError`] where there is no such place, or its disk is away.
+pub fn config(data_dir: Option<PathBuf>) -> Result<Config, PlaceError> {
     let home = BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
     let named = std::env::var_os("AGENT_SANDBOX_DATA_DIR").filter(|dir| !dir.is_empty());
     let data_dir = match data_dir.or(named.map(PathBuf::from)) {
         Some(dir) => dir,
-        None => ProjectDirs::from("io", "agent-sandbox", "agent-sandbox")
-            .ok_or(NoHome)?
-            .data_dir()
-            .to_owned(),
+        None => Place::of_user()?.data_dir()?,
     };
     Ok(Config {
         data_dir,
@@ -85,7 +81,11 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Programs of a desktop are started with a short `PATH`, on which the engine's own need not be.
 fn is_installed() -> bool {
+    if EngineApp::installed().is_some() {
+        return true;
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| {
         ["dockerd", "docker", "podman"].iter().any(|name| {

@@ -20,9 +20,12 @@ fn export(to: &Path) {
     all!(
         activity::ActivityPage,
         app::AppInfo,
+        app::AtLogin,
         app::Check,
+        app::DataFolder,
         app::DiskUse,
         app::ImageState,
+        app::OtherDataFolder,
         error::WireError,
         event::Dropped,
         event::Numbered,

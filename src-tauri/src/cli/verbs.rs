@@ -21,6 +21,7 @@ use super::{
     agents as cli_agents, exec, keys, limits, log_ins, preview, progress, proxy, shell, sites,
 };
 use crate::host;
+use crate::place::Place;
 
 pub(super) type Done = Result<u8, Mistake>;
 
@@ -477,7 +478,10 @@ impl Call<'_> {
         let all = if dry_run {
             self.engine.made().await?
         } else {
-            self.engine.purge().await?
+            let all = self.engine.purge().await?;
+            let gone = Place::of_user().and_then(|place| place.is_gone(self.engine.data().root()));
+            gone.map_err(|error| Mistake::failed(error.to_string()))?;
+            all
         };
         let document = json!({
             "containers": all.containers, "volumes": all.volumes, "networks": all.networks,

@@ -42,7 +42,45 @@ pub enum EngineState {
     },
     Unavailable {
         error: WireError,
+        /// The app of this computer that can be opened to start it, by name.
+        #[ts(optional)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        opens: Option<String>,
     },
+}
+
+/// Where the data lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct DataFolder {
+    pub path: String,
+    #[ts(type = "number")]
+    pub free: u64,
+    /// Whether the user chose it; else it is the usual one.
+    pub chosen: bool,
+    /// Why another cannot be chosen, in words.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<String>,
+}
+
+/// A folder that the data could lie in from the next start on; it was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct OtherDataFolder {
+    pub path: String,
+    #[ts(type = "number")]
+    pub free: u64,
+    /// Whether data of ours lies there from before.
+    pub known: bool,
+}
+
+/// Whether the app starts when the user logs in to the computer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct AtLogin {
+    pub on: bool,
+    /// Why it cannot be switched on, in words.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -74,6 +112,10 @@ pub struct Check {
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+    /// The app of this computer that can be opened to mend it, by name.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens: Option<String>,
     /// What was tried and what happened, behind a disclosure.
     pub tried: Vec<Tried>,
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use agent_sandbox::engine_app::EngineApp;
 use agent_sandbox::ipc::app::{EngineState, ImageState};
 use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::event::Event;
@@ -14,7 +15,7 @@ use sandbox_engine::docker::events::EngineEvent;
 use sandbox_engine::event::Event as Told;
 use sandbox_engine::network::presets;
 use sandbox_engine::sandbox::{State, Watching};
-use sandbox_engine::{Engine, Error, Operation, Phase as EnginePhase, SandboxId};
+use sandbox_engine::{Code, Engine, Error, Operation, Phase as EnginePhase, SandboxId};
 use sandbox_workspace::{Cancel, Step};
 use tauri::async_runtime::JoinHandle;
 use tokio::sync::broadcast::error::RecvError;
@@ -147,6 +148,7 @@ impl Desk {
     pub async fn engine_state(&self) -> EngineState {
         match self.engine().docker().await {
             Err(error) => EngineState::Unavailable {
+                opens: opens(&error),
                 error: (&error).into(),
             },
             Ok(docker) => {
@@ -382,6 +384,17 @@ impl Desk {
         }
     }
 
+    /// Stops every sandbox that runs, or says which one it could not stop.
+    pub async fn stop_all_or_fail(&self) -> Answer<()> {
+        for record in self.engine().records()? {
+            let state = self.engine().glimpse(&record.id).await?.state;
+            if matches!(state, State::Running | State::Paused) {
+                self.engine().stop(&record.id).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Watches the container engine, for ever: says when it comes and goes, and what happens to containers.
     pub async fn attend_engine(self) {
         let mut was_there = None;
@@ -456,6 +469,12 @@ pub fn wire_ask(id: &SandboxId, ask: &sandbox_engine::network::Ask) -> SiteAsk {
         claim: ask.claim.clone(),
         known_for: presets::known_for(&ask.host).map(str::to_owned),
     }
+}
+
+/// The app that can be opened where an engine is installed and does not run.
+pub fn opens(error: &Error) -> Option<String> {
+    let app = EngineApp::installed().filter(|_| error.code() == Code::EngineNotRunning)?;
+    Some(app.name.to_owned())
 }
 
 fn wire_phase(phase: EnginePhase) -> Phase {

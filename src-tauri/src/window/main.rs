@@ -2,6 +2,7 @@
 #![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
 
 mod ask;
+mod at_login;
 mod clipboard;
 mod closing;
 mod commands;
@@ -31,7 +32,7 @@ fn main() {
         Ok(engine) => engine,
         Err(error) => {
             eprintln!("agent-sandbox-window: {error}");
-            failed::show(&error.to_string());
+            failed::show(&*error);
             std::process::exit(1);
         }
     };

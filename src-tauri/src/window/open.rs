@@ -9,7 +9,7 @@ use super::desk::Desk;
 use super::drops::Drops;
 use super::environment::Environment;
 use super::subscriptions::Subscriptions;
-use super::{closing, commands, notices, state, tray};
+use super::{at_login, closing, commands, notices, state, tray};
 
 /// The only window's name; the capability names it too.
 pub const MAIN: &str = "main";
@@ -28,6 +28,7 @@ pub fn run(environment: Environment, desk: Desk) -> tauri::Result<()> {
             .plugin(place_of_the_window());
     }
     builder
+        .plugin(at_login::plugin())
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_notification::init())
         // Without its script, which would open any link that is clicked in the page.
@@ -41,18 +42,21 @@ pub fn run(environment: Environment, desk: Desk) -> tauri::Result<()> {
             attend(&desk);
             tauri::async_runtime::spawn(notices::give(app.handle().clone(), desk.clone()));
             state::manage(app, environment, desk)?;
-            open(app)?;
-            let shown = tray::show(app)?;
             // With a data folder of its own no second start would bring a hidden window back.
-            app.manage(tray::Tray(shown && !own_data));
+            let tray = tray::Tray(tray::show(app)? && !own_data);
+            let visible = !(at_login::starts_in_tray() && tray.is_shown());
+            app.manage(tray);
+            open(app, visible)?;
             Ok(())
         })
         .on_page_load(|webview, _| webview.state::<Subscriptions>().stop_all())
         .build(tauri::generate_context!())?
-        .run(|app, event| {
-            if let RunEvent::Exit = event {
-                app.state::<Subscriptions>().stop_all();
-            }
+        .run(|app, event| match event {
+            RunEvent::Exit => app.state::<Subscriptions>().stop_all(),
+            // Where the window is hidden, a click in the Dock brings it back.
+            #[cfg(target_os = "macos")]
+            RunEvent::Reopen { .. } => tray::to_front(app),
+            _ => {}
         });
     Ok(())
 }
@@ -65,11 +69,12 @@ fn attend(desk: &Desk) {
     tauri::async_runtime::spawn(desk.clone().keep_house());
 }
 
-fn open<R: Runtime>(app: &App<R>) -> tauri::Result<WebviewWindow<R>> {
+fn open<R: Runtime>(app: &App<R>, visible: bool) -> tauri::Result<WebviewWindow<R>> {
     let window = WebviewWindowBuilder::new(app, MAIN, WebviewUrl::default())
         .title("Agent Sandbox")
         .inner_size(1280.0, 800.0)
         .min_inner_size(720.0, 480.0)
+        .visible(visible)
         // The page is the app's own and nothing else: links go to the browser after a question.
         .on_navigation(is_own_page)
         .build()?;

@@ -2,6 +2,7 @@
 
 use tauri::{App, Manager, Runtime};
 
+use super::commands::place::Looked;
 use super::desk::Desk;
 use super::drops::Drops;
 use super::environment::Environment;
@@ -15,6 +16,7 @@ pub fn manage<R: Runtime>(app: &App<R>, environment: Environment, desk: Desk) ->
     app.manage(environment);
     app.manage(Drops::default());
     app.manage(Credits::default());
+    app.manage(Looked::default());
     app.manage(Operations::default());
     app.manage(Subscriptions::default());
     Ok(())

@@ -9,6 +9,7 @@ import type { ActivityKind } from './generated/ActivityKind';
 import type { ActivityPage } from './generated/ActivityPage';
 import type { AgentCard } from './generated/AgentCard';
 import type { AppInfo } from './generated/AppInfo';
+import type { AtLogin } from './generated/AtLogin';
 import type { BroughtIn } from './generated/BroughtIn';
 import type { Check } from './generated/Check';
 import type { CheckId } from './generated/CheckId';
@@ -17,6 +18,7 @@ import type { ConflictView } from './generated/ConflictView';
 import type { CopyOutEntry } from './generated/CopyOutEntry';
 import type { CopyOutReport } from './generated/CopyOutReport';
 import type { CreateRequest } from './generated/CreateRequest';
+import type { DataFolder } from './generated/DataFolder';
 import type { Decide } from './generated/Decide';
 import type { DiffOptions } from './generated/DiffOptions';
 import type { DiskUse } from './generated/DiskUse';
@@ -34,6 +36,7 @@ import type { LogInRow } from './generated/LogInRow';
 import type { LogInState } from './generated/LogInState';
 import type { Numbered } from './generated/Numbered';
 import type { OpenTerminal } from './generated/OpenTerminal';
+import type { OtherDataFolder } from './generated/OtherDataFolder';
 import type { PortRow } from './generated/PortRow';
 import type { Preflight } from './generated/Preflight';
 import type { ProcessRow } from './generated/ProcessRow';
@@ -73,6 +76,16 @@ export interface Backend {
   listImages(): Promise<string[]>;
   settings(): Promise<Settings>;
   saveSettings(settings: Settings): Promise<Settings>;
+  /** What the system's own list of what starts at login says. */
+  startsAtLogin(): Promise<AtLogin>;
+  startAtLogin(on: boolean): Promise<AtLogin>;
+  dataFolder(): Promise<DataFolder>;
+  /** The system's folder dialog, and a look at what was chosen; null when dismissed. */
+  chooseDataFolder(): Promise<OtherDataFolder | null>;
+  /** The usual one, looked at likewise. */
+  usualDataFolder(): Promise<OtherDataFolder>;
+  /** Stops what runs and starts the app again with the folder that was looked at last; the window ends with it. */
+  useDataFolder(): Promise<void>;
   diskUse(): Promise<DiskUse>;
   /** What *Remove everything this app made* would remove, in words. */
   removeEverythingPreview(): Promise<string[]>;
@@ -81,6 +94,8 @@ export interface Backend {
   /** Files and folders dropped on the window, and the pointer over it with files. */
   onDrop(listener: (drop: { over: boolean; paths: string[] | null }) => void): Promise<Stop>;
   cancelOperation(operation: string): Promise<void>;
+  /** Opens the app that brings the container engine (`opens` of a check or of the engine's state says which). */
+  openEngineApp(): Promise<void>;
   openInFileManager(path: string): Promise<void>;
   /** A link the user followed after seeing its real target; http and https only. */
   openLink(url: string): Promise<void>;

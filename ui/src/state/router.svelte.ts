@@ -3,7 +3,7 @@ import type { WirePath } from '../ipc';
 
 export type Tab = 'work' | 'review' | 'conflict' | 'snapshots' | 'activity';
 export type Screen = 'loading' | 'first-start' | 'empty' | 'sandbox' | 'settings';
-export type Overlay = 'palette' | 'shortcuts' | 'hand-over' | 'network' | null;
+export type Overlay = 'palette' | 'shortcuts' | 'hand-over' | 'network' | 'data-folder' | null;
 
 interface Route {
   screen: Screen;

@@ -53,6 +53,14 @@ export interface Taking {
   operation: string;
 }
 
+/** Opens the app that brings the container engine. It takes a while; the engine’s own event says when it runs. */
+export function openEngineApp(name: string): Promise<boolean> {
+  return attempt(async () => {
+    await backend().openEngineApp();
+    toasts.show(`${name} is starting. This window notices when it runs.`);
+  });
+}
+
 export function takeSnapshot(sandbox: SandboxRow, chosen?: Taking): Promise<boolean> {
   const { name, withHome, operation } = chosen ?? { name: null, withHome: false, operation: newOperation() };
   return attempt(async () => {

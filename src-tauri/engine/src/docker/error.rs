@@ -106,15 +106,9 @@ impl DockerError {
     /// The exact next step.
     pub fn fix(&self) -> String {
         match self.problem {
-            Problem::NotInstalled => {
-                "Install Docker: on Debian and Ubuntu `sudo apt install docker.io`, else Docker Desktop, Podman, Colima or OrbStack; then check again.".to_owned()
-            }
-            Problem::NotRunning => {
-                "Start Docker (Docker Desktop from the menu, or `sudo systemctl start docker`), then check again.".to_owned()
-            }
-            Problem::NoPermission => {
-                "Let your account use Docker: `sudo usermod -aG docker $USER`, then log out and in again.".to_owned()
-            }
+            Problem::NotInstalled => NOT_INSTALLED.to_owned(),
+            Problem::NotRunning => NOT_RUNNING.to_owned(),
+            Problem::NoPermission => NO_PERMISSION.to_owned(),
             Problem::Unsupported => {
                 "Use a container engine on this computer, in its usual set-up.".to_owned()
             }
@@ -127,6 +121,22 @@ impl DockerError {
         }
     }
 }
+
+#[cfg(target_os = "linux")]
+const NOT_INSTALLED: &str = "Install Docker: on Debian and Ubuntu `sudo apt install docker.io`, else Docker Desktop, Podman, Colima or OrbStack; then check again.";
+#[cfg(not(target_os = "linux"))]
+const NOT_INSTALLED: &str = "Install Docker Desktop, Rancher Desktop, OrbStack or Podman Desktop and open it once; then check again.";
+
+#[cfg(target_os = "linux")]
+const NOT_RUNNING: &str = "Start Docker (Docker Desktop from the menu, or `sudo systemctl start docker`), then check again.";
+#[cfg(not(target_os = "linux"))]
+const NOT_RUNNING: &str = "Open Docker Desktop, or whichever app brings your engine, and wait until it says that the engine runs.";
+
+#[cfg(target_os = "linux")]
+const NO_PERMISSION: &str =
+    "Let your account use Docker: `sudo usermod -aG docker $USER`, then log out and in again.";
+#[cfg(not(target_os = "linux"))]
+const NO_PERMISSION: &str = "Let your account use the engine in its app’s own settings, or ask whoever looks after this computer; then check again.";
 
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

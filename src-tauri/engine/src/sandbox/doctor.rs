@@ -72,7 +72,7 @@ impl Engine {
             Ok(space) if space.free < ROOM => Check::bad(
                 "disk",
                 format!("{} MB free", space.free >> 20),
-                Some("Free at least 4 GB where the data folder lies.".to_owned()),
+                Some("Copies and snapshots need at least 4 GB where the data folder lies. Empty the Trash or move large files away until 4 GB are free, then check again.".to_owned()),
             ),
             Ok(space) => Check::good("disk", format!("{} GB free", space.free >> 30)),
             Err(error) => Check::bad("disk", error.to_string(), None),

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use agent_sandbox::engine_app::{EngineApp, NotStarted};
 use agent_sandbox::ipc::app::{
-    AppInfo, Check, CheckId, CheckState, DiskUse, ImageState, SandboxDiskUse, Tried,
+    AppInfo, AtLogin, Check, CheckId, CheckState, DiskUse, ImageState, SandboxDiskUse, Tried,
 };
 use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::event::{Dropped, Numbered};
 use agent_sandbox::ipc::from::{self, sentence};
 use agent_sandbox::ipc::settings::Settings;
+use agent_sandbox::place::Place;
 use sandbox_engine::image::packages::PackageName;
 use sandbox_engine::sandbox::Check as Row;
 use sandbox_engine::{Engine, Operation};
@@ -17,11 +19,11 @@ use tauri::{AppHandle, Runtime, State};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::block_in_place;
 
-use crate::desk::{Answer, Desk};
+use crate::desk::{Answer, Desk, opens};
 use crate::drops::Drops;
 use crate::operations::Operations;
 use crate::subscriptions::Subscriptions;
-use crate::{ask, clipboard};
+use crate::{ask, at_login, clipboard};
 
 #[tauri::command]
 pub async fn app_info(desk: State<'_, Desk>) -> Answer<AppInfo> {
@@ -104,6 +106,7 @@ async fn check_engine(desk: &Desk) -> Check {
         state,
         figure,
         summary,
+        opens: found.as_ref().err().and_then(opens),
         command: command
             .filter(|_| cfg!(target_os = "linux"))
             .map(str::to_owned),
@@ -112,7 +115,8 @@ async fn check_engine(desk: &Desk) -> Check {
 }
 
 fn check_disk(row: &Row) -> Check {
-    let fix = row.fix.clone();
+    let fix = row.fix.as_ref();
+    let fix = fix.map(|fix| format!("{fix} Or keep them on another disk."));
     Check {
         id: CheckId::Disk,
         state: if row.ok {
@@ -123,6 +127,7 @@ fn check_disk(row: &Row) -> Check {
         figure: row.detail.clone(),
         summary: fix.unwrap_or_else(|| "Enough for copies and snapshots.".to_owned()),
         command: None,
+        opens: None,
         tried: Vec::new(),
     }
 }
@@ -134,6 +139,7 @@ async fn check_fence(desk: &Desk) -> Check {
         figure,
         summary: summary.to_owned(),
         command: None,
+        opens: None,
         tried,
     };
     match desk.engine().fence().await {
@@ -181,6 +187,38 @@ async fn check_fence(desk: &Desk) -> Check {
             )
         }
     }
+}
+
+/// Opens the app that brings the container engine; which one is not the page's to say.
+#[tauri::command]
+pub async fn open_engine_app() -> Answer<()> {
+    let app = EngineApp::installed().ok_or(NotStarted::Unknown);
+    let started = match app {
+        Ok(app) => app.start().await,
+        Err(error) => Err(error),
+    };
+    started
+        .map_err(|error| WireError {
+            safe: Some("Your folders and the sandboxes are as they were.".to_owned()),
+            fix: Some(
+                "Start it yourself, from the menu of your desktop; this window notices.".to_owned(),
+            ),
+            ..WireError::new(ErrorCode::EngineFailed, &error)
+        })
+        .map_err(|error| WireError {
+            message: sentence(&error.message),
+            ..error
+        })
+}
+
+#[tauri::command]
+pub async fn starts_at_login<R: Runtime>(app: AppHandle<R>) -> Answer<AtLogin> {
+    block_in_place(|| at_login::read(&app))
+}
+
+#[tauri::command]
+pub async fn start_at_login<R: Runtime>(on: bool, app: AppHandle<R>) -> Answer<AtLogin> {
+    block_in_place(|| at_login::set(&app, on))
 }
 
 #[tauri::command]
@@ -321,6 +359,12 @@ pub async fn remove_everything_preview(desk: State<'_, Desk>) -> Answer<Vec<Stri
     lines.extend(made.keys.iter().map(|kept| format!("The {kept}")));
     lines.push(format!("The folder {}", made.data));
     lines.extend(made.kept.iter().map(|why| format!("Kept: {why}")));
+    if let Some(folder) = Place::of_user().ok().as_ref().and_then(Place::left_behind) {
+        let folder = folder.display();
+        lines.push(format!(
+            "Kept: what lies in {folder}, from before another disk was chosen; go back to it to remove it"
+        ));
+    }
     Ok(lines)
 }
 
@@ -331,7 +375,8 @@ pub async fn remove_everything(operation: String, desk: State<'_, Desk>) -> Answ
         desk.watching().forget(&record.id);
     }
     desk.engine().purge().await?;
-    Ok(())
+    let gone = Place::of_user().and_then(|place| place.is_gone(desk.engine().data().root()));
+    gone.map_err(|error| WireError::new(ErrorCode::Io, &error))
 }
 
 #[tauri::command]

@@ -13,6 +13,7 @@ mod files;
 mod handover;
 mod keys;
 mod network;
+pub mod place;
 mod ports;
 mod review;
 mod sandboxes;
@@ -35,6 +36,7 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         app::finish_first_start,
         app::image_state,
         app::list_images,
+        app::open_engine_app,
         app::open_in_file_manager,
         app::open_link,
         app::prepare_image,
@@ -44,6 +46,8 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         app::run_check,
         app::save_settings,
         app::settings,
+        app::start_at_login,
+        app::starts_at_login,
         app::subscribe,
         app::unwatch,
         app::watch_drops,
@@ -78,6 +82,10 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         network::site_asks,
         network::site_rules,
         network::sites_for_all,
+        place::choose_data_folder,
+        place::data_folder,
+        place::use_data_folder,
+        place::usual_data_folder,
         ports::await_log_in,
         ports::close_preview,
         ports::list_ports,

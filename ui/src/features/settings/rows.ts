@@ -6,7 +6,7 @@ export const PAGES: { id: Page; name: string; words: string }[] = [
     id: 'general',
     name: 'General',
     words:
-      'look theme light dark system text size reduce motion window closes agents go on stop notify finishes waits asks site new sandboxes terminal font copy select',
+      'look theme light dark system text size reduce motion window closes agents go on stop start at login autostart tray notify finishes waits asks site new sandboxes terminal font copy select',
   },
   {
     id: 'agents',
@@ -24,7 +24,8 @@ export const PAGES: { id: Page; name: string; words: string }[] = [
   {
     id: 'disk',
     name: 'Disk use',
-    words: 'space free workspace home trash backups images store remove everything clean',
+    words:
+      'space free another disk drive data folder place workspace home trash backups images store remove everything clean',
   },
   {
     id: 'engine',

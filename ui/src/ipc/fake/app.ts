@@ -14,6 +14,7 @@ type Names =
   | 'subscribe'
   | 'onDrop'
   | 'cancelOperation'
+  | 'openEngineApp'
   | 'openInFileManager'
   | 'openLink'
   | 'copyText'
@@ -75,6 +76,13 @@ export function fakeApp(world: World): Part<Names> {
       };
     },
     cancelOperation: async (operation) => world.cancel(operation),
+    openEngineApp: () =>
+      world.is('engine-app-fails')
+        ? world.fail('engine_failed', 'Docker Desktop could not be started: its unit is not there.', {
+            safe: 'Your folders and the sandboxes are as they were.',
+            fix: 'Start it yourself, from the menu of your desktop; this window notices.',
+          })
+        : world.answer(undefined),
     openInFileManager: () => world.answer(undefined),
     openLink: () => world.answer(undefined),
     copyText: async (text) => {
@@ -89,6 +97,7 @@ function engine(world: World): EngineState {
   if (world.is('engine-stopped'))
     return {
       state: 'unavailable',
+      opens: 'Docker Desktop',
       error: {
         code: 'engine_not_running',
         message: 'Docker stopped answering at 14:46, while Claude Code was working. Agents stop when Docker stops.',
@@ -183,13 +192,13 @@ function engineCheck(world: World): Check {
       command: 'sudo usermod -aG docker mira',
       tried: [{ what: 'Open /run/docker.sock', happened: 'Permission denied', ok: false }],
     };
-  if (world.is('first-start-not-running'))
+  if (world.is('first-start-not-running', 'engine-app-fails'))
     return {
       id: 'engine',
       state: 'failed',
       figure: 'not running',
-      summary: 'Docker is installed but does not run. Start it with this command, then check again.',
-      command: 'sudo systemctl start docker',
+      summary: 'Docker is installed but does not run. Open Docker Desktop; this window notices when it runs.',
+      opens: 'Docker Desktop',
       tried: [{ what: 'Open /run/docker.sock', happened: 'Connection refused', ok: false }],
     };
   return {

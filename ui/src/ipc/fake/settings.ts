@@ -1,10 +1,21 @@
 /** Settings and disk use. */
-import type { Settings } from '../index';
+import type { AtLogin, Settings } from '../index';
 import type { Part } from './part';
-import { GB, MB } from './rows';
+import { GB, HOME, MB } from './rows';
 import type { World } from './world';
 
-type Names = 'settings' | 'saveSettings' | 'diskUse' | 'removeEverythingPreview' | 'removeEverything';
+type Names =
+  | 'settings'
+  | 'saveSettings'
+  | 'startsAtLogin'
+  | 'startAtLogin'
+  | 'dataFolder'
+  | 'chooseDataFolder'
+  | 'usualDataFolder'
+  | 'useDataFolder'
+  | 'diskUse'
+  | 'removeEverythingPreview'
+  | 'removeEverything';
 
 export const SETTINGS: Settings = {
   theme: 'system',
@@ -28,6 +39,8 @@ export const SETTINGS: Settings = {
 
 export function fakeSettings(world: World): Part<Names> {
   let settings = { ...SETTINGS };
+  let atLogin = false;
+  const login = (): AtLogin => ({ on: atLogin });
   return {
     settings: () => world.answer(settings),
     saveSettings: async (next) => {
@@ -35,6 +48,31 @@ export function fakeSettings(world: World): Part<Names> {
       world.emit({ type: 'settings', settings });
       return world.answer(settings);
     },
+    startsAtLogin: () => world.answer(login()),
+    startAtLogin: async (on) => {
+      if (world.is('login-list-fails'))
+        return world.fail('io', 'The app could not be put on the system’s list of what starts at login.', {
+          safe: 'Nothing else was changed.',
+        });
+      atLogin = on;
+      return world.answer(login());
+    },
+    dataFolder: () =>
+      world.answer({
+        path: world.is('other-disk') ? '/media/mira/Archive/Agent Sandbox data' : `${HOME}/.local/share/agent-sandbox`,
+        free: world.is('disk-low', 'first-start') ? 1.2 * GB : 84 * GB,
+        chosen: world.is('other-disk'),
+      }),
+    chooseDataFolder: async () =>
+      world.is('unfit-disk')
+        ? world.fail(
+            'invalid_request',
+            'The disk of /media/mira/STICK cannot keep permissions, which copies of your folders need; choose a disk that is formatted for this system.',
+            { safe: 'Nothing was moved and nothing was changed.' },
+          )
+        : world.answer({ path: '/media/mira/Archive/Agent Sandbox data', free: 412 * GB, known: false }),
+    usualDataFolder: () => world.answer({ path: `${HOME}/.local/share/agent-sandbox`, free: 84 * GB, known: true }),
+    useDataFolder: () => world.answer(undefined),
     diskUse: () =>
       world.answer({
         free: 84 * GB,

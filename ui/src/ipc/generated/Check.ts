@@ -20,6 +20,10 @@ summary: string,
  */
 command?: string, 
 /**
+ * The app of this computer that can be opened to mend it, by name.
+ */
+opens?: string, 
+/**
  * What was tried and what happened, behind a disclosure.
  */
 tried: Array<Tried>, };

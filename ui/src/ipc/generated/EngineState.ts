@@ -8,4 +8,8 @@ export type EngineState = { "state": "connecting" } | { "state": "running", prod
 /**
  * Runtimes that can be chosen instead of its own; mostly none.
  */
-runtimes: Array<string>, } | { "state": "unavailable", error: WireError, };
+runtimes: Array<string>, } | { "state": "unavailable", error: WireError, 
+/**
+ * The app of this computer that can be opened to start it, by name.
+ */
+opens?: string, };
