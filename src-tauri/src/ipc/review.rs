@@ -55,6 +55,16 @@ pub enum Decision {
     Rejected,
 }
 
+/// Why the disk of the user's folder cannot take a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Unfit {
+    /// It takes the name for that of another file.
+    SameName,
+    /// It holds no such name, or no symbolic links.
+    CannotHold,
+}
+
 /// A changed file of the review.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct ReviewFile {
@@ -79,6 +89,10 @@ pub struct ReviewFile {
     pub risks: Vec<WireRisk>,
     /// May never be copied out, with the reason (`.git`, a device).
     pub refused: Option<String>,
+    /// The disk of the user's folder cannot take it; no choice between versions settles that.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<Unfit>,
     /// The project's file is neither base nor capture.
     pub conflict: bool,
     /// Both changed, and the hunks merge cleanly.

@@ -100,6 +100,7 @@ impl From<&Change> for ReviewFile {
             new_size: size(to.as_ref()),
             risks: risks.iter().map(WireRisk::from).collect(),
             refused: refused.or_else(|| unsupported.then(special)),
+            unfit: None,
             conflict: false,
             merges_cleanly: false,
             torn: *torn,

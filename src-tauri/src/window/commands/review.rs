@@ -4,12 +4,12 @@ use agent_sandbox::ipc::from;
 use agent_sandbox::ipc::path::WirePath;
 use agent_sandbox::ipc::review::{
     ConflictView, CopyOutEntry, CopyOutReport, Decide, DiffOptions, FileDiff, Resolution, Review,
-    ReviewFile, ReviewFilters, UnchangedLines,
+    ReviewFile, ReviewFilters, UnchangedLines, Unfit,
 };
 use agent_sandbox::ipc::sandbox::FileView;
 use sandbox_engine::Error;
 use sandbox_engine::sandbox::Review as Reviewed;
-use sandbox_review::copyout::{CopyOutId, Take};
+use sandbox_review::copyout::{CopyOutId, Reason, Take};
 use sandbox_review::diff::{FileDiff as Body, LARGEST, Side as Content};
 use sandbox_review::text::Encoding;
 use sandbox_review::{Change, Decisions, HunkId};
@@ -29,9 +29,9 @@ fn drawn(review: &Reviewed) -> Review {
         .iter()
         .map(|change| (change, ReviewFile::from(change)))
         .map(|(change, file)| ReviewFile {
-            refused: file.refused.clone().or_else(|| {
-                let reason = review.unfit.get(&change.path)?;
-                Some(format!("In this folder: {}.", reason.words()))
+            unfit: review.unfit.get(&change.path).map(|reason| match reason {
+                Reason::SameName => Unfit::SameName,
+                _ => Unfit::CannotHold,
             }),
             conflict: review.conflicts.contains(&change.path),
             merges_cleanly: review.merges.contains(&change.path),

@@ -5,6 +5,7 @@ import FolderOutput from '@lucide/svelte/icons/folder-output';
 import RefreshCw from '@lucide/svelte/icons/refresh-cw';
 import Send from '@lucide/svelte/icons/send';
 import type { Command } from '../../state/commands.svelte';
+import { isBarred } from './filter';
 import type { LineCursor } from './line-cursor.svelte';
 import type { ReviewState } from './review.svelte';
 
@@ -31,7 +32,7 @@ function offControls(): boolean {
 export function reviewCommands(review: ReviewState, cursor: LineCursor, runs: ReviewRuns): Command[] {
   const group = 'Review';
   const onFile = (): boolean => free() && review.file !== null;
-  const decidable = (): boolean => onFile() && review.file?.refused === null && !review.file.conflict;
+  const decidable = (): boolean => onFile() && review.file !== null && !isBarred(review.file) && !review.file.conflict;
   const inDiff = (): boolean => document.activeElement === cursor.element && cursor.element !== null;
   const decide = (accept: boolean): void => {
     const { file } = review;

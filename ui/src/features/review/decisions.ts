@@ -1,6 +1,6 @@
 /** What decisions add up to: lines to a hunk, hunks to a file, files to the sentence in the footer. */
 import type { Decide, Decision, DiffHunk, Review, ReviewFile } from '../../ipc';
-import { isRisky, isUndecided } from './filter';
+import { isBarred, isRisky, isUndecided } from './filter';
 
 export type Tick = 'on' | 'mixed' | 'off';
 
@@ -58,7 +58,7 @@ export function decideHunks(hunks: readonly DiffHunk[], decide: Decide): DiffHun
 
 /** Files that *Accept all* takes. */
 export function takenByAll(file: ReviewFile): boolean {
-  return !file.conflict && file.refused === null && !isRisky(file);
+  return !file.conflict && !isBarred(file) && !isRisky(file);
 }
 
 /** The tick above the list: on when everything *Accept all* takes is accepted. */
@@ -74,7 +74,7 @@ export function tickOfAll(files: readonly ReviewFile[]): Tick {
 }
 
 export function willBeCopied(file: ReviewFile): boolean {
-  return !file.conflict && file.refused === null && (file.decision === 'accepted' || file.decision === 'partly');
+  return !file.conflict && !isBarred(file) && (file.decision === 'accepted' || file.decision === 'partly');
 }
 
 export type Footer = {
@@ -83,6 +83,8 @@ export type Footer = {
   /** Files that run on the user's machine and were not decided. */
   look: ReviewFile[];
   refused: ReviewFile[];
+  /** Files that the disk of the user's folder cannot take. */
+  unfit: ReviewFile[];
   /** Accepted files that were written to while captured. */
   torn: ReviewFile[];
   merged: number;
@@ -90,7 +92,7 @@ export type Footer = {
 
 /** What the footer says will happen. */
 export function footer(review: Review): Footer {
-  const said: Footer = { copied: 0, conflicts: [], look: [], refused: [], torn: [], merged: 0 };
+  const said: Footer = { copied: 0, conflicts: [], look: [], refused: [], unfit: [], torn: [], merged: 0 };
   for (const file of review.files) {
     if (willBeCopied(file)) {
       said.copied += 1;
@@ -98,7 +100,9 @@ export function footer(review: Review): Footer {
       if (file.torn) said.torn.push(file);
     }
     if (file.refused !== null) said.refused.push(file);
-    else if (file.conflict && file.decision !== 'rejected') said.conflicts.push(file);
+    else if (file.unfit !== undefined) {
+      if (file.decision !== 'rejected') said.unfit.push(file);
+    } else if (file.conflict && file.decision !== 'rejected') said.conflicts.push(file);
     else if (isRisky(file) && isUndecided(file)) said.look.push(file);
   }
   return said;

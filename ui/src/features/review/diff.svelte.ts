@@ -6,6 +6,7 @@ import type { Selection } from '../../components/diff/selection';
 import { attempt } from '../../state/sandbox-actions';
 import { pathKey } from '../../words/path';
 import { decideHunks } from './decisions';
+import { isBarred } from './filter';
 
 const FIRST_HUNKS = 100;
 /** The engine gives no more at once. */
@@ -140,5 +141,5 @@ export class OpenDiff {
 /** What acts on this computer, conflicts or hides characters is never folded away. */
 function isFolded(result: FileDiff, file: ReviewFile): boolean {
   if (result.kind !== 'text' || result.made_by === null) return false;
-  return file.risks.length === 0 && file.refused === null && !file.conflict && result.hidden.length === 0;
+  return file.risks.length === 0 && !isBarred(file) && !file.conflict && result.hidden.length === 0;
 }

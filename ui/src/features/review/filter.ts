@@ -7,9 +7,14 @@ export function isRisky(file: ReviewFile): boolean {
   return file.risks.length > 0;
 }
 
-/** What is still the user's to say: nothing decided, and not refused for good. */
+/** Nothing that is decided here brings it into the folder: never copied, or not for this disk. */
+export function isBarred(file: ReviewFile): boolean {
+  return file.refused !== null || file.unfit !== undefined;
+}
+
+/** What is still the user's to say: nothing decided, and not barred. */
 export function isUndecided(file: ReviewFile): boolean {
-  return file.refused === null && (file.conflict || file.decision === 'undecided');
+  return !isBarred(file) && (file.conflict || file.decision === 'undecided');
 }
 
 /** The letter's meaning: a conflict hides the kind of change, as it does in the list. */

@@ -159,12 +159,18 @@ describe('decisions', () => {
       file('d', { risks: risk }),
       file('e', { decision: 'accepted', risks: risk }),
       file('.git/config', { refused: 'never' }),
+      file('a:b', { unfit: 'cannot_hold', decision: 'accepted' }),
       file('f', { decision: 'rejected', conflict: true }),
     ];
     const said = footer({ files } as Review);
-    expect([said.copied, said.conflicts.length, said.look.length, said.refused.length, said.merged]).toEqual([
-      3, 1, 1, 1, 1,
-    ]);
+    expect([
+      said.copied,
+      said.conflicts.length,
+      said.look.length,
+      said.refused.length,
+      said.unfit.length,
+      said.merged,
+    ]).toEqual([3, 1, 1, 1, 1, 1]);
     expect(tickOfAll(files)).toBe('mixed');
   });
 });

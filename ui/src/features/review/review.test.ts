@@ -332,6 +332,22 @@ describe('the review', () => {
     expect(screen.queryByText('A lock file')).toBeNull();
   });
 
+  it('says of a file that the disk cannot take why, and what to do, apart from what is never copied', async () => {
+    await open('notes/14:30 tasting.md', 'more');
+    const note = await screen.findByTestId('unfit');
+    expect(note).toHaveTextContent('The disk of your folder cannot take this file. It holds no such name');
+    expect(screen.queryByText('This is never copied out.')).toBeNull();
+    expect(within(footer()).getByRole('button', { name: '1 does not fit your disk' })).toBeVisible();
+    expect(footer()).not.toHaveTextContent('never copied');
+    expect(screen.getByRole('checkbox', { name: 'Accept 14:30 tasting.md' })).toBeDisabled();
+    await userEvent.keyboard('a');
+    expect((await stored('notes/14:30 tasting.md'))?.decision).toBe('undecided');
+    // The same keys decide the one beside it.
+    await userEvent.keyboard('j');
+    await userEvent.keyboard('a');
+    await waitFor(async () => expect((await stored('package-lock.json'))?.decision).toBe('accepted'));
+  });
+
   it('draws only what is seen of 5,000 files', async () => {
     await open('src/part00/module0/file0.ts', 'large');
     expect(screen.getByPlaceholderText('Filter 5,000 files')).toBeVisible();

@@ -59,6 +59,7 @@ function toReviewFile(file: FakeFile): ReviewFile {
   return {
     path: { text: file.path },
     ...(file.copiedFrom === undefined ? {} : { copied_from: { text: file.copiedFrom } }),
+    ...(file.unfit === undefined ? {} : { unfit: file.unfit }),
     status: file.status,
     kind: 'file',
     binary: file.sizes !== undefined,
@@ -174,7 +175,7 @@ export function fakeReview(world: World): Part<Names> {
   const decideOne = (decide: Decide) => {
     if (decide.on === 'all') {
       for (const file of state.files) {
-        if (!file.conflict && file.risks.length === 0 && file.refused === null)
+        if (!file.conflict && file.risks.length === 0 && file.refused === null && file.unfit === undefined)
           decideOne({ on: 'file', path: file.path, accept: decide.accept });
       }
       return;

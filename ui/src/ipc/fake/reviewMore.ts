@@ -72,6 +72,14 @@ export function moreFiles(): FakeFile[] {
       copiedFrom: 'about.html',
     },
     {
+      path: 'notes/14:30 tasting.md',
+      status: 'added',
+      old: null,
+      now: '# Tasting at half past two\n\nThe rye is too dark.\n',
+      decision: 'undecided',
+      unfit: 'cannot_hold',
+    },
+    {
       path: 'package-lock.json',
       status: 'modified',
       old: lock(0),

@@ -1,5 +1,5 @@
 /** Texts of the made-up project `rye-and-salt`, before and after the agent's work. */
-import type { ChangeStatus, Decision, MadeBy, WireRisk } from '../index';
+import type { ChangeStatus, Decision, MadeBy, WireRisk, Unfit } from '../index';
 
 export type FakeFile = {
   path: string;
@@ -15,6 +15,7 @@ export type FakeFile = {
   notes?: string[];
   madeBy?: MadeBy;
   copiedFrom?: string;
+  unfit?: Unfit;
   /** Hunks that are decided from the start, by place. */
   hunks?: Decision[];
 };

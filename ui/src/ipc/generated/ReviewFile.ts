@@ -2,6 +2,7 @@
 import type { ChangeKind } from "./ChangeKind";
 import type { ChangeStatus } from "./ChangeStatus";
 import type { Decision } from "./Decision";
+import type { Unfit } from "./Unfit";
 import type { WirePath } from "./WirePath";
 import type { WireRisk } from "./WireRisk";
 
@@ -21,6 +22,10 @@ additions: number | null, deletions: number | null, old_size: number, new_size: 
  * May never be copied out, with the reason (`.git`, a device).
  */
 refused: string | null, 
+/**
+ * The disk of the user's folder cannot take it; no choice between versions settles that.
+ */
+unfit?: Unfit, 
 /**
  * The project's file is neither base nor capture.
  */
