@@ -24,14 +24,15 @@ pub(super) fn find(added: &Added<'_>) -> Vec<Risk> {
         .find_map(|(number, line)| first(line, *number).map(|c| (*number, c)));
     let alike = lines
         .iter()
-        .find_map(|(number, line)| look_alike(line).map(|c| (*number, c)));
+        .find_map(|(number, line)| look_alike(line).map(|c| (*number, c)))
+        .or_else(|| disguised(&lines));
     [
         risk(
             "Has characters that do not show or that change how others are shown.",
             hidden,
         ),
         risk(
-            "Has a word in which a letter of another script stands for one that looks the same.",
+            "Has a word in which letters of another script stand for ones that look the same.",
             alike,
         ),
     ]
@@ -54,6 +55,30 @@ fn look_alike(line: &str) -> Option<char> {
         let written = if greek { 2 } else { 1 };
         (latin >= written && others.all(|c| ALIKE.contains(c))).then_some(first)
     })
+}
+
+/// Letters from which on a word wholly of look-alikes is more than a symbol.
+const DISGUISED: usize = 3;
+
+/// The first letter of a word that is wholly of such letters of one script, where nothing else that was added
+/// is written in that script: writing has its other letters too.
+fn disguised(lines: &[(usize, String)]) -> Option<(usize, char)> {
+    [('\u{370}', '\u{3ff}'), ('\u{400}', '\u{52f}')]
+        .into_iter()
+        .find_map(|(from, to)| {
+            let of_script = |c: &char| (from..=to).contains(c);
+            let letters = || lines.iter().flat_map(|(_, line)| line.chars());
+            if letters().any(|c| of_script(&c) && !ALIKE.contains(c)) {
+                return None;
+            }
+            lines.iter().find_map(|(number, line)| {
+                line.split(|c: char| !c.is_alphanumeric())
+                    .filter(|word| word.chars().all(|c| of_script(&c)))
+                    .filter(|word| word.chars().count() >= DISGUISED)
+                    .find_map(|word| word.chars().next())
+                    .map(|c| (*number, c))
+            })
+        })
 }
 
 /// The first character that hides something; what ordinary writing needs is let through.
@@ -130,6 +155,30 @@ mod tests {
             "οὐρανός",
         ] {
             assert_eq!(look_alike(good), None, "{good:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_wholly_in_disguise_is_found_and_writing_is_not() {
+        let found = |text: &str| {
+            let lines: Vec<_> = (1..).zip(text.lines().map(str::to_owned)).collect();
+            disguised(&lines)
+        };
+        for (bad, line) in [
+            ("import os\nfrom \u{441}\u{43e}\u{440}\u{443} import x", 2),
+            ("fn \u{440}\u{430}\u{443}() {}", 1),
+            ("\u{3bf}\u{3c1}\u{3c5} = 1", 1),
+        ] {
+            assert_eq!(found(bad).map(|(line, _)| line), Some(line), "{bad:?}");
+        }
+        for good in [
+            "import os",
+            "// хор и рок\n",
+            "рос\nвырос большой",
+            "α, ρ, ν = 1, 2, 3",
+            "Δ = ανα",
+        ] {
+            assert_eq!(found(good), None, "{good:?}");
         }
     }
 }
