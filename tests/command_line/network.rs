@@ -216,10 +216,14 @@ fn without_its_gateway_nothing_goes_and_a_start_brings_it_back() {
         "{}",
         said.out
     );
-    // Restarted by somebody else it knows no policy, and denies.
-    docker(&["start", &format!("agent-sandbox-{id}-gateway")]);
-    assert_eq!(tunnel(&bench, &id, "index.crates.io"), "403");
     bench.run(["start", &id]).ended(0);
+    assert_eq!(tunnel(&bench, &id, "index.crates.io"), "200");
+    // Restarted by somebody else it knows no policy, and denies,
+    docker(&["restart", "-t", "0", &format!("agent-sandbox-{id}-gateway")]);
+    let past_us = "curl -s -m 30 -o /dev/null -w '%{http_connect}' https://index.crates.io; true";
+    let name = format!("agent-sandbox-{id}");
+    assert_eq!(docker(&["exec", &name, "sh", "-c", past_us]), "403");
+    // until the fence was proven anew: no command of ours is let in before.
     assert_eq!(tunnel(&bench, &id, "index.crates.io"), "200");
     bench.run(["stop", &id]).ended(0);
     assert_eq!(docker(&["ps", "-q", "--filter", &format!("name={id}")]), "");

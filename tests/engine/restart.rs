@@ -91,6 +91,11 @@ async fn a_sandbox_makes_nobody_ask_a_name_server_by_any_path() {
     for network in [NetworkPolicy::default(), guarded()] {
         let offline = network.mode == NetworkMode::Offline;
         let id = house.sandbox(network, true).await;
+        // The self-test asked for the approved site, and for nothing else.
+        let mut asked = names(&heard);
+        asked.dedup();
+        let expected: &[&str] = if offline { &[] } else { &[APPROVED] };
+        assert_eq!(asked, expected);
         let mut script =
             "getent hosts leak-1.example.org; getent ahosts leak-2.example.org;".to_owned();
         for server in &servers {
@@ -157,20 +162,37 @@ async fn an_engine_that_dies_takes_nothing_along_and_the_fence_is_proven_again()
     assert_eq!(seen.changes.list.len(), 1, "its work is there");
 
     // Started by somebody else: the gateway knows no rule, and lets nothing through.
+    let past_us = |daemon: &Daemon| {
+        let ask = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/3128; printf 'CONNECT {APPROVED}:443 HTTP/1.1\\r\\n\\r\\n' >&3; head -1 <&3"
+        );
+        let said = daemon.docker(&["exec", &name, "bash", "-c", &ask]).unwrap();
+        said.trim_end_matches('\r').to_owned()
+    };
     daemon.docker(&["start", &gateway]).unwrap();
     daemon.docker(&["start", &name]).unwrap();
-    assert_eq!(house.tunnel(&id, APPROVED).await, REFUSED);
+    assert_eq!(past_us(&daemon), REFUSED);
+    // A command of ours is not run in it before it is proven: the gateway has its rules by then.
+    assert_eq!(house.tunnel(&id, APPROVED).await, REACHED_NOBODY);
     daemon
         .docker(&["stop", "-t", "1", &name, &gateway])
         .unwrap();
-
-    // A way out that was not there before is found before anything of the agent's runs.
+    // A way out that it was started with is found by the first command: it is ended, and that is noted.
     daemon
         .docker(&["network", "disconnect", "none", &name])
         .unwrap();
     daemon
         .docker(&["network", "connect", "bridge", &name])
         .unwrap();
+    daemon.docker(&["start", &name]).unwrap();
+    let command = vec!["true".to_owned()];
+    let said = engine.exec(&id, command, Vec::new()).await.map(|_| ());
+    assert!(matches!(said, Err(Error::FenceOpen { .. })), "{said:?}");
+    assert!(matches!(state(&house, &id).await, State::Stopped));
+    let noted = engine.activity(&id).unwrap();
+    assert!(noted.iter().any(|note| note.what.contains("not proven")));
+
+    // A start finds it before anything of the agent's runs.
     let said = engine.start(&id, &op).await;
     assert!(matches!(said, Err(Error::FenceOpen { .. })), "{said:?}");
     assert!(matches!(state(&house, &id).await, State::Stopped));

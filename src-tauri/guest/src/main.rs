@@ -17,7 +17,7 @@ mod session;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: sandbox-guest init [--socket NAME] | egress | control [--socket NAME] | session COMMAND... | probe TARGET... | home take [--open-up] | home put | login read|put HOME...";
+const USAGE: &str = "usage: sandbox-guest init [--socket NAME] | egress | control [--socket NAME] | session COMMAND... | run COMMAND... | probe TARGET... | home take [--open-up] | home put | login read|put HOME...";
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
@@ -37,6 +37,9 @@ fn main() -> ExitCode {
         Some("home") => home::run(&rest),
         Some("login") => Some(login::run(&rest)),
         Some("session") if !rest.is_empty() => Some(Err(session::run(&rest))),
+        Some("run") if !rest.is_empty() => {
+            return not_started(&rest[0], &session::become_program(&rest));
+        }
         _ => None,
     };
     match done {
@@ -55,6 +58,16 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// In the words of the command line, whose user reads them, and with the status that shells give.
+fn not_started(command: &std::ffi::OsStr, error: &std::io::Error) -> ExitCode {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        eprintln!("agent-sandbox: {} was not found", command.display());
+        return ExitCode::from(127);
+    }
+    eprintln!("agent-sandbox: {error}");
+    ExitCode::from(126)
 }
 
 /// Another name is for tests, which run outside of a sandbox's own network namespace.

@@ -6,15 +6,15 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketType};
-use sandbox_protocol::egress::PROXY_PORT;
+use sandbox_protocol::egress::{PASSED_MARK, PROXY_PORT, REFUSED_MARK};
 
-use crate::relay::NO_GATEWAY_MARK;
+use crate::relay::{self, NO_GATEWAY_MARK};
 
 /// A closed fence answers at once; an open one to a silent address does not answer at all.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -25,23 +25,35 @@ const DNS_QUESTION: [u8; 17] = [0x5a, 0x42, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 
 
 /// The kernel fills the sum and the number in.
 const ECHO_REQUEST: [u8; 8] = [8, 0, 0, 0, 0, 0, 0, 1];
+/// Likewise by IPv6.
+const ECHO_REQUEST_6: [u8; 8] = [128, 0, 0, 0, 0, 0, 0, 1];
+/// Longest answer of a gateway, in bytes.
+const ANSWER: usize = 4096;
 
-/// `canary FOLDER TEXT`, or any number of `tcp:ADDRESS`, `udp:ADDRESS`, `icmp:ADDRESS`, `name:HOST`, `proxy:HOST:PORT`, `links`.
+/// `canary FOLDER TEXT`, or any number of `tcp:ADDRESS`, `udp:ADDRESS`, `icmp:ADDRESS`, `name:HOST`,
+/// `proxy:HOST:PORT` (to be refused), `allowed:HOST:PORT` (to be let through), `links`. Before them `relay`: in a
+/// container of its own there is no process 1 of ours that passes on to a gateway.
 pub fn run(args: &[String]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match args {
         [verb, folder, text] if verb == "canary" => canary(Path::new(folder), text, &mut out),
-        targets => {
-            for target in targets {
-                let (outcome, detail) = attempt(target);
-                let line = serde_json::json!({
-                    "target": target, "outcome": outcome, "detail": detail,
-                });
-                writeln!(out, "{line}")?;
-            }
-            out.flush()
+        [verb, targets @ ..] if verb == "relay" => {
+            relay::start()?;
+            try_all(targets, &mut out)
         }
+        targets => try_all(targets, &mut out),
     }
+}
+
+fn try_all(targets: &[String], out: &mut impl Write) -> io::Result<()> {
+    for target in targets {
+        let (outcome, detail) = attempt(target);
+        let line = serde_json::json!({
+            "target": target, "outcome": outcome, "detail": detail,
+        });
+        writeln!(out, "{line}")?;
+    }
+    out.flush()
 }
 
 /// Prints what the app put into the folder, and puts something there for the app.
@@ -62,7 +74,7 @@ fn canary(folder: &Path, text: &str, out: &mut impl Write) -> io::Result<()> {
 fn attempt(target: &str) -> (&'static str, String) {
     match target.split_once(':') {
         Some(("tcp", address)) => address.parse().map_or_else(|_| unknown(), tcp),
-        Some(("proxy", target)) => by_proxy(target),
+        Some(("proxy" | "allowed", target)) => by_proxy(target),
         Some(("udp", address)) => address
             .parse()
             .map_or_else(|_| unknown(), |to| outcome(udp(to))),
@@ -98,17 +110,20 @@ fn udp(to: SocketAddr) -> io::Result<String> {
 }
 
 /// Sends an echo request, as `ping` does, and waits for any answer.
-fn icmp(to: Ipv4Addr) -> (&'static str, String) {
-    let kind = (AddressFamily::INET, SocketType::DGRAM);
-    let socket = match net::socket(kind.0, kind.1, Some(net::ipproto::ICMP)) {
+fn icmp(to: IpAddr) -> (&'static str, String) {
+    let (family, protocol, request) = match to {
+        IpAddr::V4(_) => (AddressFamily::INET, net::ipproto::ICMP, ECHO_REQUEST),
+        IpAddr::V6(_) => (AddressFamily::INET6, net::ipproto::ICMPV6, ECHO_REQUEST_6),
+    };
+    let socket = match net::socket(family, SocketType::DGRAM, Some(protocol)) {
         Ok(socket) => socket,
         // There is no sending without one, wherever to.
         Err(error) => return ("no-socket", error.to_string()),
     };
     let asked = || -> io::Result<String> {
         net::sockopt::set_socket_timeout(&socket, net::sockopt::Timeout::Recv, Some(PATIENCE))?;
-        net::connect(&socket, &SocketAddrV4::new(to, 0))?;
-        net::send(&socket, &ECHO_REQUEST, net::SendFlags::empty())?;
+        net::connect(&socket, &SocketAddr::new(to, 0))?;
+        net::send(&socket, &request, net::SendFlags::empty())?;
         let (count, _) = net::recv(&socket, &mut [0; 512], net::RecvFlags::empty())?;
         Ok(format!("{count} bytes came back"))
     };
@@ -125,32 +140,52 @@ fn name(host: &str) -> (&'static str, String) {
     }
 }
 
-/// Asks the gateway for a tunnel; only its own refusal counts as one.
+/// Asks the gateway for a tunnel, and says what its word was; who answered else is not known.
 fn by_proxy(target: &str) -> (&'static str, String) {
-    let asked = || -> io::Result<String> {
-        let proxy: SocketAddr = ([127, 0, 0, 1], PROXY_PORT).into();
-        let mut stream = TcpStream::connect_timeout(&proxy, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        // In one piece: an answer to half of it would be lost with the rest.
-        stream.write_all(format!("CONNECT {target} HTTP/1.1\r\n\r\n").as_bytes())?;
-        let mut answer = Vec::new();
-        stream.take(4096).read_to_end(&mut answer)?;
-        Ok(String::from_utf8_lossy(&answer).into_owned())
+    let answer = match ask_gateway(target) {
+        Ok(answer) => String::from_utf8_lossy(&answer).into_owned(),
+        Err(error) => return outcome(Err(error)),
     };
-    match asked() {
-        Ok(answer)
-            if answer.starts_with("HTTP/1.1 403 ")
-                && answer.contains("X-Agent-Sandbox: refused") =>
-        {
-            ("said-no", String::new())
-        }
-        Ok(answer) if answer.contains(NO_GATEWAY_MARK) => ("no-gateway", String::new()),
-        Ok(answer) => {
-            let first = answer.lines().next().unwrap_or("nothing").to_owned();
-            ("gateway", first)
-        }
-        Err(error) => ("unknown", error.to_string()),
+    let (head, words) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let has = |mark| head.lines().any(|line| line == mark);
+    let said = |outcome| (outcome, words.trim().to_owned());
+    if has(NO_GATEWAY_MARK) {
+        said("no-gateway")
+    } else if has(REFUSED_MARK) && head.starts_with("HTTP/1.1 403 ") {
+        said(if has(PASSED_MARK) {
+            "leads-inside"
+        } else {
+            "said-no"
+        })
+    } else if has(REFUSED_MARK) && has(PASSED_MARK) {
+        said("passed")
+    } else if head.starts_with("HTTP/1.1 200 ") {
+        said("let-through")
+    } else {
+        (
+            "gateway",
+            head.lines().next().unwrap_or("nothing").to_owned(),
+        )
     }
+}
+
+/// The whole answer, or the head of one that opens a tunnel. What a tunnel would carry is not sent.
+fn ask_gateway(target: &str) -> io::Result<Vec<u8>> {
+    let proxy: SocketAddr = ([127, 0, 0, 1], PROXY_PORT).into();
+    let mut stream = TcpStream::connect_timeout(&proxy, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    // In one piece: an answer to half of it would be lost with the rest.
+    stream.write_all(format!("CONNECT {target} HTTP/1.1\r\n\r\n").as_bytes())?;
+    let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
+    while answer.len() < ANSWER {
+        let open = answer.starts_with(b"HTTP/1.1 200 ") && answer.ends_with(b"\r\n\r\n");
+        let count = if open { 0 } else { stream.read(&mut piece)? };
+        if count == 0 {
+            break;
+        }
+        answer.extend_from_slice(&piece[..count]);
+    }
+    Ok(answer)
 }
 
 /// Names of the network interfaces; the loopback one alone is closed.
@@ -211,6 +246,16 @@ mod tests {
         // Some computers let ordinary users send none.
         assert!(
             ["answered", "no-socket"].contains(&outcome),
+            "{outcome}: {detail}"
+        );
+    }
+
+    #[test]
+    fn an_echo_request_by_ipv6_is_answered_where_there_is_a_way() {
+        let (outcome, detail) = attempt("icmp:::1");
+        // Some computers have no IPv6, and let ordinary users send none.
+        assert!(
+            ["answered", "no-socket", "no-way"].contains(&outcome),
             "{outcome}: {detail}"
         );
     }

@@ -24,6 +24,13 @@ pub const PROXY_PORT: u16 = 3128;
 pub const LOCAL_HOST: &str = "host.sandbox";
 /// Where `guest init` finds the ports of those services: numbers between commas.
 pub const SERVICES_VARIABLE: &str = "AGENT_SANDBOX_SERVICES";
+/// A name that every grant blocks. The self-test asks for it and expects a no; nothing below `invalid` leads
+/// anywhere (RFC 6761).
+pub const BLOCKED_HOST: &str = "fence-test.invalid";
+/// A gateway's own refusals carry this header,
+pub const REFUSED_MARK: &str = "X-Agent-Sandbox: refused";
+/// and this one where the rules let it through and it failed behind them.
+pub const PASSED_MARK: &str = "X-Agent-Sandbox-Rules: passed";
 /// How long a connection waits for the user's answer, in seconds.
 pub const PATIENCE: u64 = 60;
 /// Decisions that a gateway keeps for the next connection of the engine.
@@ -187,6 +194,13 @@ pub enum Refusal {
     UpstreamWantsLogIn,
     /// It does not take the name and password that are kept.
     UpstreamRefusedLogIn,
+}
+
+impl Refusal {
+    /// Whether the rules let it through, and it failed behind them.
+    pub fn passed_rules(self) -> bool {
+        !matches!(self, Self::Policy(_) | Self::Unapproved | Self::User)
+    }
 }
 
 /// Engine to gateway.

@@ -113,6 +113,23 @@ impl Docker {
     }
 }
 
+impl Docker {
+    /// Whether the engine still knows a command that it ran in a container. It keeps them in memory, for some
+    /// minutes after they ended: an engine that was started since then knows it not.
+    pub(crate) async fn remembers(
+        &self,
+        command: &str,
+        container: &str,
+    ) -> Result<bool, DockerError> {
+        let call = self.client.inspect_exec(command);
+        match self.ask("look at the command", call).await {
+            Ok(found) => Ok(found.container_id.as_deref() == Some(container)),
+            Err(error) if error.is_missing() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// A command's two byte streams, as the client library gives them.
 pub(crate) type Streams = (
     Pin<Box<dyn Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>,
@@ -120,6 +137,11 @@ pub(crate) type Streams = (
 );
 
 impl Running {
+    /// The engine's id of it.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Gives the streams away; its end is then seen by them alone.
     pub(crate) fn into_streams(self) -> Streams {
         (self.output, self.input)

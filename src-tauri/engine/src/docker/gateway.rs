@@ -16,6 +16,7 @@ use super::container::{OPEN_FILES, one_log, ulimit};
 use super::error::{DockerError, Problem};
 use super::{Docker, contract, labels, lifecycle};
 use crate::SandboxId;
+use crate::network::here;
 
 /// Where the guest lies in its own image.
 pub const GUEST_ONLY: &str = "/sandbox-guest";
@@ -208,8 +209,8 @@ impl Docker {
         }
     }
 
-    /// Addresses that a gateway must not lead to, whatever a name says: the engine's networks, and the
-    /// address by which this computer reaches others.
+    /// Addresses that a gateway must not lead to, whatever a name says: the engine's networks, and those that
+    /// this computer is on, with this computer itself.
     pub async fn refused_addresses(&self) -> Result<Vec<Subnet>, DockerError> {
         let call = self
             .client
@@ -221,7 +222,9 @@ impl Docker {
             .flatten()
             .filter_map(|config| Subnet::parse(&config.subnet?))
             .collect();
-        refused.extend(super::probe::own_address().map(|address| Subnet {
+        refused.extend(here::on_link());
+        // Also where the interfaces could not be listed.
+        refused.extend(here::own_addresses().into_iter().map(|address| Subnet {
             address,
             bits: if address.is_ipv4() { 32 } else { 128 },
         }));

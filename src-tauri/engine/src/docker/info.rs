@@ -97,11 +97,17 @@ impl EngineInfo {
                 .and_then(|n| u64::try_from(n).ok())
                 .unwrap_or(0),
             arch: system.architecture.clone().unwrap_or_default(),
-            warnings: if podman {
-                Vec::new()
-            } else {
+            warnings: {
                 let platform = version.platform.as_ref();
-                warnings(&engine, &runc, platform.map_or("", |one| &one.name))
+                let mut found = match podman {
+                    true => Vec::new(),
+                    false => warnings(&engine, &runc, platform.map_or("", |one| &one.name)),
+                };
+                let kernel = system.kernel_version.clone().unwrap_or_default();
+                let today = jiff::ZonedDateTime::now();
+                let month = (today.year(), today.month());
+                found.extend(kernel_warning(&kernel, month));
+                found
             },
             version: engine,
         }
@@ -146,14 +152,43 @@ pub(super) fn is_podman(version: &SystemVersion) -> bool {
     components.into_iter().any(|c| c.name.contains("Podman"))
 }
 
+/// Series of Linux that are maintained for long, and the last month in which they are: kernel.org, "Longterm
+/// release kernels", as of 2026. A series between two of them may be a distribution's own, and counts as the newer.
+const LONGTERM: [([u32; 2], (i16, i8)); 6] = [
+    ([5, 10], (2026, 12)),
+    ([5, 15], (2026, 12)),
+    ([6, 1], (2027, 12)),
+    ([6, 6], (2027, 12)),
+    ([6, 12], (2028, 12)),
+    ([6, 18], (2028, 12)),
+];
+
+/// A kernel that is older than every series that kernel.org maintains in that month (year, month). How new it is
+/// within its series is not told by its number: distributions mend theirs under the old one.
+fn kernel_warning(kernel: &str, month: (i16, i8)) -> Option<String> {
+    let found = parts(kernel);
+    let series: [u32; 2] = found.get(..2)?.try_into().ok()?;
+    let [.., newest] = LONGTERM;
+    let maintained = LONGTERM.into_iter().find(|(_, until)| *until >= month);
+    let [major, minor] = maintained.unwrap_or(newest).0;
+    (series < [major, minor]).then(|| {
+        format!(
+            "Linux {}.{} is older than what kernel.org still maintains ({major}.{minor} and newer); unless your distribution mends it, update it",
+            series[0], series[1]
+        )
+    })
+}
+
+/// The numbers that a version begins with.
+fn parts(text: &str) -> Vec<u32> {
+    text.split(['.', '-', '+', '~'])
+        .map_while(|part| part.parse().ok())
+        .collect()
+}
+
 /// Known escapes of old versions (SECURITY §2.1, engine check).
 fn warnings(engine: &str, runc: &str, platform: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let parts = |text: &str| -> Vec<u32> {
-        text.split(['.', '-', '+', '~'])
-            .map_while(|p| p.parse().ok())
-            .collect()
-    };
     let runc_parts = parts(runc);
     let weak =
         runc_parts < vec![1, 2, 8] || (runc_parts >= vec![1, 3] && runc_parts < vec![1, 3, 3]);
@@ -235,6 +270,46 @@ mod tests {
             with_runtimes("Podman", "crun", &["crun", "kata", "runsc"]).other_runtimes(),
             none
         );
+    }
+
+    #[test]
+    fn a_kernel_that_nobody_maintains_is_named_and_no_other() {
+        let now = (2026, 11);
+        for old in [
+            "4.19.0-27-amd64",
+            "4.18.0-553.el8.x86_64",
+            "5.4.0-216-generic",
+            "3.10.0",
+        ] {
+            let said = kernel_warning(old, now).unwrap_or_default();
+            assert!(said.contains("5.10 and newer"), "{old}: {said}");
+        }
+        for new in [
+            "5.10.1",
+            "5.15.167.4-microsoft-standard-WSL2",
+            "6.8.0-48-generic",
+            "6.18.44",
+            "7.1.0",
+        ] {
+            assert_eq!(kernel_warning(new, now), None, "{new}");
+        }
+        assert!(
+            kernel_warning("5.15.0", (2027, 1)).is_some(),
+            "its time ends"
+        );
+        assert_eq!(
+            kernel_warning("6.1.0", (2027, 12)),
+            None,
+            "to its last month"
+        );
+        assert!(
+            kernel_warning("6.12.0", (2030, 1)).is_some(),
+            "the newest known is left"
+        );
+        assert_eq!(kernel_warning("6.18.0", (2030, 1)), None);
+        for unknown in ["", "6", "next-2026"] {
+            assert_eq!(kernel_warning(unknown, now), None, "{unknown}");
+        }
     }
 
     #[test]

@@ -48,6 +48,10 @@ pub struct Found {
     pub state: ContainerState,
     /// The id of its image.
     pub image: String,
+    /// When it was last started, in the engine's words.
+    pub started: String,
+    /// Names of the networks that it is on.
+    pub networks: Vec<String>,
 }
 
 impl Docker {
@@ -85,6 +89,15 @@ impl Docker {
             id: found.id.clone().unwrap_or_else(|| name.to_owned()),
             state: state(&found),
             image: found.image.unwrap_or_default(),
+            started: found
+                .state
+                .and_then(|state| state.started_at)
+                .unwrap_or_default(),
+            networks: found
+                .network_settings
+                .and_then(|settings| settings.networks)
+                .map(|networks| networks.into_keys().collect())
+                .unwrap_or_default(),
         }))
     }
 

@@ -1,5 +1,6 @@
 //! What sandboxes may reach: rules, presets, and the connection to each gateway, which decides.
 
+pub(crate) mod here;
 pub(crate) mod link;
 pub mod presets;
 pub mod rules;

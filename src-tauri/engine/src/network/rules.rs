@@ -1,7 +1,7 @@
 //! From what the user said to what a gateway decides by.
 
-use sandbox_protocol::egress::{Grant, PROXY_PORT, Subnet};
-use sandbox_protocol::policy::{HostPattern, Policy, Reach};
+use sandbox_protocol::egress::{BLOCKED_HOST, Grant, PROXY_PORT, Subnet};
+use sandbox_protocol::policy::{HostPattern, Policy, Reach, Verdict, Via};
 
 use super::presets;
 use crate::state::record::{NetworkMode, NetworkPolicy};
@@ -105,7 +105,8 @@ pub fn grant(policy: &NetworkPolicy, agents: &[&str], refused: Vec<Subnet>) -> R
     for rule in &policy.allow {
         allow.push(read(rule)?);
     }
-    let deny = policy.block.iter().map(read).collect::<Result<_>>()?;
+    let mut deny: Vec<HostPattern> = policy.block.iter().map(read).collect::<Result<_>>()?;
+    deny.extend(BLOCKED_HOST.parse());
     let reach = match policy.mode {
         NetworkMode::Offline => Reach::Offline,
         NetworkMode::Approved => Reach::Approved,
@@ -135,6 +136,25 @@ pub fn grant(policy: &NetworkPolicy, agents: &[&str], refused: Vec<Subnet>) -> R
         });
     }
     Ok(grant)
+}
+
+/// The site that the self-test asks for where the rules name none: our own environment is made from it.
+pub const TEST_SITE: &str = "deb.debian.org";
+
+/// A site that a gateway with this policy lets through, as `host:port`: what the self-test asks for. `None`:
+/// there is no single one.
+pub fn one_approved(policy: &Policy) -> Option<String> {
+    let usual: Option<HostPattern> = match policy.reach {
+        Reach::Open => TEST_SITE.parse().ok(),
+        _ => None,
+    };
+    policy
+        .allow
+        .iter()
+        .chain(&usual)
+        .filter_map(HostPattern::one_name)
+        .find(|site| policy.decide(site, Via::Tunnel) == Verdict::Allow)
+        .map(|site| site.to_string())
 }
 
 #[cfg(test)]
@@ -167,6 +187,52 @@ mod tests {
         };
         let after = change.applied_to(&after).unwrap();
         assert!(after.allow.is_empty() && after.block.is_empty());
+    }
+
+    #[test]
+    fn the_self_test_asks_for_what_is_approved_and_for_nothing_else() {
+        let asked = |mode, allow: &[&str], block: &[&str]| {
+            let policy = NetworkPolicy {
+                mode,
+                allow: texts(allow),
+                block: texts(block),
+                ..NetworkPolicy::default()
+            };
+            one_approved(&grant(&policy, &[], Vec::new()).unwrap().policy)
+        };
+        let approved = |allow: &[&str], block: &[&str]| asked(NetworkMode::Approved, allow, block);
+        assert_eq!(
+            approved(&["*.a.org", "b.org"], &[]).unwrap(),
+            "b.org:443",
+            "a rule for many is passed over"
+        );
+        assert_eq!(approved(&["b.org:8443"], &[]).unwrap(), "b.org:8443");
+        assert_eq!(
+            approved(&["b.org", "c.org"], &["b.org"]).unwrap(),
+            "c.org:443"
+        );
+        for none in [&[][..], &["*.a.org"], &["203.0.113.7"], &["b.org:80"]] {
+            assert_eq!(approved(none, &[]), None, "{none:?}");
+        }
+        assert_eq!(asked(NetworkMode::Offline, &["b.org"], &[]), None);
+        let open = |block: &[&str]| asked(NetworkMode::Open, &[], block);
+        assert_eq!(open(&[]).unwrap(), format!("{TEST_SITE}:443"));
+        assert_eq!(open(&[TEST_SITE]), None);
+    }
+
+    #[test]
+    fn every_grant_blocks_what_the_self_test_expects_to_be_blocked() {
+        for mode in [NetworkMode::Approved, NetworkMode::Open] {
+            let policy = NetworkPolicy {
+                mode,
+                allow: texts(&[BLOCKED_HOST]),
+                ..NetworkPolicy::default()
+            };
+            let grant = grant(&policy, &[], Vec::new()).unwrap();
+            let site: HostPattern = BLOCKED_HOST.parse().unwrap();
+            let verdict = grant.policy.decide(&site.one_name().unwrap(), Via::Tunnel);
+            assert!(matches!(verdict, Verdict::Deny(_)), "{mode:?}: {verdict:?}");
+        }
     }
 
     #[test]

@@ -4,8 +4,11 @@ use sandbox_workspace::Dir;
 
 use super::Engine;
 use crate::docker::Docker;
-use crate::docker::probe::ProbeNetwork;
-use crate::image;
+use crate::docker::probe::{Fence, ProbeNetwork};
+use crate::network::link::Link;
+use crate::network::rules;
+use crate::state::record::{NetworkMode, NetworkPolicy, Owner};
+use crate::{Error, SandboxId, image};
 
 /// Below this there is no room for an environment image and a project.
 const ROOM: u64 = 4 << 30;
@@ -138,27 +141,67 @@ impl Engine {
         }
     }
 
-    /// Tries the fence in a container of its own.
-    pub async fn fence(&self) -> crate::Result<crate::docker::probe::Fence> {
+    /// Tries the fence in containers of its own: past a gateway, and by one with a single approved site.
+    pub async fn fence(&self) -> crate::Result<Fence> {
         let docker = self.docker().await?;
         let owner = self.probe_owner(&docker);
         let instance = self.data().instance();
         let guest = self.config().guest;
-        Ok(docker
+        let mut fence = docker
             .prove_fence(instance, guest, owner, ProbeNetwork::Fenced)
+            .await?;
+        let trial = SandboxId::random().map_err(|error| Error::Internal {
+            message: error.to_string(),
+        })?;
+        let tried = self.gateway_fence(&docker, &trial, owner).await;
+        docker.remove_gateway(instance, &trial).await?;
+        docker
+            .remove_own_volume(instance, &trial.relay_volume())
+            .await?;
+        docker.tidy_egress_network(instance).await;
+        fence.findings.extend(tried?.findings);
+        Ok(fence)
+    }
+
+    /// A gateway of nobody's, with the rules that a sandbox could have.
+    async fn gateway_fence(
+        &self,
+        docker: &Docker,
+        trial: &SandboxId,
+        owner: Owner,
+    ) -> crate::Result<Fence> {
+        let (instance, guest) = (self.data().instance(), self.config().guest);
+        let gateway = docker.ensure_gateway(instance, trial, guest).await?;
+        let sites = NetworkPolicy {
+            mode: NetworkMode::Approved,
+            allow: vec![rules::TEST_SITE.to_owned()],
+            ..NetworkPolicy::default()
+        };
+        let sites = self.with_sites_for_all(&sites)?;
+        let mut grant = rules::grant(&sites, &[], docker.refused_addresses().await?)?;
+        grant.upstream = self.settings()?.upstream_proxy.map(Into::into);
+        if let Some(proxy) = &mut grant.upstream {
+            proxy.log_in = self.proxy_log_in().await;
+        }
+        let approved = rules::one_approved(&grant.policy);
+        let mut link = Link::open(docker, &gateway).await?;
+        link.grant(&grant).await?;
+        let relay = trial.relay_volume();
+        Ok(docker
+            .prove_gateway(instance, guest, owner, &relay, approved.as_deref())
             .await?)
     }
 
-    fn probe_owner(&self, docker: &Docker) -> crate::state::record::Owner {
+    fn probe_owner(&self, docker: &Docker) -> Owner {
         let process = self.config().process;
         // There the container's root is the user.
         if docker.info().rootless {
-            return crate::state::record::Owner { uid: 0, gid: 0 };
+            return Owner { uid: 0, gid: 0 };
         }
         if process.uid != 0 {
             return process;
         }
-        crate::state::record::Owner {
+        Owner {
             uid: 10_001,
             gid: 10_001,
         }

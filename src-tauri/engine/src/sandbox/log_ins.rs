@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt;
 use zeroize::Zeroizing;
 
-use super::{Engine, Working, up};
+use super::{Engine, Working, proof};
 use crate::credentials::{KeptLogIn, Place};
 use crate::docker::container::{GUEST, HOME};
 use crate::docker::exec::{Output, Running};
@@ -45,7 +45,7 @@ impl Engine {
             });
         }
         let docker = self.docker().await?;
-        let container = up::running(self, &docker, &record).await?;
+        let container = proof::proven(self, &docker, &record).await?;
         let files = read(&docker, &container, &paths).await?;
         if !files.iter().any(|file| file.path == paths[0]) {
             return Err(Error::NotFound {

@@ -74,6 +74,7 @@ pub use watching::Watching;
 pub(crate) use working::Working;
 
 use crate::credentials::{self, Keychain};
+use crate::docker::container::GUEST;
 use crate::docker::exec::Running;
 use crate::docker::{Deadlines, Docker, EndpointSearch};
 use crate::event::{Event, Events};
@@ -201,7 +202,8 @@ impl Engine {
         Ok(docker)
     }
 
-    /// Starts a command in a running sandbox. Takes no lock: it may run for days.
+    /// Starts a command in a running sandbox. Takes no lock: it may run for days. When memory runs out it ends before
+    /// the sandbox does.
     pub async fn exec(
         &self,
         id: &SandboxId,
@@ -210,10 +212,12 @@ impl Engine {
     ) -> Result<Running> {
         let (_, record) = self.load(id)?;
         let docker = self.docker().await?;
-        let container = up::running(self, &docker, &record).await?;
+        let container = proof::proven(self, &docker, &record).await?;
         // What is stated for this command goes before.
         let keys = self.key_environment(&record).into_iter();
         let all = keys.map(|(name, value)| format!("{name}={value}"));
+        let first = [format!("{GUEST}/sandbox-guest"), "run".to_owned()];
+        let command = first.into_iter().chain(command).collect();
         Ok(docker
             .exec(&container, command, all.chain(env).collect())
             .await?)

@@ -9,7 +9,7 @@ use sandbox_protocol::egress::PROXY_PORT;
 use sandbox_protocol::policy::Policy;
 use sandbox_protocol::streams::{Inbound, PORTS_SOCKET, Streams};
 
-use super::{Engine, Inner, up};
+use super::{Engine, Inner, proof};
 use crate::docker::container::{GUEST, WORKSPACE};
 use crate::event::Event;
 use crate::network::streams::{self, Joined};
@@ -209,7 +209,7 @@ impl Engine {
         }
         let (_, record) = self.load(id)?;
         let docker = self.docker().await?;
-        let container = up::running(self, &docker, &record).await?;
+        let container = proof::proven(self, &docker, &record).await?;
         let guest = format!("{GUEST}/sandbox-guest");
         let command = [guest.as_str(), "control", "--socket", PORTS_SOCKET];
         let made = streams::connect(&docker, &container, WORKSPACE, &command, Inbound::Refused);

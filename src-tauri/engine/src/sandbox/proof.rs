@@ -1,10 +1,15 @@
 //! The fence of a sandbox that runs: proven before its agent starts, and again whenever nobody may have looked.
 
-use super::{Engine, network};
+use serde::{Deserialize, Serialize};
+
+use super::{Engine, network, up};
 use crate::docker::Docker;
-use crate::docker::lifecycle::ContainerState;
+use crate::docker::lifecycle::{ContainerState, Found};
+use crate::docker::probe::Guard;
+use crate::network::rules;
 use crate::state::activity::ActivityKind;
-use crate::state::record::NetworkMode;
+use crate::state::json_file;
+use crate::state::record::{NetworkMode, Record};
 use crate::{Error, Result, SandboxId};
 
 impl Engine {
@@ -16,22 +21,9 @@ impl Engine {
             if !record.container_made {
                 continue;
             }
-            match prove_running(self, &record.id).await {
+            match prove_or_note(self, &record.id).await {
                 Ok(_) | Err(Error::Busy { .. }) => {}
-                Err(error) => {
-                    tracing::warn!(%error, sandbox = %record.id, "a running sandbox is not proven closed");
-                    if matches!(error, Error::FenceOpen { .. }) {
-                        let what = "Ended: its fence was not proven closed";
-                        self.note(
-                            &record.id,
-                            ActivityKind::Stopped,
-                            what,
-                            error.to_string(),
-                            None,
-                        );
-                    }
-                    ended.push((record.id, error));
-                }
+                Err(error) => ended.push((record.id, error)),
             }
         }
         ended
@@ -43,8 +35,21 @@ pub(super) async fn revive_gateway(engine: &Engine, id: &SandboxId) -> Result<bo
     let (_, record) = engine.load(id)?;
     match record.network.mode {
         NetworkMode::Offline => Ok(false),
-        _ => prove_running(engine, id).await,
+        _ => prove_or_note(engine, id).await,
     }
+}
+
+/// Likewise whatever its network; one that is ended by it is noted.
+async fn prove_or_note(engine: &Engine, id: &SandboxId) -> Result<bool> {
+    let proven = prove_running(engine, id).await;
+    if let Err(error) = &proven {
+        tracing::warn!(%error, sandbox = %id, "a running sandbox is not proven closed");
+        if matches!(error, Error::FenceOpen { .. }) {
+            let what = "Ended: its fence was not proven closed";
+            engine.note(id, ActivityKind::Stopped, what, error.to_string(), None);
+        }
+    }
+    proven
 }
 
 /// Proves the fence of a sandbox that runs, with its gateway where it has one. False: it does not run.
@@ -61,26 +66,114 @@ async fn prove_running(engine: &Engine, id: &SandboxId) -> Result<bool> {
         network::bring_up(&working, &docker).await?;
     }
     if found.state == ContainerState::Running {
-        let runtime = working.record.runtime.as_deref();
-        prove(&docker, &found.id, guarded, runtime).await?;
+        prove(engine, &docker, &working.record, &found.id).await?;
     }
     Ok(true)
 }
 
+/// What a proof is good for: the container and the gateway as they were then, and the engine that ran it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Proof {
+    /// The command that tried: the engine knows it while it is the same, and for some minutes.
+    command: String,
+    container: Started,
+    /// Absent: offline.
+    gateway: Option<Started>,
+}
+
+/// A container, since it was last started.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Started {
+    id: String,
+    at: String,
+}
+
+impl From<Found> for Started {
+    fn from(found: Found) -> Self {
+        Self {
+            id: found.id,
+            at: found.started,
+        }
+    }
+}
+
+/// The container of a sandbox that runs, for something to be run in it. Its fence was proven since it, its gateway
+/// and the container engine were started, by whichever face of the app; else it is proven now.
+///
+/// # Errors
+/// As [`up::running`]; [`Error::FenceOpen`], [`Error::Busy`]: then nothing may be run in it.
+pub(super) async fn proven(engine: &Engine, docker: &Docker, record: &Record) -> Result<String> {
+    let container = up::running(engine, docker, record).await?;
+    if still_holds(engine, docker, record).await? {
+        return Ok(container);
+    }
+    prove_or_note(engine, &record.id).await?;
+    up::running(engine, docker, record).await
+}
+
+/// Whether what was proven last is what runs. A gateway that has ended leads nowhere.
+async fn still_holds(engine: &Engine, docker: &Docker, record: &Record) -> Result<bool> {
+    let path = engine.data().sandbox(&record.id).proof();
+    // One that does not read is none.
+    let Ok(Some(proof)) = json_file::read::<Proof>(&path) else {
+        return Ok(false);
+    };
+    let instance = engine.data().instance();
+    let Some(found) = docker.find(instance, &record.id).await? else {
+        return Ok(false);
+    };
+    let alone = found.networks.iter().all(|network| network == "none");
+    if !alone || proof.container != Started::from(found) {
+        return Ok(false);
+    }
+    if record.network.mode != NetworkMode::Offline {
+        let gateway = docker.find_gateway(instance, &record.id).await?;
+        let gateway = gateway.filter(|gateway| gateway.state.is_up());
+        if gateway.is_some_and(|now| proof.gateway != Some(now.into())) {
+            return Ok(false);
+        }
+    }
+    Ok(docker
+        .remembers(&proof.command, &proof.container.id)
+        .await?)
+}
+
 /// Tries the fence from inside; ends the container if it is not proven closed.
 pub(super) async fn prove(
+    engine: &Engine,
     docker: &Docker,
+    record: &Record,
     container: &str,
-    guarded: bool,
-    runtime: Option<&str>,
 ) -> Result<()> {
-    let proven = docker.prove_fence_in(container, guarded).await;
-    let failed = match (proven, runtime) {
-        (Ok(fence), _) if fence.is_closed() => return Ok(()),
-        (Ok(fence), Some(runtime)) if fence.lacks_only_the_gateway() => Error::FenceOpen {
+    let (dir, instance) = (engine.data().sandbox(&record.id), engine.data().instance());
+    let guard = match record.network.mode {
+        NetworkMode::Offline => Guard::Nothing,
+        _ => Guard::Gateway {
+            approved: rules::one_approved(&engine.grant_for(record, Vec::new())?.policy),
+        },
+    };
+    let proven = docker.prove_fence_in(container, &guard).await;
+    let failed = match (proven, record.runtime.as_deref()) {
+        (Ok((fence, command)), _) if fence.is_closed() => {
+            let found = docker.find(instance, &record.id).await?;
+            let gateway = docker.find_gateway(instance, &record.id).await?;
+            if let Some(found) = found {
+                let proof = Proof {
+                    command,
+                    container: found.into(),
+                    gateway: gateway.map(Into::into),
+                };
+                // Without it the next command proves again.
+                if let Err(error) = json_file::write(&dir.proof(), &proof) {
+                    tracing::warn!(%error, "a proof is not remembered");
+                }
+            }
+            return Ok(());
+        }
+        (Ok((fence, _)), Some(runtime)) if fence.lacks_only_the_gateway() => Error::FenceOpen {
             message: no_socket(runtime),
         },
-        (Ok(fence), _) => Error::FenceOpen {
+        (Ok((fence, _)), _) => Error::FenceOpen {
             message: fence.open().join("; "),
         },
         (Err(error), _) => error.into(),

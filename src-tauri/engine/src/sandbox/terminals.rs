@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, broadcast};
 
-use super::{Engine, ports, up};
+use super::{Engine, ports, proof};
 use crate::docker::container::GUEST;
 use crate::event::{Event, Events};
 use crate::terminal::{CONTROL_VERB, TerminalEvent, TerminalHub, TerminalState};
@@ -30,7 +30,7 @@ impl Engine {
         }
         let (_, record) = self.load(id)?;
         let docker = self.docker().await?;
-        let container = up::running(self, &docker, &record).await?;
+        let container = proof::proven(self, &docker, &record).await?;
         let command = vec![format!("{GUEST}/sandbox-guest"), CONTROL_VERB.to_owned()];
         let (output, input) = docker
             .exec(&container, command, Vec::new())

@@ -140,13 +140,13 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
     let found = docker.find(instance, working.id()).await?;
     let container = match found {
         Some(found) if found.state == ContainerState::Running => {
-            let runtime = working.record.runtime.as_deref();
-            return proof::prove(&docker, &found.id, guarded, runtime).await;
+            return proof::prove(&engine, &docker, &working.record, &found.id).await;
         }
         Some(found) if found.state == ContainerState::Paused => {
             docker.unpause(&found.id).await?;
             pause::forget(&working.dir)?;
-            return Ok(());
+            // Nobody looked while it stood still.
+            return proof::prove(&engine, &docker, &working.record, &found.id).await;
         }
         Some(found) if wants_other_packages(working)? => {
             // Made before the old one goes. Its file system is read-only: nothing is lost with it.
@@ -162,8 +162,7 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
     pause::forget(&working.dir)?;
     engine.forget_terminals(working.id()).await;
     docker.start(&container).await?;
-    let runtime = working.record.runtime.as_deref();
-    proof::prove(&docker, &container, guarded, runtime).await?;
+    proof::prove(&engine, &docker, &working.record, &container).await?;
     log_ins::put_in(working, &docker, &container).await;
     Ok(())
 }

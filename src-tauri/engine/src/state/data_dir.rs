@@ -146,6 +146,10 @@ impl SandboxDir {
     pub fn reset_intent(&self) -> PathBuf {
         self.0.join("reset.json")
     }
+    /// When its fence was proven last, and of what.
+    pub fn proof(&self) -> PathBuf {
+        self.0.join("proof.json")
+    }
     /// Who paused the container, written before the pause.
     pub fn pause(&self) -> PathBuf {
         self.0.join("pause.json")

@@ -3,18 +3,19 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sandbox_protocol::egress::{LOCAL_HOST, Refusal, UpstreamProxy};
+use sandbox_protocol::egress::{LOCAL_HOST, PASSED_MARK, REFUSED_MARK, Refusal, UpstreamProxy};
 use sandbox_protocol::policy::{Host, Reason, Via};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 
 use crate::bulk;
 
+use super::greeting::{self, Greeting};
 use super::pump::Counts;
 use super::request::{self, Malformed, Request};
 use super::state::Gateway;
 use super::wire::Wire;
-use super::{greeting, outside, routes, upstream_proxy};
+use super::{outside, routes, upstream_proxy};
 
 /// How long the head of a request may take.
 const HEAD: Duration = Duration::from_secs(15);
@@ -70,8 +71,10 @@ async fn tunnel(
         rest
     } else {
         match greeting::check(client, rest, &request.target).await {
-            Some(first) => first,
-            None => return Err(Refusal::Greeting),
+            Greeting::Right(first) => first,
+            // Opened ahead and not needed, as browsers do: nothing was sent to anybody.
+            Greeting::Nothing => return Ok(()),
+            Greeting::Wrong => return Err(Refusal::Greeting),
         }
     };
     if upstream.write_all(&first).await.is_err() || upstream.flush().await.is_err() {
@@ -215,9 +218,9 @@ async fn connect(
     match reached.await {
         Ok(upstream) => Ok(upstream),
         Err(refusal) => {
-            let target = &request.target;
-            let (status, why) = words(refusal, &target.to_string());
-            say(client, status, &why).await;
+            let answer = refused(refusal, &request.target.to_string());
+            let _ = client.write_all(answer.as_bytes()).await;
+            let _ = client.shutdown().await;
             Err(refusal)
         }
     }
@@ -295,10 +298,23 @@ pub fn words(refusal: Refusal, target: &str) -> (&'static str, String) {
 
 /// A refusal as a whole answer.
 pub fn refusal(status: &str, why: &str) -> String {
+    answer(status, REFUSED_MARK, why)
+}
+
+/// Likewise; the self-test reads in it whether the rules were the reason.
+fn refused(refusal: Refusal, target: &str) -> String {
+    let (status, why) = words(refusal, target);
+    match refusal.passed_rules() {
+        true => answer(status, &format!("{REFUSED_MARK}\r\n{PASSED_MARK}"), &why),
+        false => answer(status, REFUSED_MARK, &why),
+    }
+}
+
+fn answer(status: &str, marks: &str, why: &str) -> String {
     let body = format!("Agent Sandbox: {why}\n");
     format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
-         X-Agent-Sandbox: refused\r\nConnection: close\r\n\r\n{body}",
+         {marks}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )
 }

@@ -11,16 +11,27 @@ const MAX_GREETING: usize = 32 * 1024;
 /// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Reads the greeting and holds its server name against the tunnel's host. Gives all bytes that were read,
-/// to be sent on; `None`: not TLS, another name, no name, or nothing.
+/// What a tunnel began with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Greeting {
+    /// TLS for its host: all bytes that were read, to be sent on.
+    Right(Vec<u8>),
+    /// It was closed, and nothing had come.
+    Nothing,
+    /// Not TLS, another name, no name, or not in time.
+    Wrong,
+}
+
+/// Reads the greeting and holds its server name against the tunnel's host.
 pub async fn check(
     from: &mut (impl AsyncRead + Unpin),
     already: Vec<u8>,
     target: &Authority,
-) -> Option<Vec<u8>> {
+) -> Greeting {
     let mut acceptor = Acceptor::default();
     let mut bytes = already;
     let mut fed = 0;
+    let mut closed = false;
     let read = async {
         loop {
             while fed < bytes.len() {
@@ -38,12 +49,16 @@ pub async fn check(
                 }
             }
             if bytes.len() >= MAX_GREETING || from.read_buf(&mut bytes).await.ok()? == 0 {
+                closed = true;
                 return None;
             }
         }
     };
-    tokio::time::timeout(PATIENCE, read).await.ok()??;
-    Some(bytes)
+    match tokio::time::timeout(PATIENCE, read).await {
+        Ok(Some(())) => Greeting::Right(bytes),
+        Ok(None) if closed && bytes.is_empty() => Greeting::Nothing,
+        _ => Greeting::Wrong,
+    }
 }
 
 fn names(stated: Option<&str>, host: &Host) -> bool {

@@ -195,6 +195,17 @@ impl HostPattern {
         }
     }
 
+    /// The one name that it is about, with its port or that of TLS; `None`: many names, or an address.
+    pub fn one_name(&self) -> Option<Authority> {
+        match &self.what {
+            What::Exact(host @ Host::Name(_)) => Some(Authority {
+                host: host.clone(),
+                port: self.port.unwrap_or(super::TLS),
+            }),
+            _ => None,
+        }
+    }
+
     /// The stated port.
     pub fn port(&self) -> Option<u16> {
         self.port

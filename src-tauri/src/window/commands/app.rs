@@ -157,7 +157,8 @@ async fn check_fence(desk: &Desk) -> Check {
             let figure = format!("{closed} of {} passed", tried.len());
             if fence.is_closed() {
                 let words = "A test container tried to get out and reached nothing: not your files, \
-                             not your network, not the internet.";
+                             not your network, not the internet. Its gateway let it through to the one \
+                             approved site, and to nothing else.";
                 check(CheckState::Ok, figure, words, tried)
             } else {
                 let words = "A test container reached something it must not. No agent is started \

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use bollard::models::{Mount, MountType};
 use sandbox_workspace::system::{self, DirBuilderExt};
 
 use super::{Probe, ProbeNetwork};
@@ -12,7 +13,7 @@ use crate::docker::error::{DockerError, Problem};
 use crate::state::record::Owner;
 
 /// Where the canary's folder is seen.
-pub(super) const CANARY: &str = "/canary";
+const CANARY: &str = "/canary";
 
 impl Docker {
     /// Writes in `folder` and reads it in a container, and the other way. Catches engines on other
@@ -35,7 +36,13 @@ impl Docker {
             instance,
             owner,
             network: ProbeNetwork::Fenced,
-            folder: Some(&nest.path),
+            mount: Some(Mount {
+                typ: Some(MountType::BIND),
+                source: Some(nest.path.to_string_lossy().into_owned()),
+                target: Some(CANARY.to_owned()),
+                read_only: Some(false),
+                ..Default::default()
+            }),
         };
         let printed =
             self.run_probe(guest, &probe, args)

@@ -11,7 +11,7 @@ pub struct Finding {
     pub tried: String,
     /// What happened, in words.
     pub happened: String,
-    /// Whether that means that there is no way out.
+    /// Whether that is as it must be: there is no way there, or, to an approved site, the gateway is the way.
     pub closed: bool,
 }
 
@@ -65,6 +65,8 @@ pub(super) enum Meaning {
     Links,
     /// The gateway must be there and must say no.
     Gateway,
+    /// The gateway must be there and must not say no. What is behind it may be away: that opens nothing.
+    Approved,
 }
 
 #[derive(Clone)]
@@ -96,7 +98,7 @@ pub(super) fn judge(targets: &[Target], printed: &[u8]) -> Fence {
             Finding {
                 what: target.what.to_owned(),
                 tried: target.argument.clone(),
-                happened: words(outcome, detail),
+                happened: target.meaning.words(outcome, detail),
                 closed: target.meaning.is_closed(outcome, detail),
             }
         })
@@ -111,8 +113,30 @@ impl Meaning {
             Self::Ping => matches!(outcome, "no-way" | "no-socket"),
             Self::Inside => matches!(outcome, "no-way" | "refused" | "silent"),
             Self::Name => outcome == "no-name",
-            Self::Gateway => outcome == "said-no",
+            Self::Gateway => matches!(outcome, "said-no" | "leads-inside"),
+            Self::Approved => {
+                matches!(
+                    outcome,
+                    "let-through" | "passed" | "leads-inside" | "silent"
+                )
+            }
             Self::Links => outcome == "links" && detail == "lo",
+        }
+    }
+
+    fn words(self, outcome: &str, detail: &str) -> String {
+        match (self, outcome) {
+            (Self::Approved, "let-through") => "it was reached".to_owned(),
+            (Self::Approved, "passed") => {
+                "the gateway let it through, and the site was not reached: this computer may be offline".to_owned()
+            }
+            (Self::Approved, "leads-inside") => {
+                "the gateway let it through, and its name leads to an address on your own network: a page to log in may stand there".to_owned()
+            }
+            (Self::Approved, "silent") => {
+                "the gateway did not say no, and the site did not answer in time: this computer may be offline".to_owned()
+            }
+            _ => words(outcome, detail),
         }
     }
 }
@@ -123,7 +147,7 @@ fn words(outcome: &str, detail: &str) -> String {
         "no-socket" => "it cannot send any".to_owned(),
         "no-name" => "the name is not found".to_owned(),
         "no-gateway" => NO_GATEWAY.to_owned(),
-        "said-no" => "the gateway said no".to_owned(),
+        "said-no" | "leads-inside" => "the gateway said no".to_owned(),
         "refused" => "refused by what is there".to_owned(),
         "silent" => "nothing came back in time".to_owned(),
         "links" if detail == "lo" => "only its own loopback".to_owned(),
@@ -199,10 +223,48 @@ mod tests {
             (fence.is_closed(), fence.lacks_only_the_gateway())
         };
         assert_eq!(judged("no-way", "said-no"), (true, false));
+        // By the address and not by the rules, as in an open sandbox.
+        assert_eq!(judged("no-way", "leads-inside"), (true, false));
+        // It was dialled.
+        assert_eq!(judged("no-way", "passed"), (false, false));
         assert_eq!(judged("no-way", "no-gateway"), (false, true));
         assert_eq!(judged("answered", "no-gateway"), (false, false));
         assert_eq!(judged("no-way", "gateway"), (false, false));
         assert!(!judge(&[], b"").lacks_only_the_gateway());
+    }
+
+    #[test]
+    fn an_approved_site_that_is_away_is_told_from_one_that_the_gateway_refuses() {
+        let target = Target {
+            what: "an approved site",
+            argument: "allowed:a.org:443".into(),
+            meaning: Meaning::Approved,
+        };
+        let judged = |outcome: &str| {
+            let line = format!(
+                "{{\"target\":\"allowed:a.org:443\",\"outcome\":\"{outcome}\",\"detail\":\"\"}}\n"
+            );
+            let fence = judge(std::slice::from_ref(&target), line.as_bytes());
+            (fence.is_closed(), fence.findings[0].happened.clone())
+        };
+        assert_eq!(judged("let-through"), (true, "it was reached".to_owned()));
+        for away in ["passed", "silent"] {
+            let (closed, words) = judged(away);
+            assert!(closed && words.contains("offline"), "{away}: {words}");
+        }
+        let (closed, words) = judged("leads-inside");
+        assert!(closed && words.contains("a page to log in"), "{words}");
+        for wrong in [
+            "said-no",
+            "no-gateway",
+            "gateway",
+            "refused",
+            "no-way",
+            "unknown",
+        ] {
+            let (closed, words) = judged(wrong);
+            assert!(!closed && !words.contains("offline"), "{wrong}: {words}");
+        }
     }
 
     #[test]

@@ -7,22 +7,23 @@ mod canary;
 mod fence;
 
 use std::collections::HashMap;
-use std::net::UdpSocket;
-use std::path::Path;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptions, InspectNetworkOptions,
     RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 use futures_util::StreamExt;
+use sandbox_protocol::egress::BLOCKED_HOST;
 
-use self::canary::CANARY;
 use self::fence::{Meaning, Target, judge};
 use super::container::{GUEST, ulimit};
 use super::error::{DockerError, Problem};
+use super::gateway::relay_mount;
 use super::{Docker, labels};
+use crate::network::here;
 use crate::state::record::Owner;
 
 pub use self::fence::{Fence, Finding};
@@ -43,6 +44,18 @@ pub enum ProbeNetwork {
     Unprotected,
 }
 
+/// What stands between a sandbox and the world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guard {
+    /// It is offline: nothing does.
+    Nothing,
+    /// A gateway, which also must refuse what it refuses in every mode.
+    Gateway {
+        /// A site that it must let through, as `host:port`, where there is one.
+        approved: Option<String>,
+    },
+}
+
 impl Docker {
     /// Tries the fence in a container of its own, as `doctor` does.
     pub async fn prove_fence(
@@ -52,40 +65,64 @@ impl Docker {
         owner: Owner,
         network: ProbeNetwork,
     ) -> Result<Fence, DockerError> {
-        let targets = self.targets(true).await;
+        let targets = [self.targets().await, names()].concat();
         let mut args = vec!["probe".to_owned()];
         args.extend(targets.iter().map(|t| t.argument.clone()));
         let probe = Probe {
             instance,
             owner,
             network,
-            folder: None,
+            mount: None,
         };
         let printed = self.run_probe(guest, &probe, args).await?;
         Ok(judge(&targets, &printed))
     }
 
-    /// Tries the fence from inside a sandbox's own running container; quick enough for each start.
-    /// With a gateway it also tries what the gateway must refuse in every mode.
+    /// Tries a gateway in a container of its own, which has nothing but its socket: what it must refuse, and
+    /// `approved` (`host:port`), which it must let through.
+    pub async fn prove_gateway(
+        &self,
+        instance: &str,
+        guest: &[u8],
+        owner: Owner,
+        relay: &str,
+        approved: Option<&str>,
+    ) -> Result<Fence, DockerError> {
+        let targets = self.gateway_targets(approved).await;
+        let mut args = ["probe", "relay"].map(str::to_owned).to_vec();
+        args.extend(targets.iter().map(|t| t.argument.clone()));
+        let probe = Probe {
+            instance,
+            owner,
+            network: ProbeNetwork::Fenced,
+            mount: Some(relay_mount(relay, true)),
+        };
+        let printed = self.run_probe(guest, &probe, args).await?;
+        Ok(judge(&targets, &printed))
+    }
+
+    /// Tries the fence from inside a sandbox's own running container; quick enough for each start. Gives also the
+    /// engine's id of the command that tried.
     pub async fn prove_fence_in(
         &self,
         container: &str,
-        guarded: bool,
-    ) -> Result<Fence, DockerError> {
-        let mut targets = self.targets(false).await;
-        if guarded {
-            targets.extend(self.gateway_targets().await);
+        guard: &Guard,
+    ) -> Result<(Fence, String), DockerError> {
+        let mut targets = self.targets().await;
+        if let Guard::Gateway { approved } = guard {
+            targets.extend(self.gateway_targets(approved.as_deref()).await);
         }
         let mut command = vec![format!("{GUEST}/sandbox-guest"), "probe".to_owned()];
         command.extend(targets.iter().map(|t| t.argument.clone()));
         let running = self.exec(container, command, Vec::new()).await?;
+        let id = running.id().to_owned();
         let call = tokio::time::timeout(PATIENCE, running.collect(OUTPUT));
         let (_, printed, _) = call.await.map_err(|_| too_slow())??;
-        Ok(judge(&targets, &printed))
+        Ok((judge(&targets, &printed), id))
     }
 
-    /// What is tried. Names cost seconds each where nothing answers, so only `doctor` tries them.
-    async fn targets(&self, names: bool) -> Vec<Target> {
+    /// What is tried past the gateway.
+    async fn targets(&self) -> Vec<Target> {
         let mut targets = vec![Target {
             what: "any network interface",
             argument: "links".into(),
@@ -106,10 +143,16 @@ impl Docker {
             "this computer, by the engine's bridge",
             format!("tcp:{gateway}:22"),
         );
-        if let Some(address) = own_address() {
+        for address in here::own_addresses() {
             outside(
                 "this computer, by its own address",
-                format!("tcp:{address}:22"),
+                format!("tcp:{}", SocketAddr::new(address, 22)),
+            );
+        }
+        if let Some(address) = here::neighbour() {
+            outside(
+                "a neighbour on your network",
+                format!("tcp:{}", SocketAddr::new(address, 80)),
             );
         }
         for (what, argument) in [
@@ -118,36 +161,36 @@ impl Docker {
             ("the internet", "tcp:1.1.1.1:443"),
             ("the internet by IPv6", "tcp:[2606:4700:4700::1111]:443"),
             ("a public name server", "udp:8.8.8.8:53"),
+            (
+                "a public name server by IPv6",
+                "udp:[2001:4860:4860::8888]:53",
+            ),
         ] {
             outside(what, argument.to_owned());
         }
-        targets.push(Target {
-            what: "the internet, by ping",
-            argument: "icmp:1.1.1.1".into(),
-            meaning: Meaning::Ping,
-        });
+        for (what, argument) in [
+            ("the internet, by ping", "icmp:1.1.1.1"),
+            (
+                "the internet, by ping and IPv6",
+                "icmp:2606:4700:4700::1111",
+            ),
+        ] {
+            targets.push(Target {
+                what,
+                argument: argument.into(),
+                meaning: Meaning::Ping,
+            });
+        }
         targets.push(Target {
             what: "the engine's name server",
             argument: "udp:127.0.0.11:53".into(),
             meaning: Meaning::Inside,
         });
-        if names {
-            for (what, argument) in [
-                ("this computer, by name", "name:host.docker.internal"),
-                ("the internet, by name", "name:example.com"),
-            ] {
-                targets.push(Target {
-                    what,
-                    argument: argument.into(),
-                    meaning: Meaning::Name,
-                });
-            }
-        }
         targets
     }
 
-    /// What a gateway refuses whatever its policy says.
-    async fn gateway_targets(&self) -> Vec<Target> {
+    /// What a gateway refuses whatever its policy says, and what this one lets through.
+    async fn gateway_targets(&self, approved: Option<&str>) -> Vec<Target> {
         let mut inside = vec![
             (
                 "a cloud's metadata, by the gateway",
@@ -157,19 +200,30 @@ impl Docker {
                 "the gateway itself, by the gateway",
                 "127.0.0.1:22".to_owned(),
             ),
+            (
+                "a blocked site, by the gateway",
+                format!("{BLOCKED_HOST}:443"),
+            ),
         ];
         if let Some(gateway) = self.gateway().await {
             let what = "this computer, by the gateway";
             inside.push((what, format!("{gateway}:2375")));
         }
-        inside
-            .into_iter()
-            .map(|(what, target)| Target {
-                what,
-                argument: format!("proxy:{target}"),
-                meaning: Meaning::Gateway,
-            })
-            .collect()
+        if let Some(address) = here::neighbour() {
+            let target = SocketAddr::new(address, 443).to_string();
+            inside.push(("a neighbour on your network, by the gateway", target));
+        }
+        let refused = inside.into_iter().map(|(what, target)| Target {
+            what,
+            argument: format!("proxy:{target}"),
+            meaning: Meaning::Gateway,
+        });
+        let approved = approved.map(|site| Target {
+            what: "an approved site, by the gateway",
+            argument: format!("allowed:{site}"),
+            meaning: Meaning::Approved,
+        });
+        refused.chain(approved).collect()
     }
 
     async fn gateway(&self) -> Option<String> {
@@ -258,20 +312,12 @@ struct Probe<'a> {
     instance: &'a str,
     owner: Owner,
     network: ProbeNetwork,
-    folder: Option<&'a Path>,
+    mount: Option<Mount>,
 }
 
 impl Probe<'_> {
     fn body(&self, image: String, args: Vec<String>) -> ContainerCreateBody {
-        let mounts = self.folder.map(|folder| {
-            vec![Mount {
-                typ: Some(MountType::BIND),
-                source: Some(folder.to_string_lossy().into_owned()),
-                target: Some(CANARY.to_owned()),
-                read_only: Some(false),
-                ..Default::default()
-            }]
-        });
+        let mounts = self.mount.clone().map(|mount| vec![mount]);
         let network = match self.network {
             ProbeNetwork::Fenced => "none",
             ProbeNetwork::Unprotected => "bridge",
@@ -309,12 +355,18 @@ impl Probe<'_> {
     }
 }
 
-/// The address by which this computer reaches others; nothing is sent.
-pub(super) fn own_address() -> Option<std::net::IpAddr> {
-    let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
-    socket.connect(("192.0.2.1", 9)).ok()?;
-    let address = socket.local_addr().ok()?.ip();
-    (!address.is_unspecified()).then_some(address)
+/// Names cost seconds each where nothing answers, so only `doctor` tries them.
+fn names() -> Vec<Target> {
+    [
+        ("this computer, by name", "name:host.docker.internal"),
+        ("the internet, by name", "name:example.com"),
+    ]
+    .map(|(what, argument)| Target {
+        what,
+        argument: argument.into(),
+        meaning: Meaning::Name,
+    })
+    .to_vec()
 }
 
 fn too_slow() -> DockerError {

@@ -1,5 +1,7 @@
 //! What goes through, and what does not.
 
+use sandbox_protocol::egress::{PASSED_MARK, REFUSED_MARK};
+
 use super::*;
 
 #[tokio::test]
@@ -224,4 +226,41 @@ async fn garbage_is_answered_or_dropped_and_never_reaches_anything() {
     stage.gateway.set_grant(Grant::default());
     stage.connect("good.test:443").await;
     assert_eq!(stage.decisions(1).await[0].refused, Some(offline));
+}
+
+#[tokio::test]
+async fn it_is_told_whether_the_rules_were_the_reason() {
+    let stage = stage(
+        Reach::Approved,
+        &["good.test", "inside.test", "none.test"],
+        &["blocked.test"],
+    )
+    .await;
+    for (target, passed) in [
+        ("inside.test:443", true),
+        ("none.test:443", true),
+        ("blocked.test:443", false),
+        ("other.test:443", false),
+        ("10.0.0.1:443", false),
+    ] {
+        let (_client, answer) = stage.connect(target).await;
+        assert!(answer.contains(REFUSED_MARK), "{target}: {answer}");
+        assert_eq!(answer.contains(PASSED_MARK), passed, "{target}: {answer}");
+    }
+}
+
+/// As browsers open them ahead: nothing is told to anybody, and nobody was refused.
+#[tokio::test]
+async fn a_tunnel_that_is_closed_before_it_was_used_is_no_refusal() {
+    let stage = stage(Reach::Approved, &["good.test"], &[]).await;
+    for (said, refused) in [("", None), ("GET", Some(Refusal::Greeting))] {
+        let (mut client, answer) = stage.connect("good.test:443").await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        client.write_all(said.as_bytes()).await.unwrap();
+        drop(client);
+        let before = usize::from(refused.is_some());
+        let decided = stage.decisions(before + 1).await;
+        assert_eq!(decided[before].refused, refused, "{said:?}");
+    }
+    assert_eq!(stage.seen.load(Ordering::SeqCst), 0);
 }
