@@ -8,6 +8,7 @@
 mod display;
 mod engine;
 mod main_job;
+mod ordinary;
 mod page;
 mod preview;
 mod review;
