@@ -128,6 +128,7 @@ export const screens = [
   },
   { name: '04t-watching', query: 'screen=work&state=watching' },
   { name: '04u-loading', query: 'screen=work&state=slow', loading: true },
+  { name: '04w-processes-full', query: 'screen=work&state=processes-full' },
   { name: '04v-text-200', query: 'screen=work&state=site-prompt&text=200' },
   { name: '05-review', query: 'screen=review&path=js/hours.js', act: comment, settle: 600 },
   {
@@ -174,6 +175,7 @@ export const screens = [
   },
   { name: '05s-lock-file', query: 'screen=review&state=more&path=package-lock.json' },
   { name: '05s2-generated', query: 'screen=review&state=more&path=dist/site.min.js' },
+  { name: '05w-unfit', query: 'screen=review&state=more&path=notes%2F14%3A30%20tasting.md', settle: 600 },
   { name: '05t-copied', query: 'screen=review&state=more&path=de/about.html', settle: 600 },
   {
     name: '05u-filters',
@@ -233,6 +235,14 @@ export const screens = [
     name: '09g-remove-everything',
     query: 'screen=settings&page=disk',
     act: (page) => page.click('button:has-text("Show the list")'),
+  },
+  {
+    name: '09k-other-disk',
+    query: 'screen=settings&page=disk',
+    act: async (page) => {
+      await page.click('button:has-text("Choose another disk")');
+      await page.click('button:has-text("Choose folder")');
+    },
   },
   { name: '09h-engine', query: 'screen=settings&page=engine' },
   { name: '09i-keyboard', query: 'screen=settings&page=keyboard' },

@@ -1,5 +1,6 @@
 /** The commands that are there on every screen. */
 import Activity from '@lucide/svelte/icons/activity';
+import Bookmark from '@lucide/svelte/icons/bookmark';
 import Camera from '@lucide/svelte/icons/camera';
 import Columns2 from '@lucide/svelte/icons/columns-2';
 import FolderInput from '@lucide/svelte/icons/folder-input';
@@ -26,7 +27,7 @@ import { chooseAndHandOver } from './drops.svelte';
 import { layout } from './layout.svelte';
 import { cyclePanels } from './panels';
 import { router, type Overlay } from './router.svelte';
-import { attempt, bringIn, resetWorkspace, startAgain, takeSnapshot } from './sandbox-actions';
+import { attempt, bringIn, resetWorkspace, startAgain, takeAndName, takeSnapshot } from './sandbox-actions';
 
 const there = (): boolean => app.current !== null && router.route.screen === 'sandbox';
 const status = (...any: SandboxRow['status'][]): boolean => there() && any.includes(app.current?.status ?? 'idle');
@@ -199,6 +200,14 @@ function sandboxCommands(): Command[] {
       everywhere: true,
       enabled: there,
       run: here(takeSnapshot),
+    },
+    {
+      id: 'snapshot-named',
+      label: 'Take a snapshot and name it…',
+      group,
+      icon: Bookmark,
+      enabled: there,
+      run: here(takeAndName),
     },
     {
       id: 'compare',

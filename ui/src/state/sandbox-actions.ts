@@ -77,6 +77,14 @@ export function takeSnapshot(sandbox: SandboxRow, chosen?: Taking): Promise<bool
   });
 }
 
+/** Of this moment, then the question for its name. */
+export function takeAndName(sandbox: SandboxRow): Promise<boolean> {
+  return attempt(async () => {
+    const { id } = await backend().takeSnapshot(sandbox.id, null, false, newOperation());
+    router.go({ screen: 'sandbox', sandbox: sandbox.id, tab: 'snapshots', snapshot: id, naming: true });
+  });
+}
+
 /** Takes a copy-out back, or the newest; the engine refuses where the user has edited since. *Redo* copies it out again. */
 export function undoCopyOut(sandbox: string, copyOut: string | null): Promise<boolean> {
   return attempt(async () => {

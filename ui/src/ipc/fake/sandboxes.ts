@@ -76,7 +76,7 @@ function watch(world: World, sandbox: string, listener: Parameters<Part<'watchSt
     listener({
       cpu,
       memory: 1.2 * GB + next() * 60 * MB,
-      processes: 22 + Math.round(next() * 2),
+      processes: world.is('processes-full') ? 512 : 22 + Math.round(next() * 2),
       received: received * KB,
       sent: (8 + next() * 40) * KB,
     });
