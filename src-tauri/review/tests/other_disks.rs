@@ -297,7 +297,7 @@ fn child() {
 
 #[test]
 fn killed_at_any_instant_it_is_exactly_before_or_exactly_after() {
-    let mut inside = 0;
+    let (mut tried, mut inside) = (0, 0);
     for kind in KINDS {
         for round in 0..20_u32 {
             let (case, disk) = Case::on(|at| mount(*kind, at), plain);
@@ -320,6 +320,7 @@ fn killed_at_any_instant_it_is_exactly_before_or_exactly_after() {
             }
             std::thread::sleep(std::time::Duration::from_micros(u64::from(round) * 1500));
             child.kill().unwrap();
+            tried += 1;
             inside += usize::from(!child.wait().unwrap().success());
             let recovered = copyout::recover(&case.copyouts(), &case.project_dir()).unwrap();
             let now = seen(*kind, &case.project());
@@ -331,5 +332,6 @@ fn killed_at_any_instant_it_is_exactly_before_or_exactly_after() {
             }
         }
     }
-    println!("{inside} kills came before the end");
+    println!("{inside} of {tried} kills came before the end");
+    assert!(inside * 4 >= tried, "most came too late to test anything");
 }
