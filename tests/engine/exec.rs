@@ -3,8 +3,11 @@
 use std::time::{Duration, Instant};
 
 use sandbox_engine::docker::exec::Output;
+use sandbox_engine::state::record::NetworkPolicy;
 use support::containers::Run;
 use tokio::io::AsyncWriteExt;
+
+use crate::house::House;
 
 #[tokio::test]
 async fn output_errors_and_status_are_apart_and_exact() {
@@ -131,4 +134,50 @@ async fn a_container_that_is_killed_ends_its_commands() {
         .await
         .expect("it does not hang");
     assert_ne!(ended.ok(), Some(0), "never taken for success");
+}
+
+/// What a command starts dies before process 1 when memory runs out; the control is one that the engine runs plainly.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_and_its_children_die_before_process_1() {
+    let house = House::new(support::containers::guest());
+    let id = house.sandbox(NetworkPolicy::default(), true).await;
+    let score = "cat /proc/self/oom_score_adj; sh -c 'cat /proc/self/oom_score_adj'; cat /proc/1/oom_score_adj";
+    let (status, said) = house.sh(&id, score).await;
+    assert_eq!((status, said.as_str()), (0, "500\n500\n0"));
+    let plain = std::process::Command::new("docker")
+        .args(["exec", &id.container_name(), "sh", "-c", score])
+        .output()
+        .unwrap();
+    assert_eq!(plain.stdout, b"0\n0\n0\n", "the probe can see less");
+    // Which is not a matter of words: with all memory taken, the command is what ends.
+    let (status, _) = house
+        .sh(
+            &id,
+            "head -c 100G /dev/zero | tail -c +1 | tail -n 1 > /dev/null; exit ${PIPESTATUS[2]}",
+        )
+        .await;
+    assert_eq!(status, 137, "killed");
+    assert_eq!(house.sh(&id, "echo on").await, (0, "on".to_owned()));
+    house.engine.remove(&id).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_cannot_be_started_says_so_with_a_shells_status() {
+    let house = House::new(support::containers::guest());
+    let id = house.sandbox(NetworkPolicy::default(), true).await;
+    for (command, status, words) in [
+        ("no-such-command", 127, "was not found"),
+        ("/etc/passwd", 126, "Permission denied"),
+    ] {
+        let running = house
+            .engine
+            .exec(&id, vec![command.to_owned()], Vec::new())
+            .await
+            .unwrap();
+        let (code, out, err) = running.collect(1 << 10).await.unwrap();
+        let err = String::from_utf8(err).unwrap();
+        assert_eq!((code, out.as_slice()), (status, &b""[..]), "{err}");
+        assert!(err.contains(command) && err.contains(words), "{err}");
+    }
+    house.engine.remove(&id).await.unwrap();
 }

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::process::Command;
 use std::sync::atomic::Ordering;
 
-use sandbox_engine::docker::probe::{Guard, ProbeNetwork};
+use sandbox_engine::docker::egress_network::ranges;
+use sandbox_engine::docker::labels;
+use sandbox_engine::docker::probe::{Beside, Guard, ProbeNetwork};
 use sandbox_engine::network::rules::{self, NetworkChange};
 use sandbox_engine::sandbox::State;
-use sandbox_engine::state::record::NetworkPolicy;
-use sandbox_engine::{Error, Operation, SandboxId};
+use sandbox_engine::state::record::{NetworkMode, NetworkPolicy};
+use sandbox_engine::{Error, Operation, SandboxId, image};
 use sandbox_protocol::egress::Subnet;
 use support::containers::Run;
 
@@ -70,6 +72,33 @@ async fn a_running_sandbox_is_proven_from_inside_within_seconds() {
     assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
 }
 
+/// From beside an agent has no hand in it; the control is a container that has a way out.
+#[tokio::test]
+async fn a_running_sandbox_is_proven_from_beside_too() {
+    let run = Run::new().await;
+    let beside = Beside {
+        instance: &run.instance,
+        guest: &run.guest,
+        owner: run.owner,
+    };
+    let prove = async |container: &str| {
+        let proven = run
+            .docker
+            .prove_fence_beside(container, &beside, &Guard::Nothing);
+        proven.await.expect("the probe runs").0
+    };
+    let sandbox = run.sandbox().await;
+    let fence = prove(&sandbox).await;
+    assert!(fence.is_closed(), "{:?}", fence.open());
+    // Whose guest is not there, and which is on a network.
+    said("docker", &["network", "disconnect", "none", &sandbox]);
+    said("docker", &["network", "connect", "bridge", &sandbox]);
+    let open = prove(&sandbox).await.open();
+    for what in ["any network interface", "this computer", "a neighbour"] {
+        assert!(open.iter().any(|o| o.contains(what)), "{what}: {open:?}");
+    }
+}
+
 /// What most engines' usual network has not: by IPv6, with ping and with a datagram.
 #[tokio::test]
 async fn by_ipv6_a_fenced_container_reaches_nothing_that_one_on_such_a_network_reaches() {
@@ -92,25 +121,38 @@ async fn by_ipv6_a_fenced_container_reaches_nothing_that_one_on_such_a_network_r
         format!("udp:[{here}]:{port}"),
         format!("tcp:[{here}]:{port}"),
     ];
-    let outcomes = |network: &str| {
+    let from = |network: &str| {
         let user = format!("{}:{}", run.owner.uid, run.owner.gid);
         let start = ["run", "--rm", "--cap-drop", "ALL", "--user", &user];
         let rest = ["--network", network, &image, "/sandbox-guest", "probe"];
         let words: Vec<&str> = start.into_iter().chain(rest).collect();
         let words = words.into_iter().chain(targets.iter().map(String::as_str));
-        let printed = said("docker", &words.collect::<Vec<_>>());
-        let lines = printed.lines().map(|line| {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            line["outcome"].as_str().unwrap().to_owned()
-        });
-        lines.collect::<Vec<_>>()
+        outcomes(&said("docker", &words.collect::<Vec<_>>()))
     };
-    assert_eq!(
-        outcomes(&network.0),
-        ["answered", "answered", "refused"],
-        "the probes work"
-    );
-    assert_eq!(outcomes("none"), ["no-way"; 3]);
+    // An address is tried out by the kernel before it is used.
+    settled(&["answered", "answered", "refused"], || from(&network.0));
+    assert_eq!(from("none"), ["no-way"; 3]);
+}
+
+/// Waits until a probe that can succeed does.
+fn settled(expected: &[&str], probe: impl Fn() -> Vec<String>) {
+    let began = std::time::Instant::now();
+    loop {
+        let found = probe();
+        if found == expected {
+            return;
+        }
+        assert!(began.elapsed().as_secs() < 30, "{found:?}");
+    }
+}
+
+/// What a probe printed.
+fn outcomes(printed: &str) -> Vec<String> {
+    let lines = printed.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["outcome"].as_str().unwrap().to_owned()
+    });
+    lines.collect()
 }
 
 /// Removed when dropped.
@@ -118,10 +160,10 @@ struct Network(String);
 
 impl Network {
     fn new(name: &str, subnet: &str) -> Self {
-        said(
-            "docker",
-            &["network", "create", "--ipv6", "--subnet", subnet, name],
-        );
+        let mut words = vec!["network", "create", "--subnet", subnet];
+        words.extend(subnet.contains(':').then_some("--ipv6"));
+        words.push(name);
+        said("docker", &words);
         Self(name.to_owned())
     }
 }
@@ -222,7 +264,107 @@ async fn a_gateway_that_refuses_what_is_approved_or_is_not_there_fails_the_self_
     run.docker.remove_gateway(&run.instance, &id).await.unwrap();
     let none = proven().await;
     assert!(none.lacks_only_the_gateway(), "{:?}", none.open());
-    run.docker.tidy_egress_network(&run.instance).await;
+}
+
+/// Each gateway has a bridge of its own: from there no address of another one's is reached.
+#[tokio::test]
+async fn gateways_are_on_networks_of_their_own_and_reach_nobody_on_another() {
+    let run = Run::new().await;
+    let image = run.docker.ensure_guest_image(&run.guest).await.unwrap();
+    let ids = [SandboxId::random().unwrap(), SandboxId::random().unwrap()];
+    for id in &ids {
+        run.docker
+            .ensure_gateway(&run.instance, id, &run.guest)
+            .await
+            .unwrap();
+    }
+    let [here, there] = [&ids[0], &ids[1]].map(SandboxId::egress_network);
+    let address = |container: &str| {
+        let each = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}";
+        let all = said("docker", &["inspect", "-f", each, container]);
+        all.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    // Somebody who listens beside the other gateway, and on one network more.
+    let part = u8::from_str_radix(&run.instance[5..7], 16).unwrap();
+    let plain = Network::new(
+        &format!("{}-plain", run.instance),
+        &format!("10.99.{part}.0/28"),
+    );
+    let listens = "my $s = IO::Socket::INET->new(Listen => 5, LocalPort => 7777) or die; while (my $c = $s->accept) { close $c }";
+    let label = format!("{}={}", labels::INSTANCE, run.instance);
+    let start = ["run", "-d", "--label", &label, "--network", &there];
+    let program = [image::BASE, "perl", "-MIO::Socket::INET", "-e", listens];
+    let canary = said("docker", &[&start[..], &program].concat());
+    said("docker", &["network", "connect", &plain.0, &canary]);
+    let mut targets = vec![format!("tcp:{}:7777", address(&ids[1].gateway_name())[0])];
+    targets.extend(address(&canary).iter().map(|ip| format!("tcp:{ip}:7777")));
+    assert_eq!(targets.len(), 3);
+    let from = |network: &str| {
+        let start = ["run", "--rm", "--network", network, &image];
+        let words = start.into_iter().chain(["/sandbox-guest", "probe"]);
+        let words = words.chain(targets.iter().map(String::as_str));
+        outcomes(&said("docker", &words.collect::<Vec<_>>()))
+    };
+    // This computer reaches all of them, as soon as somebody listens.
+    settled(&["refused", "answered", "answered"], || from("host"));
+    assert_eq!(
+        from(&plain.0)[2],
+        "answered",
+        "one on the same plain network too"
+    );
+    assert_eq!(from(&here), ["silent"; 3]);
+    // Somebody who is on it holds a network back, and nothing else.
+    run.docker
+        .remove_gateway(&run.instance, &ids[1])
+        .await
+        .unwrap();
+    let own = async || run.docker.own_networks(&run.instance).await.unwrap();
+    assert!(own().await.contains(&there));
+    said("docker", &["rm", "-f", &canary]);
+    for id in &ids {
+        run.docker.remove_gateway(&run.instance, id).await.unwrap();
+    }
+    assert_eq!(own().await, Vec::<String>::new());
+}
+
+/// The engine's own ranges are few, and the user's: a gateway takes eight addresses, and others where those are taken.
+#[tokio::test]
+async fn a_gateway_takes_a_small_range_that_nobody_has() {
+    let run = Run::new().await;
+    let id = SandboxId::random().unwrap();
+    let wanted: Vec<String> = ranges(&id).map(|range| range.to_string()).collect();
+    let subnet = || {
+        let format = "{{(index .IPAM.Config 0).Subnet}}";
+        said(
+            "docker",
+            &["network", "inspect", "-f", format, &id.egress_network()],
+        )
+    };
+    let make = async || {
+        run.docker
+            .ensure_gateway(&run.instance, &id, &run.guest)
+            .await
+            .unwrap()
+    };
+    make().await;
+    assert_eq!(subnet(), wanted[0]);
+    run.docker.remove_gateway(&run.instance, &id).await.unwrap();
+    let gone = Command::new("docker")
+        .args(["network", "inspect", &id.egress_network()])
+        .output();
+    assert!(!gone.unwrap().status.success(), "it goes with its gateway");
+
+    let _taken = Network::new(&format!("{}-taken", run.instance), &wanted[0]);
+    let gateway = make().await;
+    assert_eq!(subnet(), wanted[1]);
+    let ip = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    let own: IpAddr = said("docker", &["inspect", "-f", ip, &gateway])
+        .parse()
+        .unwrap();
+    assert!(Subnet::parse(&wanted[1]).unwrap().contains(own), "{own}");
+    run.docker.remove_gateway(&run.instance, &id).await.unwrap();
 }
 
 /// Also those with public addresses: a name must not lead there.
@@ -301,12 +443,135 @@ async fn what_opens_while_nobody_looks_is_found_when_the_app_comes_back() {
         "it is in the activity list"
     );
 
-    // What was opened went with the network that it was opened in.
+    // While it stood still.
     let op = Operation::silent();
+    house.engine.start(&id, &op).await.unwrap();
+    house.engine.pause(&id).await.unwrap();
+    house.engine.start(&id, &op).await.unwrap();
+    assert!(matches!(state().await, State::Running), "it is closed");
+    house.engine.pause(&id).await.unwrap();
+    open();
+    let said = house.engine.start(&id, &op).await;
+    assert!(matches!(said, Err(Error::FenceOpen { .. })), "{said:?}");
+    assert!(matches!(state().await, State::Stopped));
+
+    // What was opened went with the network that it was opened in.
     house.engine.start(&id, &op).await.unwrap();
     open();
     let said = house.engine.start(&id, &op).await;
     assert!(matches!(said, Err(Error::FenceOpen { .. })), "{said:?}");
     assert!(matches!(state().await, State::Stopped));
+    house.engine.remove(&id).await.unwrap();
+}
+
+/// A proof is good while what was proven is what runs: a command is let in without another one, and not after a
+/// restart of the gateway, which knows no rule by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_holds_until_something_was_started_again() {
+    let house = House::new(support::containers::guest());
+    let site = NetworkPolicy {
+        mode: NetworkMode::Approved,
+        allow: vec!["approved.example.org".to_owned()],
+        ..NetworkPolicy::default()
+    };
+    let id = house.sandbox(site, true).await;
+    let proof = || house.proof(&id);
+    let first = proof();
+    house.sh(&id, "true").await;
+    assert_eq!(proof(), first, "it holds");
+    let refused = "HTTP/1.1 403 Forbidden";
+    let before = house.tunnel(&id, "approved.example.org").await;
+    assert_ne!(before, refused, "it is approved");
+
+    let gateway = id.gateway_name();
+    said("docker", &["restart", "-t", "0", &gateway]);
+    let ask = "exec 3<>/dev/tcp/127.0.0.1/3128; printf 'CONNECT approved.example.org:443 HTTP/1.1\r\n\r\n' >&3; head -1 <&3";
+    let past_us = said("docker", &["exec", &id.container_name(), "bash", "-c", ask]);
+    assert_eq!(past_us, refused, "until it is told");
+    assert_eq!(house.tunnel(&id, "approved.example.org").await, before);
+    let second = proof();
+    assert_ne!(second, first, "it was proven again");
+
+    said("docker", &["restart", "-t", "0", &id.container_name()]);
+    house.sh(&id, "true").await;
+    let third = proof();
+    assert_ne!(third, second);
+    // Somebody's doing, or damage: it is none.
+    std::fs::write(house.dir(&id).join("proof.json"), "{").unwrap();
+    house.sh(&id, "true").await;
+    assert_ne!(proof(), third);
+    house.engine.remove(&id).await.unwrap();
+}
+
+/// An update of the app: what runs goes on and is proven, and the next start brings the new guest.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_of_before_an_update_goes_on_and_is_renewed_by_a_start() {
+    // The same program by another hash.
+    let mut other = support::containers::guest();
+    other.push(0);
+    let house = House::new(other);
+    let id = house.sandbox(NetworkPolicy::default(), true).await;
+    house.sh(&id, "echo kept > ~/note").await;
+    let name = id.container_name();
+    let of = |what: &str| said("docker", &["inspect", "-f", what, &name]);
+    let (made, process) = (of("{{.Id}}"), of("{{.State.Pid}}"));
+
+    let updated = house.again(support::containers::search());
+    assert!(updated.prove_all().await.is_empty(), "it is closed");
+    let run = async |engine: &sandbox_engine::Engine| {
+        let command = ["bash", "-c", "cat ~/note; cat /proc/self/oom_score_adj"];
+        let command = command.map(str::to_owned).to_vec();
+        let running = engine.exec(&id, command, Vec::new()).await.unwrap();
+        let (status, out, _) = running.collect(1 << 10).await.unwrap();
+        (status, String::from_utf8(out).unwrap())
+    };
+    assert_eq!(run(&updated).await, (0, "kept\n0\n".to_owned()));
+    assert_eq!(of("{{.State.Pid}}"), process, "it goes on");
+    updated.stop(&id).await.unwrap();
+    updated.start(&id, &Operation::silent()).await.unwrap();
+    assert_ne!(of("{{.Id}}"), made, "made anew");
+    assert_eq!(run(&updated).await, (0, "kept\n500\n".to_owned()));
+    updated.remove(&id).await.unwrap();
+}
+
+/// With host, port, method and bytes; but for what the self-test asks for to be told no.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_decision_is_in_the_activity_list() {
+    let house = House::new(support::containers::guest());
+    let site = NetworkPolicy {
+        mode: NetworkMode::Approved,
+        allow: vec!["approved.example.org:8443".to_owned()],
+        ..NetworkPolicy::default()
+    };
+    let id = house.sandbox(site, true).await;
+    for request in [
+        "CONNECT approved.example.org:8443 HTTP/1.1",
+        "GET http://refused.example.org/ HTTP/1.1\\r\\nHost: refused.example.org",
+    ] {
+        house.asked(&id, request).await;
+    }
+    house.engine.attend(&id);
+    let mut noted = Vec::new();
+    for _ in 0..100 {
+        noted = house.engine.activity(&id).unwrap();
+        if noted.iter().any(|note| note.what == "refused.example.org") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let of = |what: &str| {
+        let found = noted.iter().find(|note| note.what == what);
+        found.unwrap_or_else(|| panic!("{what}: {noted:?}")).clone()
+    };
+    let reached = of("approved.example.org:8443");
+    assert_eq!(reached.decision.as_deref(), Some("Not reached"));
+    assert!(reached.detail.ends_with("CONNECT"), "{}", reached.detail);
+    let refused = of("refused.example.org");
+    assert_eq!(refused.decision.as_deref(), Some("Refused"));
+    assert!(refused.detail.ends_with("GET") && refused.time > 0);
+    assert!(
+        !noted.iter().any(|note| note.what.contains(".invalid")),
+        "{noted:?}"
+    );
     house.engine.remove(&id).await.unwrap();
 }

@@ -99,6 +99,13 @@ impl House {
             .await
     }
 
+    /// The command that proved its fence last, by the engine's id.
+    pub fn proof(&self, id: &SandboxId) -> String {
+        let text = std::fs::read(self.dir(id).join("proof.json")).unwrap();
+        let proof: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        proof["tried"].as_str().unwrap().to_owned()
+    }
+
     pub fn dir(&self, id: &SandboxId) -> PathBuf {
         self.folder.path().join("data/sandboxes").join(id.as_str())
     }

@@ -226,6 +226,10 @@ async fn an_engine_that_dies_takes_nothing_along_and_the_fence_is_proven_again()
         )
         .await;
     let pid = daemon.docker(&["inspect", "-f", "{{.State.Pid}}", &name]);
+    let proof = || house.proof(&id);
+    let proven = proof();
+    house.sh(&id, "true").await;
+    assert_eq!(proof(), proven, "with the same engine it holds");
     daemon.kill();
     assert!(matches!(state(&house, &id).await, State::Unknown));
     daemon.start(true);
@@ -238,6 +242,7 @@ async fn an_engine_that_dies_takes_nothing_along_and_the_fence_is_proven_again()
         house.sh(&id, "kill -0 $(cat /tmp/mark)").await,
         (0, String::new())
     );
+    assert_ne!(proof(), proven, "by the new one it was proven again first");
     assert_eq!(
         house.tunnel(&id, OTHER).await,
         REFUSED,

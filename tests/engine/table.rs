@@ -240,7 +240,6 @@ async fn a_gateway_keeps_its_own_contract() {
         .remove_gateway(&run.instance, &sandbox)
         .await
         .expect("removes");
-    run.docker.tidy_egress_network(&run.instance).await;
 }
 
 /// Most engines cannot bound a container's disk, and where one can it would bound the root, which is read-only,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use bollard::models::{ContainerCreateBody, HostConfig};
 use bollard::query_parameters::{
     BuildImageOptionsBuilder, CreateContainerOptions, ListContainersOptionsBuilder,
-    ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
-    RemoveVolumeOptions, StartContainerOptions,
+    ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
+    RemoveImageOptionsBuilder, RemoveVolumeOptions, StartContainerOptions,
 };
 use futures_util::StreamExt;
 use sandbox_engine::SandboxId;
@@ -308,6 +308,12 @@ async fn remove_all(raw: &bollard::Docker, label: &str, images: &[String]) {
                 .remove_volume(&volume.name, None::<RemoveVolumeOptions>)
                 .await;
         }
+    }
+    let options = ListNetworksOptionsBuilder::default()
+        .filters(&filters)
+        .build();
+    for network in raw.list_networks(Some(options)).await.unwrap_or_default() {
+        let _ = raw.remove_network(&network.name.unwrap_or_default()).await;
     }
     for image in images {
         let options = RemoveImageOptionsBuilder::default().force(true).build();

@@ -37,6 +37,11 @@ impl SandboxId {
         format!("agent-sandbox-{}-gateway", self.0)
     }
 
+    /// What the network is called that its gateway alone is on.
+    pub fn egress_network(&self) -> String {
+        format!("agent-sandbox-{}-egress", self.0)
+    }
+
     /// What the volume with the gateway's socket is called.
     pub fn relay_volume(&self) -> String {
         format!("agent-sandbox-{}-relay", self.0)

@@ -60,6 +60,20 @@ impl Subnet {
         (bits <= most).then_some(Self { address, bits })
     }
 
+    /// One address.
+    pub fn one(address: IpAddr) -> Self {
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        Self { address, bits }
+    }
+
+    /// Whether it has an address in common with another.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match self.bits <= other.bits {
+            true => self.contains(other.address),
+            false => other.contains(self.address),
+        }
+    }
+
     /// Whether an address lies in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         let same = |a: u128, b: u128, width: u32| {
@@ -71,6 +85,12 @@ impl Subnet {
             (IpAddr::V6(a), IpAddr::V6(b)) => same(a.into(), b.into(), 128),
             _ => false,
         }
+    }
+}
+
+impl std::fmt::Display for Subnet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.address, self.bits)
     }
 }
 
@@ -467,6 +487,15 @@ mod tests {
         assert!(!inside("0.0.0.0/0", "::1"));
         assert!(inside("fd00::/8", "fdff::1"));
         assert_eq!(Subnet::parse("10.0.0.0/33"), None);
+        let subnet = Subnet::parse("10.0.0.0/8").unwrap();
+        assert_eq!(Subnet::parse(&subnet.to_string()), Some(subnet));
+        let both = |a: &str, b: &str| {
+            let (a, b) = (Subnet::parse(a).unwrap(), Subnet::parse(b).unwrap());
+            assert_eq!(a.overlaps(&b), b.overlaps(&a), "{a} {b}");
+            a.overlaps(&b)
+        };
+        assert!(both("10.0.0.0/8", "10.200.7.8/29") && both("10.0.0.1", "10.0.0.1"));
+        assert!(!both("10.0.0.0/29", "10.0.0.8/29") && !both("10.0.0.0/8", "fd00::/8"));
     }
 
     proptest! {

@@ -4,19 +4,15 @@ use std::collections::HashMap;
 
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, HostConfig, Mount, MountType,
-    MountVolumeOptions, NetworkCreateRequest, ResourcesUlimits, RestartPolicy,
-    RestartPolicyNameEnum,
+    MountVolumeOptions, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
-use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, InspectNetworkOptions, ListNetworksOptionsBuilder,
-};
-use sandbox_protocol::egress::{RELAY_FOLDER, Subnet};
+use bollard::query_parameters::CreateContainerOptionsBuilder;
+use sandbox_protocol::egress::RELAY_FOLDER;
 
 use super::container::{OPEN_FILES, one_log, ulimit};
 use super::error::{DockerError, Problem};
 use super::{Docker, contract, labels, lifecycle};
 use crate::SandboxId;
-use crate::network::here;
 
 /// Where the guest lies in its own image.
 pub const GUEST_ONLY: &str = "/sandbox-guest";
@@ -63,7 +59,7 @@ impl Docker {
             // Another version's, or ended: nothing lives in it that is not handed over again.
             self.remove_own(instance, &found.id).await?;
         }
-        let network = self.ensure_egress_network(instance).await?;
+        let network = self.ensure_egress_network(instance, sandbox).await?;
         let volume = self.ensure_relay(instance, sandbox).await?;
         let body = body(instance, sandbox, &image, &network, &volume);
         let name = sandbox.gateway_name();
@@ -109,23 +105,7 @@ impl Docker {
         self.find_named(instance, &sandbox.gateway_name()).await
     }
 
-    /// Takes the gateways' network away unless another sandbox's gateway is on it. A start at the same
-    /// moment may win: then it stays for the next time.
-    pub async fn tidy_egress_network(&self, instance: &str) {
-        let name = network_name(instance);
-        let call = self
-            .client
-            .inspect_network(&name, None::<InspectNetworkOptions>);
-        match self.ask("look at the gateways' network", call).await {
-            Ok(found) if found.containers.as_ref().is_none_or(HashMap::is_empty) => {}
-            _ => return,
-        }
-        if let Err(error) = self.remove_own_network(instance, &name).await {
-            tracing::warn!(%error, "the gateways' network stays for now");
-        }
-    }
-
-    /// Takes a sandbox's gateway away; none is fine.
+    /// Takes a sandbox's gateway away, and its network; none is fine.
     pub async fn remove_gateway(
         &self,
         instance: &str,
@@ -134,123 +114,13 @@ impl Docker {
         if let Some(found) = self.find_gateway(instance, sandbox).await? {
             self.remove_own(instance, &found.id).await?;
         }
+        let network = sandbox.egress_network();
+        // Somebody else's container on it is theirs to take away.
+        if let Err(error) = self.remove_own_network(instance, &network).await {
+            tracing::warn!(%error, "a gateway's network stays");
+        }
         Ok(())
     }
-
-    /// One bridge for all gateways of a data directory: on it they cannot see each other. One for each would
-    /// use up the engine's few address ranges.
-    async fn ensure_egress_network(&self, instance: &str) -> Result<String, DockerError> {
-        let name = network_name(instance);
-        let call = self
-            .client
-            .inspect_network(&name, None::<InspectNetworkOptions>);
-        match self.ask("look at the gateways' network", call).await {
-            Ok(found) => {
-                let ours = found.labels.unwrap_or_default();
-                if ours.get(labels::INSTANCE).map(String::as_str) == Some(instance) {
-                    return Ok(name);
-                }
-                return Err(DockerError::new(
-                    Problem::Conflict,
-                    format!("a network named {name} is there and was not made by this app"),
-                ));
-            }
-            Err(error) if error.is_missing() => {}
-            Err(error) => return Err(error),
-        }
-        let mut labels = labels::shared("egress");
-        labels.insert(labels::INSTANCE.to_owned(), instance.to_owned());
-        let request = NetworkCreateRequest {
-            name: name.clone(),
-            driver: Some("bridge".to_owned()),
-            internal: Some(false),
-            enable_ipv6: Some(false),
-            options: Some(self.apart()),
-            labels: Some(labels),
-            ..Default::default()
-        };
-        let call = self.client.create_network(request);
-        match self.change("make the gateways' network", call).await {
-            // Another start was first.
-            Err(error) if error.problem == Problem::Conflict => Ok(name),
-            Err(error) => Err(error),
-            Ok(_) => Ok(name),
-        }
-    }
-
-    /// Names of this instance's networks.
-    pub async fn own_networks(&self, instance: &str) -> Result<Vec<String>, DockerError> {
-        let filters = HashMap::from([("label", vec![format!("{}={instance}", labels::INSTANCE)])]);
-        let options = ListNetworksOptionsBuilder::default()
-            .filters(&filters)
-            .build();
-        let call = self.client.list_networks(Some(options));
-        let found = self.ask("list the networks", call).await?;
-        Ok(found
-            .into_iter()
-            .filter_map(|network| network.name)
-            .collect())
-    }
-
-    /// Removes a network of this instance; a missing one is fine.
-    pub async fn remove_own_network(&self, instance: &str, name: &str) -> Result<(), DockerError> {
-        if !self
-            .own_networks(instance)
-            .await?
-            .iter()
-            .any(|own| own == name)
-        {
-            return Ok(());
-        }
-        let call = self.client.remove_network(name);
-        match self.change("remove a network", call).await {
-            Err(error) if !error.is_missing() => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// Addresses that a gateway must not lead to, whatever a name says: the engine's networks, and those that
-    /// this computer is on, with this computer itself.
-    pub async fn refused_addresses(&self) -> Result<Vec<Subnet>, DockerError> {
-        let call = self
-            .client
-            .list_networks(None::<bollard::query_parameters::ListNetworksOptions>);
-        let networks = self.ask("list the networks", call).await?;
-        let mut refused: Vec<Subnet> = networks
-            .into_iter()
-            .filter_map(|network| network.ipam?.config)
-            .flatten()
-            .filter_map(|config| Subnet::parse(&config.subnet?))
-            .collect();
-        refused.extend(here::on_link());
-        // Also where the interfaces could not be listed.
-        refused.extend(here::own_addresses().into_iter().map(|address| Subnet {
-            address,
-            bits: if address.is_ipv4() { 32 } else { 128 },
-        }));
-        Ok(refused)
-    }
-}
-
-impl Docker {
-    /// What keeps containers of one bridge, or bridges, from each other. Podman knows only the latter, and refuses
-    /// Docker's word for the former: its gateways could reach each other, where nothing listens.
-    fn apart(&self) -> HashMap<String, String> {
-        let (name, value) = match self.is_podman() {
-            true => ("isolate", "true"),
-            false => ("com.docker.network.bridge.enable_icc", "false"),
-        };
-        HashMap::from([(name.to_owned(), value.to_owned())])
-    }
-}
-
-fn network_name(instance: &str) -> String {
-    let short: String = instance
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(12)
-        .collect();
-    format!("agent-sandbox-egress-{short}")
 }
 
 /// A thousand connections have two ends each, and a large one a pipe each way beside.

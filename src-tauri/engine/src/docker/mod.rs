@@ -5,6 +5,7 @@
 
 pub mod container;
 pub mod contract;
+pub mod egress_network;
 pub mod endpoint;
 pub mod error;
 pub mod events;

@@ -60,6 +60,26 @@ pub(crate) fn neighbour() -> Option<IpAddr> {
     })
 }
 
+/// Where this computer has a way to, beyond its own subnets: a company's network, by a tunnel for instance. Known on
+/// Linux only.
+pub(crate) fn routes() -> Vec<Subnet> {
+    let table = std::fs::read_to_string(ROUTES).unwrap_or_default();
+    table.lines().skip(1).filter_map(route).collect()
+}
+
+fn route(line: &str) -> Option<Subnet> {
+    let mut fields = line.split_whitespace();
+    let mut number = |at| {
+        let text = fields.nth(at)?;
+        u32::from_str_radix(text, 16).ok().map(u32::to_ne_bytes)
+    };
+    let (to, mask) = (number(1)?, number(5)?);
+    Some(Subnet {
+        address: Ipv4Addr::from(to).into(),
+        bits: u8::try_from(u32::from_be_bytes(mask).count_ones()).ok()?,
+    })
+}
+
 /// The router of the usual route.
 fn router(table: &str) -> Option<Ipv4Addr> {
     table.lines().skip(1).find_map(|line| {
@@ -100,6 +120,10 @@ mod tests {
         #[cfg(target_endian = "little")]
         assert_eq!(read(&[near, usual]), Some(Ipv4Addr::new(192, 0, 2, 1)));
         assert_eq!(read(&[near, tunnel]), None, "nobody is named");
+        #[cfg(target_endian = "little")]
+        assert_eq!(route(near), Subnet::parse("192.0.2.0/24"));
+        assert_eq!(route(usual), Subnet::parse("0.0.0.0/0"));
+        assert_eq!(route(head), None);
         assert_eq!(router(""), None);
         assert_eq!(router("x\nx x"), None);
     }

@@ -312,6 +312,7 @@ impl Engine {
             created: self.now(),
             agent: new.agent.clone(),
             agent_version: None,
+            guest: None,
             command: new.command.clone(),
             network: new.network.clone(),
             keys: key_routes::in_order(new.keys.clone()),

@@ -42,7 +42,6 @@ async fn remove_container(engine: &Engine, id: &SandboxId) -> Result<()> {
     docker
         .remove_own_volume(instance, &id.relay_volume())
         .await?;
-    docker.tidy_egress_network(instance).await;
     Ok(docker
         .remove_own_volume(instance, &id.home_volume())
         .await?)

@@ -217,10 +217,13 @@ impl Engine {
         let keys = self.key_environment(&record).into_iter();
         let all = keys.map(|(name, value)| format!("{name}={value}"));
         let first = [format!("{GUEST}/sandbox-guest"), "run".to_owned()];
-        let command = first.into_iter().chain(command).collect();
-        Ok(docker
-            .exec(&container, command, all.chain(env).collect())
-            .await?)
+        // One from before an update may not know the word.
+        let first = first.into_iter().filter(|_| self.has_own_guest(&record));
+        let command = first.chain(command).collect();
+        let env = all.chain(env).collect();
+        let running = docker.exec(&container, command, env).await?;
+        proof::carry_on(self, &docker, id, running.id()).await;
+        Ok(running)
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -369,7 +369,15 @@ fn note_decided(engine: &Engine, id: &SandboxId, decided: &Decided) {
             Size(decided.received)
         ));
     }
+    let method = decided.method.strip_suffix(WITH_KEY);
+    parts.extend(known_method(method.unwrap_or(&decided.method)));
     engine.note_decision(id, &host, decision, parts.join(" \u{b7} "));
+}
+
+/// How it was asked for; what is no usual word is a program's own text, and not repeated.
+fn known_method(method: &str) -> Option<String> {
+    let usual = method.len() <= 16 && method.bytes().all(|byte| byte.is_ascii_uppercase());
+    (usual && !method.is_empty()).then(|| method.to_owned())
 }
 
 fn refusal_words(refusal: Refusal) -> &'static str {

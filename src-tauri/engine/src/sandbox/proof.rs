@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Engine, network, up};
 use crate::docker::Docker;
 use crate::docker::lifecycle::{ContainerState, Found};
-use crate::docker::probe::Guard;
+use crate::docker::probe::{Beside, Guard};
 use crate::network::rules;
 use crate::state::activity::ActivityKind;
 use crate::state::json_file;
@@ -66,7 +66,8 @@ async fn prove_running(engine: &Engine, id: &SandboxId) -> Result<bool> {
         network::bring_up(&working, &docker).await?;
     }
     if found.state == ContainerState::Running {
-        prove(engine, &docker, &working.record, &found.id).await?;
+        let record = &working.record;
+        prove(engine, &docker, record, &found.id, Agent::MayRun).await?;
     }
     Ok(true)
 }
@@ -74,8 +75,11 @@ async fn prove_running(engine: &Engine, id: &SandboxId) -> Result<bool> {
 /// What a proof is good for: the container and the gateway as they were then, and the engine that ran it.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Proof {
-    /// The command that tried: the engine knows it while it is the same, and for some minutes.
-    command: String,
+    /// The command that tried, by the engine's id.
+    tried: String,
+    /// The last one that was let in since. The engine knows it while both are the same: as long as it runs, and for
+    /// some minutes.
+    known: String,
     container: Started,
     /// Absent: offline.
     gateway: Option<Started>,
@@ -107,8 +111,26 @@ pub(super) async fn proven(engine: &Engine, docker: &Docker, record: &Record) ->
     if still_holds(engine, docker, record).await? {
         return Ok(container);
     }
-    prove_or_note(engine, &record.id).await?;
+    // Apart: few commands need its room.
+    Box::pin(prove_or_note(engine, &record.id)).await?;
     up::running(engine, docker, record).await
+}
+
+/// After a command was let in: what was proven holds as long as the engine knows this one. Only an engine that still
+/// knows the one before is the same.
+pub(super) async fn carry_on(engine: &Engine, docker: &Docker, id: &SandboxId, command: &str) {
+    let path = engine.data().sandbox(id).proof();
+    let Ok(Some(mut proof)) = json_file::read::<Proof>(&path) else {
+        return;
+    };
+    let same = docker.remembers(&proof.known, &proof.container.id).await;
+    if !same.is_ok_and(|same| same) {
+        return;
+    }
+    command.clone_into(&mut proof.known);
+    if let Err(error) = json_file::write(&path, &proof) {
+        tracing::warn!(%error, "a proof is not carried on");
+    }
 }
 
 /// Whether what was proven last is what runs. A gateway that has ended leads nowhere.
@@ -133,17 +155,26 @@ async fn still_holds(engine: &Engine, docker: &Docker, record: &Record) -> Resul
             return Ok(false);
         }
     }
-    Ok(docker
-        .remembers(&proof.command, &proof.container.id)
-        .await?)
+    Ok(docker.remembers(&proof.known, &proof.container.id).await?)
 }
 
-/// Tries the fence from inside; ends the container if it is not proven closed.
+/// Whether something of the agent's may run where the fence is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Agent {
+    /// The container was started just now: our process 1 is alone in it.
+    NotYet,
+    /// It could tell a probe inside what it likes.
+    MayRun,
+}
+
+/// Tries the fence; ends the container if it is not proven closed. From inside, which is quicker, while no agent runs;
+/// then from beside. A runtime of another kind has a network of its own, which nobody can be beside.
 pub(super) async fn prove(
     engine: &Engine,
     docker: &Docker,
     record: &Record,
     container: &str,
+    agent: Agent,
 ) -> Result<()> {
     let (dir, instance) = (engine.data().sandbox(&record.id), engine.data().instance());
     let guard = match record.network.mode {
@@ -152,14 +183,26 @@ pub(super) async fn prove(
             approved: rules::one_approved(&engine.grant_for(record, Vec::new())?.policy),
         },
     };
-    let proven = docker.prove_fence_in(container, &guard).await;
+    let from_inside = record.runtime.is_some() || agent == Agent::NotYet;
+    let proven = match from_inside {
+        true => Box::pin(docker.prove_fence_in(container, &guard)).await,
+        false => {
+            let beside = Beside {
+                instance,
+                guest: engine.config().guest,
+                owner: up::container_user(docker, record),
+            };
+            Box::pin(docker.prove_fence_beside(container, &beside, &guard)).await
+        }
+    };
     let failed = match (proven, record.runtime.as_deref()) {
         (Ok((fence, command)), _) if fence.is_closed() => {
             let found = docker.find(instance, &record.id).await?;
             let gateway = docker.find_gateway(instance, &record.id).await?;
-            if let Some(found) = found {
+            if let (Some(found), Some(command)) = (found, command) {
                 let proof = Proof {
-                    command,
+                    known: command.clone(),
+                    tried: command,
                     container: found.into(),
                     gateway: gateway.map(Into::into),
                 };

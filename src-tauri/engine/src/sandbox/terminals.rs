@@ -32,10 +32,9 @@ impl Engine {
         let docker = self.docker().await?;
         let container = proof::proven(self, &docker, &record).await?;
         let command = vec![format!("{GUEST}/sandbox-guest"), CONTROL_VERB.to_owned()];
-        let (output, input) = docker
-            .exec(&container, command, Vec::new())
-            .await?
-            .into_streams();
+        let running = docker.exec(&container, command, Vec::new()).await?;
+        proof::carry_on(self, &docker, id, running.id()).await;
+        let (output, input) = running.into_streams();
         let input = input.ok_or_else(|| Error::Internal {
             message: "the control stream has no way in".to_owned(),
         })?;

@@ -3,6 +3,7 @@
 use tokio::task::block_in_place;
 
 use super::environment::unless_cancelled;
+use super::proof::Agent;
 use super::{Engine, Working, log_ins, network, pause, proof};
 use crate::agents::Recipe;
 use crate::docker::container::ContainerSpec;
@@ -140,13 +141,15 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
     let found = docker.find(instance, working.id()).await?;
     let container = match found {
         Some(found) if found.state == ContainerState::Running => {
-            return proof::prove(&engine, &docker, &working.record, &found.id).await;
+            let record = &working.record;
+            return proof::prove(&engine, &docker, record, &found.id, Agent::MayRun).await;
         }
         Some(found) if found.state == ContainerState::Paused => {
             docker.unpause(&found.id).await?;
             pause::forget(&working.dir)?;
             // Nobody looked while it stood still.
-            return proof::prove(&engine, &docker, &working.record, &found.id).await;
+            let record = &working.record;
+            return proof::prove(&engine, &docker, record, &found.id, Agent::MayRun).await;
         }
         Some(found) if wants_other_packages(working)? => {
             // Made before the old one goes. Its file system is read-only: nothing is lost with it.
@@ -162,7 +165,12 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
     pause::forget(&working.dir)?;
     engine.forget_terminals(working.id()).await;
     docker.start(&container).await?;
-    proof::prove(&engine, &docker, &working.record, &container).await?;
+    // One that was not made anew has a guest that this app may not speak with.
+    let agent = match engine.has_own_guest(&working.record) {
+        true => Agent::NotYet,
+        false => Agent::MayRun,
+    };
+    proof::prove(&engine, &docker, &working.record, &container, agent).await?;
     log_ins::put_in(working, &docker, &container).await;
     Ok(())
 }
@@ -175,14 +183,24 @@ fn wants_other_packages(working: &Working) -> Result<bool> {
         && record.packages != working.engine.settings()?.packages)
 }
 
-/// Whether another version of its agent was chosen since its container was made.
+/// Whether another version of its agent was chosen since its container was made, or the app is another one.
 fn is_outdated(working: &Working) -> bool {
+    if !working.engine.has_own_guest(&working.record) {
+        return true;
+    }
     let recipes = working.engine.recipes();
     let recipe = recipes.find(&working.record.agent);
     let wanted = recipe.and_then(|recipe| recipe.install.as_ref());
     match (&working.record.agent_version, wanted) {
         (Some(made), Some(wanted)) => made != wanted.version(),
         _ => false,
+    }
+}
+
+impl Engine {
+    /// Whether the guest in a sandbox's container is this app's. It may run on from before an update.
+    pub(super) fn has_own_guest(&self, record: &Record) -> bool {
+        record.guest.as_deref() == Some(image::key(&[self.config().guest]).as_str())
     }
 }
 
@@ -197,8 +215,11 @@ async fn renew(
         Ok(layer) => layer,
         Err(Error::Cancelled) => return Err(Error::Cancelled),
         Err(error) => {
-            tracing::warn!(%error, "an agent is not updated");
-            let (id, what) = (working.id().clone(), "The agent was not updated");
+            tracing::warn!(%error, "a container is not renewed");
+            let (id, what) = (
+                working.id().clone(),
+                "It was not updated, and started as it was",
+            );
             let why = error.to_string();
             working
                 .engine
@@ -247,6 +268,7 @@ async fn create(working: &mut Working, docker: &Docker, layer: Personal) -> Resu
         .find(&working.record.agent)
         .and_then(|recipe| recipe.install.as_ref());
     working.record.agent_version = install.map(|install| install.version().to_owned());
+    working.record.guest = Some(image::key(&[config.guest]));
     let instance = engine.data().instance().to_owned();
     will_be_made(working)?;
     let home = docker.ensure_home(&instance, working.id()).await?;

@@ -86,6 +86,9 @@ pub struct Record {
     /// The agent's version that is in its container.
     #[serde(default)]
     pub agent_version: Option<String>,
+    /// Which guest is in its container: a hash.
+    #[serde(default)]
+    pub guest: Option<String>,
     /// What to run, for the recipe `own`.
     #[serde(default)]
     pub command: Option<String>,

@@ -35,9 +35,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Memory of a probe's container.
 const MEMORY: i64 = 64 * 1024 * 1024;
 
+/// Whose a probe beside a sandbox is.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside<'a> {
+    /// The data directory's name.
+    pub instance: &'a str,
+    /// The guest program.
+    pub guest: &'a [u8],
+    /// Whom it runs as.
+    pub owner: Owner,
+}
+
 /// Which network a probe's container gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProbeNetwork {
+pub enum ProbeNetwork<'a> {
+    /// That of this container.
+    Of(&'a str),
     /// As a sandbox has it: none.
     Fenced,
     /// The engine's usual one: shows that the targets can be reached where nothing protects.
@@ -63,7 +76,7 @@ impl Docker {
         instance: &str,
         guest: &[u8],
         owner: Owner,
-        network: ProbeNetwork,
+        network: ProbeNetwork<'_>,
     ) -> Result<Fence, DockerError> {
         let targets = [self.targets().await, names()].concat();
         let mut args = vec!["probe".to_owned()];
@@ -101,24 +114,54 @@ impl Docker {
         Ok(judge(&targets, &printed))
     }
 
+    /// Tries the fence of a sandbox that runs from a container of its own that shares the sandbox's network: an agent
+    /// that runs already has no hand in it. Gives also the engine's id of a command in the sandbox, unless it has no
+    /// room for one.
+    pub async fn prove_fence_beside(
+        &self,
+        container: &str,
+        beside: &Beside<'_>,
+        guard: &Guard,
+    ) -> Result<(Fence, Option<String>), DockerError> {
+        let targets = self.targets_of(guard).await;
+        let mut args = vec!["probe".to_owned()];
+        args.extend(targets.iter().map(|t| t.argument.clone()));
+        let probe = Probe {
+            instance: beside.instance,
+            owner: beside.owner,
+            network: ProbeNetwork::Of(container),
+            mount: None,
+        };
+        let printed = self.run_probe(beside.guest, &probe, args).await?;
+        let command = [&format!("{GUEST}/sandbox-guest"), "probe", "links"];
+        let mark = self.exec(container, command.map(str::to_owned).to_vec(), Vec::new());
+        let mark = mark.await.ok().map(|running| running.id().to_owned());
+        Ok((judge(&targets, &printed), mark))
+    }
+
     /// Tries the fence from inside a sandbox's own running container; quick enough for each start. Gives also the
     /// engine's id of the command that tried.
     pub async fn prove_fence_in(
         &self,
         container: &str,
         guard: &Guard,
-    ) -> Result<(Fence, String), DockerError> {
-        let mut targets = self.targets().await;
-        if let Guard::Gateway { approved } = guard {
-            targets.extend(self.gateway_targets(approved.as_deref()).await);
-        }
+    ) -> Result<(Fence, Option<String>), DockerError> {
+        let targets = self.targets_of(guard).await;
         let mut command = vec![format!("{GUEST}/sandbox-guest"), "probe".to_owned()];
         command.extend(targets.iter().map(|t| t.argument.clone()));
         let running = self.exec(container, command, Vec::new()).await?;
         let id = running.id().to_owned();
         let call = tokio::time::timeout(PATIENCE, running.collect(OUTPUT));
         let (_, printed, _) = call.await.map_err(|_| too_slow())??;
-        Ok((judge(&targets, &printed), id))
+        Ok((judge(&targets, &printed), Some(id)))
+    }
+
+    async fn targets_of(&self, guard: &Guard) -> Vec<Target> {
+        let mut targets = self.targets().await;
+        if let Guard::Gateway { approved } = guard {
+            targets.extend(self.gateway_targets(approved.as_deref()).await);
+        }
+        targets
     }
 
     /// What is tried past the gateway.
@@ -311,7 +354,7 @@ impl Docker {
 struct Probe<'a> {
     instance: &'a str,
     owner: Owner,
-    network: ProbeNetwork,
+    network: ProbeNetwork<'a>,
     mount: Option<Mount>,
 }
 
@@ -319,8 +362,9 @@ impl Probe<'_> {
     fn body(&self, image: String, args: Vec<String>) -> ContainerCreateBody {
         let mounts = self.mount.clone().map(|mount| vec![mount]);
         let network = match self.network {
-            ProbeNetwork::Fenced => "none",
-            ProbeNetwork::Unprotected => "bridge",
+            ProbeNetwork::Fenced => "none".to_owned(),
+            ProbeNetwork::Unprotected => "bridge".to_owned(),
+            ProbeNetwork::Of(container) => format!("container:{container}"),
         };
         let mut labels = labels::shared("probe");
         labels.insert(labels::INSTANCE.to_owned(), self.instance.to_owned());
@@ -332,7 +376,7 @@ impl Probe<'_> {
             labels: Some(labels),
             host_config: Some(HostConfig {
                 mounts,
-                network_mode: Some(network.to_owned()),
+                network_mode: Some(network),
                 cap_drop: Some(vec!["ALL".to_owned()]),
                 security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
                 readonly_rootfs: Some(true),
