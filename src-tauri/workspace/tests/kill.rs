@@ -17,16 +17,20 @@ use sandbox_workspace::*;
 use support::{Sandbox, witness};
 
 const POINTS_OF_STORE: &[&str] = &[
+    "store-pack-found",
     "store-pack",
     "store-pack-synced",
     "store-index",
     "store-large",
     "store-before-manifest",
+    "durable-new",
+    "durable-named",
     "store-after-manifest",
 ];
 const POINTS_OF_PRUNE: &[&str] = &[
     "store-prune-tree",
     "store-prune-marked",
+    "store-pack-made",
     "store-pack",
     "store-pack-synced",
     "store-index",
@@ -35,6 +39,7 @@ const POINTS_OF_PRUNE: &[&str] = &[
     "store-prune-large",
 ];
 const POINTS_OF_RESTORE: &[&str] = &[
+    "durable-named",
     "restore-journaled",
     "restore-trashed",
     "restore-remove",
@@ -244,6 +249,10 @@ fn a_snapshot_exists_whole_or_not_at_all() {
                 .is_empty(),
             "{case}"
         );
+        let live = HashSet::from([old, id]);
+        sandbox.store.prune(&live, Duration::ZERO).unwrap();
+        let names = std::fs::read_dir(root.join("store/trees")).unwrap();
+        assert_eq!(names.count(), 2, "{case}: nothing half written is left");
     });
 }
 

@@ -231,3 +231,107 @@ fn a_file_that_never_rests_is_torn_and_said_so() {
     assert!(torn);
     assert!(sandbox.scan().tree.torn.is_empty(), "at rest it is whole");
 }
+
+fn hand_over_of(sandbox: &Sandbox, project: &Path) -> Result<HandOver, HandOverError> {
+    sandbox.workspace.remove_content().unwrap();
+    let options = HandOverOptions {
+        rules: &Rules::default(),
+        owner: None,
+        totals: (0, 0),
+        progress: &Silent,
+        cancel: &Cancel::default(),
+    };
+    let project = Dir::open_root(project).unwrap();
+    hand_over(&project, &sandbox.workspace, &sandbox.store, &options)
+}
+
+#[test]
+fn a_project_that_changes_while_it_is_copied_is_read_again_or_said_to_be_torn() {
+    let temp = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::open(temp.path());
+    let project = temp.path().join("project");
+    std::fs::create_dir(&project).unwrap();
+    // One that is copied in memory, and one that is streamed.
+    for (name, length) in [("small", 3 << 20), ("large", 6 << 20)] {
+        std::fs::write(project.join(name), vec![b'x'; length]).unwrap();
+    }
+    let files = ["small", "large"].map(|name| project.join(name));
+    let mut n = 0_u8;
+    let hostile = Hostile::start(move || {
+        n = n.wrapping_add(1);
+        for path in &files {
+            let file = std::fs::File::options().write(true).open(path).unwrap();
+            std::os::unix::fs::FileExt::write_all_at(&file, &[n; 64], u64::from(n) * 1000).unwrap();
+        }
+    });
+    let begun = Instant::now();
+    let mut torn = std::collections::BTreeSet::new();
+    while torn.len() < 2 && begun.elapsed() < Duration::from_secs(30) {
+        let done = hand_over_of(&sandbox, &project).unwrap();
+        assert_eq!(
+            sandbox.scan().tree.entries(),
+            done.tree.entries(),
+            "the baseline is the copy"
+        );
+        let said = done.warnings.iter().filter_map(|warning| match warning {
+            project::Warning::Torn(path) => Some(path.clone()),
+            _ => None,
+        });
+        let mut said: Vec<_> = said.collect();
+        said.sort();
+        assert_eq!(said, done.tree.torn);
+        torn.extend(done.tree.torn);
+    }
+    assert!(hostile.times() > 100, "the race was run");
+    assert_eq!(torn.len(), 2, "{torn:?}");
+    let at_rest = hand_over_of(&sandbox, &project).unwrap();
+    assert!(at_rest.tree.torn.is_empty() && at_rest.warnings.is_empty());
+    for name in ["small", "large"] {
+        let [from, to] = [project.join(name), sandbox.at(name)].map(|p| std::fs::read(p).unwrap());
+        assert!(from == to, "{name}");
+    }
+}
+
+#[test]
+fn a_hand_over_never_reads_through_a_swapped_folder_and_no_fifo_holds_it_up() {
+    let temp = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::open(temp.path());
+    let outside = outside(temp.path());
+    let project = temp.path().join("project");
+    std::fs::create_dir_all(project.join("d")).unwrap();
+    for n in 0..20 {
+        std::fs::write(project.join(format!("d/f{n}")), "inside").unwrap();
+    }
+    symlink(&outside, project.join("evil")).unwrap();
+    std::fs::write(project.join("file"), "x").unwrap();
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    let fifo = project.join("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    assert_eq!(
+        std::fs::read(project.join("evil/f0")).unwrap(),
+        b"CANARY",
+        "the probe reaches it"
+    );
+    let root = project.clone();
+    let hostile = Hostile::start(move || {
+        swap(&root, "d", "evil");
+        swap(&root, "file", "fifo");
+    });
+    let (canary, inside) = (BlobId::of(b"CANARY"), BlobId::of(b"inside"));
+    let begun = Instant::now();
+    let mut read_inside = 0;
+    while begun.elapsed() < Duration::from_millis(800) || read_inside == 0 {
+        let done = hand_over_of(&sandbox, &project).unwrap();
+        for entry in done.tree.entries() {
+            if let EntryKind::File { blob, .. } = entry.kind {
+                assert_ne!(blob, canary, "{}", entry.path);
+                read_inside += u32::from(blob == inside);
+            }
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "nothing is waited for"
+        );
+    }
+    assert!(hostile.times() > 100, "the race was run");
+}

@@ -6,6 +6,7 @@ mod support;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 
 use proptest::prelude::*;
+use sandbox_workspace::*;
 use support::{Sandbox, witness};
 
 /// git loses each of these: the reason why snapshots are no git trees.
@@ -63,6 +64,42 @@ fn a_hostile_tree_comes_back_byte_for_byte() {
     use std::os::unix::fs::MetadataExt;
     let allocated = sandbox.at("sparse").metadata().unwrap().blocks() * 512;
     assert!(allocated < 4 << 20, "still sparse: {allocated}");
+}
+
+/// On a small stack: nothing grows with the depth.
+#[test]
+fn a_tree_3000_deep_is_handed_over_kept_and_put_back() {
+    let all = || {
+        let temp = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::open(temp.path());
+        let project = temp.path().join("project");
+        std::fs::create_dir(&project).unwrap();
+        let project = Dir::open_root(&project).unwrap();
+        let mut here = project.try_clone().unwrap();
+        for _ in 0..3_000 {
+            here.mkdir(b"d", 0o755).unwrap();
+            here = here.child_dir(b"d").unwrap();
+        }
+        std::io::Write::write_all(&mut here.create_new(b"leaf", 0o640).unwrap(), b"deep").unwrap();
+        let options = HandOverOptions {
+            rules: &Rules::default(),
+            owner: None,
+            totals: (0, 0),
+            progress: &Silent,
+            cancel: &Cancel::default(),
+        };
+        let given = hand_over(&project, &sandbox.workspace, &sandbox.store, &options).unwrap();
+        let (id, tree) = sandbox.snapshot();
+        assert_eq!((id, tree.entries().len()), (given.id, 3_001));
+        sandbox.workspace.remove_content().unwrap();
+        sandbox.restore(&id).unwrap();
+        assert_eq!(sandbox.scan().tree, tree);
+        // The rest of the test's clean-up goes by names, which such a tree is too deep for.
+        sandbox.workspace.remove_content().unwrap();
+        project.remove_content().unwrap();
+    };
+    let small = std::thread::Builder::new().stack_size(512 * 1024);
+    small.spawn(all).unwrap().join().unwrap();
 }
 
 #[derive(Debug, Clone)]

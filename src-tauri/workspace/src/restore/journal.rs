@@ -89,8 +89,9 @@ impl Journal {
             .map_err(|_| damaged())
     }
 
+    /// For good: a journal that a power cut brought back would undo what was done since.
     pub fn done(&self, path: &Path) -> Result<(), RestoreError> {
-        std::fs::remove_file(path).map_err(|e| failed(path, e))
+        crate::durable::remove(path).map_err(|e| failed(path, e))
     }
 
     /// Moves what the snapshot does not hold out of the way; what was moved already is passed over.

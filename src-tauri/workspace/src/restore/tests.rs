@@ -250,6 +250,30 @@ fn what_could_not_be_read_halts_before_anything_is_touched() {
 }
 
 #[test]
+fn a_cancelled_restore_touches_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a", b"1");
+    let (id, _) = sandbox.snapshot();
+    sandbox.write("a", b"2");
+    sandbox.write("web/node_modules/x", b"x");
+    let current = sandbox.scan();
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let options = RestoreOptions {
+        owner: None,
+        skipped: &current.skipped,
+        bring_back: &[],
+        only: None,
+        progress: &Silent,
+        cancel: &cancel,
+    };
+    let stopped = restore(&sandbox.place(), &current.tree, &id, &options);
+    assert!(matches!(stopped, Err(RestoreError::Cancelled)));
+    assert_eq!(sandbox.scan().tree, current.tree);
+    assert!(!is_interrupted(&sandbox.journal) && sandbox.trash.list().unwrap().is_empty());
+}
+
+#[test]
 fn a_damaged_content_is_named_and_all_else_restored() {
     let sandbox = Sandbox::new();
     sandbox.write("big", &vec![1; 5 << 20]);

@@ -26,8 +26,9 @@ impl Walk<'_> {
         local: &mut Local,
     ) -> Result<Option<Described>, FsError> {
         let has = |blob: &BlobId| self.sink.has(blob, stat.size);
-        if let Some(blob) = place.and_then(|place| place.folder.content(place.at, &stat))
-            && has(&blob)
+        if let Some(place) = place
+            && place.kept
+            && let Some(blob) = place.folder.content(place.at, &stat)
         {
             return Ok(Some(described(&stat, blob, stat.size)));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -13,7 +14,7 @@ use crate::confined::Stat;
 use crate::store::u64_at;
 use crate::tree::{BlobId, FileTime};
 
-const MAGIC: &[u8; 8] = b"ASSCAN\x00\x02";
+const MAGIC: &[u8; 8] = b"ASSCAN\x00\x03";
 const CHECK: usize = 32;
 const LOOSE: usize = 8 + 8 + KNOWN;
 
@@ -42,7 +43,7 @@ impl Index {
     pub fn load(path: &Path) -> Self {
         std::fs::read(path)
             .ok()
-            .and_then(|bytes| Self::read(&bytes))
+            .and_then(Self::read)
             .unwrap_or_default()
     }
 
@@ -98,7 +99,7 @@ impl Index {
     }
 
     fn newest(&self) -> Option<FileTime> {
-        let latest = || self.files().map(|(_, known)| known.ctime).max();
+        let latest = || self.folders.values().map(|folder| folder.newest()).max();
         *self.newest.get_or_init(latest)
     }
 
@@ -155,14 +156,17 @@ impl Index {
     pub(crate) fn any(bytes: &[u8]) {
         let mut whole = bytes.to_vec();
         whole.extend_from_slice(blake3::hash(bytes).as_bytes());
-        if let Some(read) = Self::read(&whole) {
-            let again = Self::read(&read.write()).map(|index| (index.folders, index.loose));
+        if let Some(read) = Self::read(whole) {
+            let again = Self::read(read.write()).map(|index| (index.folders, index.loose));
             assert_eq!(again, Some((read.folders, read.loose)));
         }
     }
 
     fn write(&self) -> Vec<u8> {
-        let mut out = MAGIC.to_vec();
+        let folders: usize = self.folders.values().map(|folder| folder.length()).sum();
+        let length = MAGIC.len() + 8 + self.loose.len() * LOOSE + folders + CHECK;
+        let mut out = Vec::with_capacity(length);
+        out.extend_from_slice(MAGIC);
         out.extend_from_slice(&(self.loose.len() as u64).to_le_bytes());
         for ((dev, ino), file) in &self.loose {
             out.extend_from_slice(&dev.to_le_bytes());
@@ -177,12 +181,12 @@ impl Index {
         out
     }
 
-    fn read(bytes: &[u8]) -> Option<Self> {
+    fn read(bytes: Vec<u8>) -> Option<Self> {
         let (body, check) = bytes.split_at_checked(bytes.len().checked_sub(CHECK)?)?;
-        let rest = body.strip_prefix(MAGIC)?;
         if hash(body) != check {
             return None;
         }
+        let rest = body.strip_prefix(MAGIC)?;
         let files = usize::try_from(u64_at(rest, 0)?).ok()?.checked_mul(LOOSE)?;
         let (files, mut rest) = rest.get(8..)?.split_at_checked(files)?;
         let mut index = Self::default();
@@ -192,13 +196,16 @@ impl Index {
         }
         let mut folders = Vec::new();
         while !rest.is_empty() {
-            let (folder, after) = rest.split_at_checked(Folder::written_length(rest)?)?;
-            folders.push(folder);
-            rest = after;
+            let from = body.len() - rest.len();
+            let length = Folder::written_length(rest)?;
+            rest = rest.get(length..)?;
+            folders.push(from..from + length);
         }
-        let read = |bytes: &&[u8]| Some(Arc::new(Folder::read(bytes)?));
+        // Shared by all folders: none is copied before something is learned of it.
+        let shared = Arc::new(bytes);
+        let read = |range: Range<usize>| Some(Arc::new(Folder::read(&shared, range)?));
         let folders: Vec<_> = folders
-            .par_iter()
+            .into_par_iter()
             .with_min_len(256)
             .map(read)
             .collect::<Option<_>>()?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use super::walk::Walk;
+use super::walk::{Walk, check_root};
 use super::{Scan, ScanError, ScanOptions};
 use crate::blobs::BlobSink;
 use crate::confined::{Dir, Kind, Stat};
@@ -18,7 +18,7 @@ pub(super) fn rescan(
     options: &ScanOptions<'_>,
 ) -> Result<Scan, ScanError> {
     // A root that is gone says nothing about what lies below it.
-    root.list().map_err(ScanError::Root)?;
+    check_root(root)?;
     let tops = Tops::new(root, options).of(hints);
     let above: BTreeSet<WorkspacePath> = tops.iter().flat_map(ancestors).collect();
     let options = ScanOptions {
@@ -34,6 +34,7 @@ pub(super) fn rescan(
         .map(|e| Some(e.path.clone()))
         .collect();
     let found = walk.run(folders)?;
+    check_root(root)?;
     let Tree {
         unreadable, torn, ..
     } = &found.tree;

@@ -186,36 +186,48 @@ fn a_budget_gives_a_part_that_says_so() {
             std::fs::write(root.join(format!("{folder}/{n}")), "x").unwrap();
         }
     }
+    type Lower = fn(&mut Budget);
+    let budgets: [(&str, Lower); 5] = [
+        ("entries", |budget| budget.entries = 20),
+        ("bytes", |budget| budget.bytes = 5),
+        ("paths", |budget| budget.path_bytes = 50),
+        ("it took longer", |budget| budget.time = Duration::ZERO),
+        ("the file has", |budget| budget.file = 0),
+    ];
+    // One folder after the other, so that some are reached before it is used up.
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1);
+    let one = one.build().unwrap();
+    for (what, lower) in budgets {
+        let cancel = Cancel::default();
+        let mut options = ScanOptions::new(&cancel);
+        lower(&mut options.budget);
+        let found = one.install(|| scan(&dir, &HashOnly, &options)).unwrap();
+        let told = |u: &Unreadable| u.reason.contains(what);
+        let unread = &found.tree.unreadable;
+        assert!(unread.iter().any(told), "{what}: {unread:?}");
+        // What was not reached is unknown, not gone.
+        for folder in ["a", "b", "c"] {
+            for n in 0..20 {
+                let name = path(&format!("{folder}/{n}"));
+                let is_there = found.tree.get(&name).is_some();
+                assert!(is_there || !found.tree.knows(&name), "{what}: {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_root_that_is_gone_is_no_empty_tree() {
+    let (_temp, root, dir) = folder();
+    std::fs::write(root.join("f"), "x").unwrap();
+    let before = whole(&dir, None);
+    std::fs::remove_dir_all(&root).unwrap();
     let cancel = Cancel::default();
-    let budget = Budget {
-        entries: 20,
-        ..Budget::default()
-    };
-    let options = ScanOptions {
-        budget,
-        ..ScanOptions::new(&cancel)
-    };
-    let found = scan(&dir, &HashOnly, &options).unwrap();
-    assert!(!found.tree.is_complete());
-    let unknown = ["a/19", "b/19", "c/19"].map(|p| found.tree.knows(&path(p)));
-    assert!(
-        unknown.contains(&false),
-        "what was not reached is unknown, not gone"
-    );
-    let budget = Budget {
-        file: 0,
-        ..Budget::default()
-    };
-    let found = scan(
-        &dir,
-        &HashOnly,
-        &ScanOptions {
-            budget,
-            ..ScanOptions::new(&cancel)
-        },
-    )
-    .unwrap();
-    assert!(!found.tree.knows(&path("a/0")) && found.tree.get(&path("a")).is_some());
+    let options = ScanOptions::new(&cancel);
+    let gone = scan(&dir, &HashOnly, &options);
+    assert!(matches!(gone, Err(ScanError::Root(_))), "{gone:?}");
+    let gone = rescan(&dir, before, &[path("f")], &HashOnly, &options);
+    assert!(matches!(gone, Err(ScanError::Root(_))), "{gone:?}");
 }
 
 #[test]

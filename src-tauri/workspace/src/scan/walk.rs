@@ -86,6 +86,8 @@ struct Learned {
 pub(super) struct Place<'f> {
     pub folder: &'f Folder,
     pub at: usize,
+    /// Whether the sink has the content that is known of it.
+    pub kept: bool,
 }
 
 impl Local {
@@ -136,9 +138,11 @@ impl<'a> Walk<'a> {
 
     /// Everything below the root.
     pub fn whole(self) -> Result<Scan, ScanError> {
-        // The root's own failure is no partial result.
-        self.root.list().map_err(ScanError::Root)?;
-        self.run(vec![None])
+        let root = self.root;
+        check_root(root)?;
+        let scan = self.run(vec![None])?;
+        check_root(root)?;
+        Ok(scan)
     }
 
     /// The folders given, with all below them; in order, none below another.
@@ -267,6 +271,7 @@ impl<'a> Walk<'a> {
         local: &mut Local,
     ) -> bool {
         let mut paths = Paths::default();
+        let (mut wanted, mut found) = (Vec::new(), Vec::new());
         for from in (0..folder.len()).step_by(BETWEEN_CHECKS) {
             if from > 0 {
                 let bytes = std::mem::take(&mut local.path_bytes);
@@ -284,11 +289,16 @@ impl<'a> Walk<'a> {
                     return false;
                 }
             }
+            wanted.clear();
+            wanted.extend(portion.clone().filter_map(|at| folder.known(at)));
+            self.sink.has_each(&wanted, &mut found);
+            let mut found = found.iter();
             for (at, child) in portion.zip(paths.take()) {
                 if self.stop.load(Ordering::Relaxed) {
                     return false;
                 }
-                let place = Some(Place { folder, at });
+                let kept = folder.known(at).is_some() && found.next() == Some(&true);
+                let place = Some(Place { folder, at, kept });
                 self.entry(dir, child, folder.kind(at), place, local);
             }
         }
@@ -469,4 +479,14 @@ impl<'a> Walk<'a> {
             read_bytes: self.bytes.into_inner(),
         })
     }
+}
+
+/// The root's own failure is no partial result, and one that was removed, which lists as empty, no empty folder.
+pub(super) fn check_root(root: &Dir) -> Result<(), ScanError> {
+    let is_there = |stat: Stat| match stat.nlink {
+        0 => Err(FsError::io("list", b".", std::io::ErrorKind::NotFound)),
+        _ => Ok(()),
+    };
+    let listed = root.list().and_then(|_| root.stat_self());
+    listed.and_then(is_there).map_err(ScanError::Root)
 }

@@ -12,23 +12,44 @@ use super::StoreError;
 use super::pack::{self, INDEX_MAGIC, Place};
 use crate::tree::BlobId;
 
-/// Parts that the table is cut into: threads that look into it at once get in each other's way by the lock alone.
-const SHARDS: usize = 16;
-
 /// The index of a store. Shared between threads.
 #[derive(Debug)]
 pub(super) struct Index {
     folder: PathBuf,
-    shards: [Shard; SHARDS],
+    table: RwLock<Arc<Table>>,
     read: Mutex<Read>,
 }
 
 type Blobs = HashMap<BlobId, (Arc<Pack>, Place), ByHash>;
 
-/// On cache lines of its own.
+/// Where contents lie, in parts that never change, the longest first and each more than twice as long as the next.
+/// So there are few, what is added makes few anew, and who looks into many holds on to the parts as they are and
+/// needs no lock for each look.
 #[derive(Debug, Default)]
-#[repr(align(128))]
-struct Shard(RwLock<Blobs>);
+pub(super) struct Table(Vec<Arc<Blobs>>);
+
+impl Table {
+    /// Whether a content is known.
+    pub fn has(&self, id: &BlobId) -> bool {
+        self.0.iter().any(|part| part.contains_key(id))
+    }
+
+    fn get(&self, id: &BlobId) -> Option<&(Arc<Pack>, Place)> {
+        self.0.iter().find_map(|part| part.get(id))
+    }
+
+    fn with(&self, mut new: Blobs) -> Self {
+        let mut parts = self.0.clone();
+        while let Some(short) = parts.pop_if(|part| part.len() <= 2 * new.len()) {
+            new.reserve(short.len());
+            for (id, place) in &*short {
+                new.entry(*id).or_insert_with(|| place.clone());
+            }
+        }
+        parts.push(Arc::new(new));
+        Self(parts)
+    }
+}
 
 /// Of each index, its pack and how many bytes are read.
 type Read = HashMap<OsString, (Arc<Pack>, u64)>;
@@ -67,23 +88,27 @@ impl Index {
     pub fn new(folder: PathBuf) -> Self {
         Self {
             folder,
-            shards: Default::default(),
+            table: RwLock::default(),
             read: Mutex::default(),
         }
     }
 
     pub fn find(&self, id: &BlobId) -> Option<Found> {
-        let (pack, place) = self.shard(id).get(id)?.clone();
+        let (pack, place) = self.now().get(id)?.clone();
         Some(Found { place, pack })
     }
 
     pub fn has(&self, id: &BlobId) -> bool {
-        self.shard(id).contains_key(id)
+        self.now().has(id)
     }
 
-    fn shard(&self, id: &BlobId) -> RwLockReadGuard<'_, Blobs> {
-        let shard = &self.shards[shard_of(id)].0;
-        shard.read().unwrap_or_else(PoisonError::into_inner)
+    /// What is known now, to look into many times.
+    pub fn table(&self) -> Arc<Table> {
+        Arc::clone(&self.now())
+    }
+
+    fn now(&self) -> RwLockReadGuard<'_, Arc<Table>> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets everything and reads again: after packs were removed.
@@ -120,22 +145,18 @@ impl Index {
 
     /// At once: nobody finds less meanwhile than before or after.
     fn take_in(&self, forget: bool, new: Vec<(Arc<Pack>, Entries)>) {
-        let mut shards = self.shards.each_ref().map(|shard| {
-            let shard = &shard.0;
-            shard.write().unwrap_or_else(PoisonError::into_inner)
-        });
-        if forget {
-            shards.iter_mut().for_each(|shard| shard.clear());
-        }
-        let count: usize = new.iter().map(|(_, entries)| entries.len()).sum();
-        for shard in &mut shards {
-            shard.reserve(count / SHARDS);
-        }
+        let count = new.iter().map(|(_, entries)| entries.len()).sum();
+        let mut blobs = Blobs::with_capacity_and_hasher(count, ByHash::default());
         for (pack, entries) in new {
-            for (id, place) in entries {
-                shards[shard_of(&id)].insert(id, (Arc::clone(&pack), place));
-            }
+            blobs.extend(
+                entries
+                    .into_iter()
+                    .map(|(id, place)| (id, (Arc::clone(&pack), place))),
+            );
         }
+        let before = if forget { Arc::default() } else { self.table() };
+        let table = Arc::new(before.with(blobs));
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
     }
 
     fn read_one(
@@ -213,11 +234,6 @@ fn read_from(path: &Path, from: u64) -> io::Result<Vec<u8>> {
 
 /// Contents with their places.
 type Entries = Vec<(BlobId, Place)>;
-
-/// By another byte than the table takes.
-fn shard_of(id: &BlobId) -> usize {
-    usize::from(id.0[31]) % SHARDS
-}
 
 /// The keys are hashes already.
 pub(super) type ByHash = BuildHasherDefault<HashBytes>;

@@ -49,8 +49,9 @@ pub(super) fn publish(root: &Path, file: &File, id: &BlobId, codec: Codec) -> io
     let path = path(root, id, codec);
     if let Some(folder) = path.parent() {
         match std::fs::create_dir(folder) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
-            _ => {}
+            Ok(()) => sync_folder(&root.join("large"))?,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e),
         }
         match give_name(file, &path) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),

@@ -344,9 +344,10 @@ fn samples_are_taken_all_over_a_large_content() {
     assert_eq!(length, content.len() as u64);
     writer.commit().unwrap();
     assert!(
-        !is_packed(stream),
+        !large::is_worth_compressing(&content[1..=LARGE as usize]),
         "the probe: its beginning alone does not tell"
     );
+    assert!(is_packed(stream), "so it is looked at again at its end");
     assert!(is_packed(read));
     let held = writer.put_bytes(&content[2..]).unwrap();
     let noise: Vec<u8> = (0..4).flat_map(|n| head[n..].to_vec()).collect();
@@ -354,8 +355,13 @@ fn samples_are_taken_all_over_a_large_content() {
         .put_bytes(&[&noise[..], &text[..1 << 10]].concat())
         .unwrap();
     writer.commit().unwrap();
+    let noisy_stream = writer.put_reader(&mut &noise[1..]).unwrap().0;
+    writer.commit().unwrap();
     assert!(is_packed(held));
-    assert!(!is_packed(mostly_noise));
+    assert!(!is_packed(mostly_noise) && !is_packed(noisy_stream));
+    let length = content.len() as u64 - 1;
+    let back = BlobSource::read(&store, &stream, length).unwrap();
+    assert!(back == content[1..]);
 }
 
 #[test]

@@ -157,6 +157,8 @@ impl Store {
         self.inner.index.reload()?;
         self.sweep_packs(&needed, lock, &mut pruned)?;
         self.sweep_large(&needed, grace, &mut pruned)?;
+        let trees = self.inner.root.join("trees");
+        crate::durable::clear(&trees).map_err(|e| StoreError::io("clear", trees, e))?;
         self.inner.index.reload()?;
         pruned.freed = before.saturating_sub(disk_use(&self.inner.root)?);
         self.keep_reserve();

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
 use super::compress::packed;
-use super::index::ByHash;
+use super::index::{ByHash, Table};
 use super::manifest::{self, Manifest};
 use super::pack::{self, Codec, HEADER, INDEX_MAGIC, PACK_MAGIC, Place};
 use super::{LARGE, Store, StoreError, TreeId, large};
@@ -29,6 +29,8 @@ const WAITING: usize = 16;
 #[derive(Debug)]
 pub struct Writer {
     store: Store,
+    /// What the store had when this writer began, which nobody removes meanwhile.
+    known: Arc<Table>,
     open: Mutex<Open>,
     /// Put by this writer and not yet committed.
     pending: Mutex<HashSet<BlobId, ByHash>>,
@@ -57,6 +59,7 @@ impl Writer {
     pub(super) fn with_lock(store: Store, lock: File) -> Result<Self, StoreError> {
         store.inner.index.refresh()?;
         Ok(Self {
+            known: store.inner.index.table(),
             store,
             open: Mutex::default(),
             pending: Mutex::default(),
@@ -125,9 +128,13 @@ impl Writer {
         Ok(())
     }
 
+    fn has_small(&self, id: &BlobId) -> bool {
+        self.known.has(id) || self.store.inner.index.has(id)
+    }
+
     fn put_small(&self, content: &[u8]) -> io::Result<BlobId> {
         let id = BlobId::of(content);
-        if self.store.inner.index.has(&id) || !locked(&self.pending).insert(id) {
+        if self.has_small(&id) || !locked(&self.pending).insert(id) {
             return Ok(id);
         }
         let done = packed(content, |stored, codec| {
@@ -156,20 +163,38 @@ impl Writer {
         &self,
         first: &[u8],
         reader: &mut dyn Read,
-        worth_compressing: bool,
+        worth_compressing: Worth,
     ) -> io::Result<(BlobId, u64)> {
-        let file = large::nameless(&self.store.inner.root)?;
-        let large::Written { id, length, codec } =
-            large::write(&file, reader, first, worth_compressing)?;
+        let mut file = large::nameless(&self.store.inner.root)?;
+        let now = worth_compressing == Worth::Yes;
+        let large::Written {
+            id,
+            length,
+            mut codec,
+        } = large::write(&file, reader, first, now)?;
+        // Where that cannot be done it stays as it is.
+        if worth_compressing == Worth::Unknown
+            && large::is_file_worth_compressing(&file)
+            && let Ok(compressed) = self.compressed(&file)
+        {
+            (file, codec) = (compressed, Codec::Zstd);
+        }
         self.keep_large(file, id, codec)?;
         Ok((id, length))
+    }
+
+    fn compressed(&self, file: &File) -> io::Result<File> {
+        let compressed = large::nameless(&self.store.inner.root)?;
+        let mut content = crate::sparse::SparseReader::new(file)?;
+        large::write(&compressed, &mut content, &[], true)?;
+        Ok(compressed)
     }
 
     /// `worth` is asked of a large content, with its first bytes, whether it is to be compressed.
     fn put_stream(
         &self,
         reader: &mut dyn Read,
-        worth: impl FnOnce(&[u8]) -> bool,
+        worth: impl FnOnce(&[u8]) -> Worth,
     ) -> io::Result<(BlobId, u64)> {
         let mut first = Vec::with_capacity(64 * 1024);
         reader.take(LARGE).read_to_end(&mut first)?;
@@ -209,16 +234,25 @@ impl Writer {
 impl BlobSink for Writer {
     fn has(&self, id: &BlobId, size: u64) -> bool {
         let kept = if size < LARGE {
-            self.store.inner.index.has(id)
+            self.has_small(id)
         } else {
             large::exists(&self.store.inner.root, id)
         };
         kept || locked(&self.pending).contains(id)
     }
 
+    fn has_each(&self, wanted: &[(BlobId, u64)], found: &mut Vec<bool>) {
+        found.clear();
+        // First all of them where most are: the processor waits for several parts of the table at once.
+        found.extend(wanted.iter().map(|(id, _)| self.known.has(id)));
+        for (found, (id, size)) in found.iter_mut().zip(wanted) {
+            *found = *found && *size < LARGE || self.has(id, *size);
+        }
+    }
+
     fn put_bytes(&self, content: &[u8]) -> io::Result<BlobId> {
         if content.len() as u64 >= LARGE {
-            let worth = large::is_worth_compressing(content);
+            let worth = Worth::of(large::is_worth_compressing(content));
             let put = self.put_large(content, &mut io::empty(), worth);
             return put.map(|(id, _)| id);
         }
@@ -226,11 +260,20 @@ impl BlobSink for Writer {
     }
 
     fn put_reader(&self, reader: &mut dyn Read) -> io::Result<(BlobId, u64)> {
-        self.put_stream(reader, large::is_worth_compressing)
+        self.put_stream(reader, |first| {
+            if large::is_worth_compressing(first) {
+                Worth::Yes
+            } else {
+                // A packed part at its beginning says nothing of the rest.
+                Worth::Unknown
+            }
+        })
     }
 
     fn put_read_of(&self, file: &File, reader: &mut dyn Read) -> io::Result<(BlobId, u64)> {
-        self.put_stream(reader, |_| large::is_file_worth_compressing(file))
+        self.put_stream(reader, |_| {
+            Worth::of(large::is_file_worth_compressing(file))
+        })
     }
 
     fn put_file(&self, file: &File) -> io::Result<(BlobId, u64)> {
@@ -249,6 +292,21 @@ impl BlobSink for Writer {
         }
         self.keep_large(shared, id, Codec::Raw)?;
         Ok((id, length))
+    }
+}
+
+/// Whether a large content is to be compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worth {
+    Yes,
+    No,
+    /// It is known when all of it was written.
+    Unknown,
+}
+
+impl Worth {
+    fn of(pays: bool) -> Self {
+        if pays { Self::Yes } else { Self::No }
     }
 }
 
