@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
+use super::walk::Described;
 use crate::path::WorkspacePath;
 use crate::tree::{Entry, EntryKind};
 
 /// What one folder holds, in order, when folders are known by numbers.
 pub(super) struct Numbered {
+    /// What it is itself; `None`: it is gone, or was not reached.
+    pub own: Option<Described>,
     pub entries: Vec<Entry>,
     /// The number of the first folder in it; those after it follow.
     pub first: usize,
@@ -31,12 +34,22 @@ pub(super) fn assemble_numbered(folders: Vec<(usize, Numbered)>, roots: usize) -
                 open.pop();
                 continue;
             };
-            let is_folder = entry.kind == EntryKind::Dir;
-            sorted.push(entry);
-            if is_folder {
-                let number = *next;
-                *next += 1;
-                open.extend(take(number).map(|below| (below.entries.into_iter(), below.first)));
+            if entry.kind != EntryKind::Dir {
+                sorted.push(entry);
+                continue;
+            }
+            let number = *next;
+            *next += 1;
+            if let Some(below) = take(number)
+                && let Some((kind, mode, mtime)) = below.own
+            {
+                sorted.push(Entry {
+                    path: entry.path,
+                    kind,
+                    mode,
+                    mtime,
+                });
+                open.push((below.entries.into_iter(), below.first));
             }
         }
     }

@@ -210,17 +210,23 @@ impl<'a> Walk<'a> {
         'a: 's,
     {
         if self.is_over(path.as_ref()) {
-            return;
+            return self.add_unlisted(number, None);
         }
         let opened = self.enter(path.as_ref(), above.as_deref());
         drop(above);
         let listed = opened.and_then(|(dir, handle)| {
-            let folder = self.list(&dir, handle)?;
-            Ok((dir, folder))
+            let (stat, folder) = self.list(&dir, handle)?;
+            Ok((dir, stat, folder))
         });
-        let (dir, folder) = match listed {
+        let (dir, stat, folder) = match listed {
             Ok(listed) => listed,
-            Err(e) => return self.failed(path, &e),
+            Err(e) => {
+                self.failed(path.clone(), &e);
+                // Closed, gone, or something else by now.
+                let own = path.and_then(|path| self.alone_in(&[path]).pop());
+                let own = own.map(|entry| (entry.kind, entry.mode, entry.mtime));
+                return self.add_unlisted(number, own);
+            }
         };
         let mut local = Local::new(folder.len());
         let whole = self.entries_of(&dir, path.as_ref(), &folder, &mut local);
@@ -237,12 +243,27 @@ impl<'a> Walk<'a> {
             scope.spawn(move |scope| self.folder(task, above, scope));
         }
         drop(above);
-        self.add(number, first, whole.then_some(folder), local);
+        let numbered = Numbered {
+            own: Some((EntryKind::Dir, stat.mode, stat.mtime)),
+            entries: local.entries,
+            first,
+        };
+        let folder = whole.then_some(folder);
+        self.add(number, numbered, folder, &local.learned, local.path_bytes);
+    }
+
+    fn add_unlisted(&self, number: usize, own: Option<Described>) {
+        let numbered = Numbered {
+            own,
+            entries: Vec::new(),
+            first: 0,
+        };
+        self.found().folders.push((number, numbered));
     }
 
     /// The names in a folder: as they are known, if it certainly has not changed, or else listed. Either way
     /// each name is then looked at by itself.
-    fn list(&self, dir: &Dir, handle: Handle) -> Result<Arc<Folder>, FsError> {
+    fn list(&self, dir: &Dir, handle: Handle) -> Result<(Stat, Arc<Folder>), FsError> {
         // In this order: a change at any time after the look at the folder shows in its times.
         let settled = Settled::before(SystemTime::now());
         let stat = dir.stat_self()?;
@@ -251,7 +272,7 @@ impl<'a> Walk<'a> {
             && self.true_times == Some(stat.dev)
             && known.is_as_it_was(&stat)
         {
-            return Ok(known.clone());
+            return Ok((stat, known.clone()));
         }
         let names = match handle {
             Handle::Place => dir.opened()?.list_once()?,
@@ -259,7 +280,8 @@ impl<'a> Walk<'a> {
             Handle::Shared => dir.list()?,
         };
         let before = known.map(|known| &**known);
-        Ok(Arc::new(Folder::listed(&stat, settled, names, before)))
+        let folder = Folder::listed(&stat, settled, names, before);
+        Ok((stat, Arc::new(folder)))
     }
 
     /// Looks at every name of a folder; false if it stopped before the last.
@@ -307,23 +329,25 @@ impl<'a> Walk<'a> {
 
     /// `folder` with what was learned of it is for the next scan; one that nothing was learned of is shared
     /// with what the last scan knew.
-    fn add(&self, number: usize, first: usize, folder: Option<Arc<Folder>>, local: Local) {
-        let count = local.entries.len() as u64;
-        self.path_bytes
-            .fetch_add(local.path_bytes, Ordering::Relaxed);
+    fn add(
+        &self,
+        number: usize,
+        numbered: Numbered,
+        folder: Option<Arc<Folder>>,
+        learned: &[Learned],
+        path_bytes: u64,
+    ) {
+        let count = numbered.entries.len() as u64;
+        self.path_bytes.fetch_add(path_bytes, Ordering::Relaxed);
         let folder = folder.map(|mut folder| {
-            if !local.learned.is_empty() {
+            if !learned.is_empty() {
                 let folder = Arc::make_mut(&mut folder);
-                for Learned { at, stat, known } in &local.learned {
+                for Learned { at, stat, known } in learned {
                     folder.note(*at, stat, *known);
                 }
             }
             folder
         });
-        let numbered = Numbered {
-            entries: local.entries,
-            first,
-        };
         let mut found = self.found();
         found.folders.push((number, numbered));
         if let Some(folder) = folder {
@@ -353,6 +377,18 @@ impl<'a> Walk<'a> {
             return;
         }
         local.path_bytes += path.as_bytes().len() as u64;
+        if kind == Kind::Dir && place.is_some() {
+            // What it is itself is found by who looks into it.
+            return local.entries.push(Entry {
+                path,
+                kind: EntryKind::Dir,
+                mode: 0,
+                mtime: FileTime {
+                    seconds: 0,
+                    nanos: 0,
+                },
+            });
+        }
         match self.describe(dir, &path, place, local) {
             Ok(Some((kind, mode, mtime))) => local.entries.push(Entry {
                 path,
