@@ -79,16 +79,22 @@ impl Stage {
 
     /// Opens the window past the first check. Programs that it starts are looked for in `bin` first.
     pub async fn open(&self, name: &str) -> Opened {
+        self.open_with(name, &[]).await
+    }
+
+    /// Likewise, with more in its environment.
+    pub async fn open_with(&self, name: &str, more: &[(&str, &Path)]) -> Opened {
         let artifacts = crate::root().join("artifacts").join(name);
         fs::create_dir_all(&artifacts).unwrap();
         let screen = Screen::open();
         let (data, home) = (self.path("data"), self.path("home"));
         let programs = std::env::var("PATH").unwrap_or_default();
         let programs = format!("{}:{programs}", self.path("bin").display());
-        let environment: [(&str, &Path); 2] = [
+        let usual: [(&str, &Path); 2] = [
             ("AGENT_SANDBOX_DATA_DIR", &data),
             ("PATH", Path::new(&programs)),
         ];
+        let environment = [&usual[..], more].concat();
         let log = artifacts.join("window.log");
         let driver = Driver::start(&screen, &home, &environment, &log);
         let page = Page::open(&driver.address, &window(), artifacts).await;

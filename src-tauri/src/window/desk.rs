@@ -8,6 +8,7 @@ use agent_sandbox::engine_app::EngineApp;
 use agent_sandbox::ipc::app::{EngineState, ImageState};
 use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::event::Event;
+use agent_sandbox::ipc::from::sentence;
 use agent_sandbox::ipc::handover::{Phase, ProgressReport};
 use agent_sandbox::ipc::network::SiteAsk;
 use agent_sandbox::ipc::sandbox::{Attention, NetworkMode, SandboxRow, SandboxStatus};
@@ -15,6 +16,7 @@ use sandbox_engine::docker::events::EngineEvent;
 use sandbox_engine::event::Event as Told;
 use sandbox_engine::network::presets;
 use sandbox_engine::sandbox::{State, Watching};
+use sandbox_engine::terminal::TerminalHub;
 use sandbox_engine::{Code, Engine, Error, Operation, Phase as EnginePhase, SandboxId};
 use sandbox_workspace::{Cancel, Step};
 use tauri::async_runtime::JoinHandle;
@@ -45,6 +47,8 @@ struct Shared {
     watching: Watching,
     feed: Feed,
     image: Mutex<Option<ImageState>>,
+    /// Why sandboxes do not run that were to: said where one looks at them, until they run or are stopped by hand.
+    failed: Mutex<HashMap<SandboxId, WireError>>,
     /// The snapshots that wait for a workspace to fall quiet.
     quiet: Mutex<HashMap<SandboxId, JoinHandle<()>>>,
 }
@@ -60,6 +64,7 @@ impl Desk {
             engine,
             feed: Feed::default(),
             image: Mutex::new(None),
+            failed: Mutex::default(),
             quiet: Mutex::default(),
         }))
     }
@@ -174,6 +179,11 @@ impl Desk {
             State::OutOfMemory => Some(Attention::OutOfMemory {
                 limit: row.record.limits.memory,
             }),
+            State::Stopped => self
+                .failed()
+                .get(id)
+                .cloned()
+                .map(|error| Attention::Failed { error }),
             State::Paused if self.is_paused_for_space(id) => Some(Attention::DiskLow {
                 free: self.engine().space_of(id)?,
             }),
@@ -191,6 +201,7 @@ impl Desk {
             State::Running => SandboxStatus::Idle,
             State::Paused if attention.is_some() => SandboxStatus::Attention,
             State::Paused => SandboxStatus::Paused,
+            State::Stopped if attention.is_some() => SandboxStatus::Attention,
             State::Stopped | State::Unknown => SandboxStatus::Stopped,
             State::OutOfMemory => SandboxStatus::Attention,
         };
@@ -212,6 +223,44 @@ impl Desk {
             attention,
             watch_note: self.watching().note(id),
         })
+    }
+
+    fn failed(&self) -> MutexGuard<'_, HashMap<SandboxId, WireError>> {
+        self.0.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A sandbox was not started, or what ran was ended, because its fence is not proven closed. Other errors are
+    /// said once, where they were caused.
+    pub async fn note_failure(&self, id: &SandboxId, error: &Error, ran: bool) {
+        let Error::FenceOpen { message } = error else {
+            return;
+        };
+        let words = if ran {
+            "When this window looked again, the fence of the sandbox was not closed, so it was ended: "
+        } else {
+            "The fence of the sandbox was not closed, so nothing was started in it: "
+        };
+        let told = WireError {
+            safe: Some("Your folder, the workspace and the snapshots are as they were. You can still review and copy out.".to_owned()),
+            fix: Some("Start it again: the fence is tested before anything runs. If it fails again, see what was tried under Settings, Container engine.".to_owned()),
+            ..WireError::said(ErrorCode::FenceOpen, &sentence(&format!("{words}{message}")))
+        };
+        self.failed().insert(id.clone(), told);
+        self.tell_row(id).await;
+    }
+
+    /// The terminals of a sandbox that runs; its fence is proven first where nobody looked since it was started.
+    pub async fn terminals(&self, id: &SandboxId) -> Answer<Arc<TerminalHub>> {
+        let terminals = self.engine().terminals(id).await;
+        if let Err(error) = &terminals {
+            self.note_failure(id, error, true).await;
+        }
+        Ok(terminals?)
+    }
+
+    /// It runs, was stopped by hand, or is gone.
+    pub fn forget_failure(&self, id: &SandboxId) {
+        self.failed().remove(id);
     }
 
     /// Tells the page how a sandbox is now.
@@ -268,6 +317,7 @@ impl Desk {
             }
             Told::SandboxRemoved(id) => {
                 self.watching().forget(&id);
+                self.forget_failure(&id);
                 if let Some(waiting) = self.quiet().remove(&id) {
                     waiting.abort();
                 }
@@ -406,7 +456,8 @@ impl Desk {
                     // Nobody looked while it, or this window, was away.
                     let desk = self.clone();
                     tokio::spawn(async move {
-                        for (id, _) in desk.engine().prove_all().await {
+                        for (id, error) in desk.engine().prove_all().await {
+                            desk.note_failure(&id, &error, true).await;
                             desk.tell_row(&id).await;
                         }
                     });

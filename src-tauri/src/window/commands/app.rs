@@ -156,8 +156,8 @@ async fn check_fence(desk: &Desk) -> Check {
             let closed = tried.iter().filter(|one| one.ok).count();
             let figure = format!("{closed} of {} passed", tried.len());
             if fence.is_closed() {
-                let words = "A test container tried to get out and reached nothing: not your files, \
-                             not your network, not the internet. Its gateway let it through to the one \
+                let words = "It cannot see your files. It cannot reach your network. It cannot reach the \
+                             internet except the sites you allow: its gateway let it through to the one \
                              approved site, and to nothing else.";
                 check(CheckState::Ok, figure, words, tried)
             } else {

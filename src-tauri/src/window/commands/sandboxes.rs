@@ -24,18 +24,43 @@ pub async fn list_sandboxes(desk: State<'_, Desk>) -> Answer<Vec<SandboxRow>> {
 #[tauri::command]
 pub async fn start_sandbox(sandbox: &str, desk: State<'_, Desk>) -> Answer<()> {
     let id = id(sandbox)?;
-    Ok(desk.engine().start(&id, &Operation::silent()).await?)
+    begun(
+        &desk,
+        &id,
+        desk.engine().start(&id, &Operation::silent()).await,
+    )
+    .await
+}
+
+/// What became of a start.
+async fn begun(desk: &Desk, id: &SandboxId, done: sandbox_engine::Result<()>) -> Answer<()> {
+    match done {
+        Ok(()) => desk.forget_failure(id),
+        Err(error) => {
+            desk.note_failure(id, &error, false).await;
+            return Err(error.into());
+        }
+    }
+    desk.tell_row(id).await;
+    Ok(())
 }
 
 #[tauri::command]
 pub async fn stop_sandbox(sandbox: &str, desk: State<'_, Desk>) -> Answer<()> {
-    Ok(desk.engine().stop(&id(sandbox)?).await?)
+    let id = id(sandbox)?;
+    desk.forget_failure(&id);
+    Ok(desk.engine().stop(&id).await?)
 }
 
 #[tauri::command]
 pub async fn restart_sandbox(sandbox: &str, desk: State<'_, Desk>) -> Answer<()> {
     let id = id(sandbox)?;
-    Ok(desk.engine().restart(&id, &Operation::silent()).await?)
+    begun(
+        &desk,
+        &id,
+        desk.engine().restart(&id, &Operation::silent()).await,
+    )
+    .await
 }
 
 #[tauri::command]

@@ -28,7 +28,7 @@ pub async fn list_terminals(sandbox: &str, desk: State<'_, Desk>) -> Answer<Vec<
     if row.state != Life::Running {
         return Ok(Vec::new());
     }
-    let hub = desk.engine().terminals(&id).await?;
+    let hub = desk.terminals(&id).await?;
     Ok(hub.known().iter().map(TerminalRow::from).collect())
 }
 
@@ -48,7 +48,7 @@ pub async fn open_terminal(request: OpenTerminal, desk: State<'_, Desk>) -> Answ
         line: SHELL.to_owned(),
         env: engine.key_environment(&record),
     });
-    let hub = desk.engine().terminals(&id).await?;
+    let hub = desk.terminals(&id).await?;
     let opened = hub
         .open(Wanted {
             name: wanted.name,
@@ -77,7 +77,7 @@ pub async fn attach_terminal(
     subscriptions: State<'_, Subscriptions>,
 ) -> Answer<u32> {
     let id = id(sandbox)?;
-    let hub = desk.engine().terminals(&id).await?;
+    let hub = desk.terminals(&id).await?;
     let attachment = hub.attach(terminal).await;
     let attachment = attachment.map_err(sandbox_engine::Error::from)?;
     let credits = credits.inner().clone();
@@ -142,7 +142,7 @@ pub async fn terminal_input(request: Request<'_>, desk: State<'_, Desk>) -> Answ
         // Where the webview cannot send raw bytes they come as numbers.
         InvokeBody::Json(json) => serde_json::from_value(json.clone()).map_err(|_| wrong())?,
     };
-    let hub = desk.engine().terminals(&id).await?;
+    let hub = desk.terminals(&id).await?;
     let typed = hub.input(terminal, &bytes).await;
     Ok(typed.map_err(sandbox_engine::Error::from)?)
 }
@@ -155,7 +155,7 @@ pub async fn resize_terminal(
     rows: u16,
     desk: State<'_, Desk>,
 ) -> Answer<()> {
-    let hub = desk.engine().terminals(&id(sandbox)?).await?;
+    let hub = desk.terminals(&id(sandbox)?).await?;
     let resized = hub.resize(terminal, cols.max(2), rows.max(2)).await;
     Ok(resized.map_err(sandbox_engine::Error::from)?)
 }
@@ -166,7 +166,7 @@ pub async fn close_terminal(
     terminal: TerminalId,
     desk: State<'_, Desk>,
 ) -> Answer<()> {
-    let hub = desk.engine().terminals(&id(sandbox)?).await?;
+    let hub = desk.terminals(&id(sandbox)?).await?;
     let closed = hub.close(terminal).await;
     Ok(closed.map_err(sandbox_engine::Error::from)?)
 }
