@@ -7,8 +7,10 @@
 
 mod display;
 mod engine;
+mod fence;
 mod main_job;
 mod ordinary;
+mod other_disk;
 mod page;
 mod preview;
 mod review;
