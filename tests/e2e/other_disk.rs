@@ -33,7 +33,9 @@ impl Stick {
             let disk = disk.to_str().unwrap();
             run("mkfs.exfat", &[disk])?;
             let device = run("losetup", &["-f", "--show", disk])?;
-            if let Err(why) = run("mount.exfat-fuse", &[&device, at.to_str().unwrap()]) {
+            // Over the files of the stage, which it hides.
+            let how = ["-o", "nonempty", &device, at.to_str().unwrap()];
+            if let Err(why) = run("mount.exfat-fuse", &how) {
                 let _ = run("losetup", &["-d", &device]);
                 return Err(why);
             }
