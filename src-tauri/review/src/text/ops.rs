@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use foldhash::quality::RandomState;
 use similar::{Algorithm, DiffOp};
 
 use super::Lines;
@@ -74,9 +75,11 @@ fn search(
     new_range: Range<usize>,
     limit: Duration,
 ) -> Vec<Block> {
-    // Numbers instead of lines: each line is hashed once, with a key the agent cannot know.
+    // Numbers instead of lines: each line is hashed once, with a seed that the agent cannot know and sees
+    // nothing of. In a long text the hashing is what takes the time, so not by the standard library's.
     let room = old_range.len().max(new_range.len());
-    let mut numbers: HashMap<&[u8], u32> = HashMap::with_capacity(room + room / 8);
+    let mut numbers: HashMap<&[u8], u32, RandomState> =
+        HashMap::with_capacity_and_hasher(room + room / 8, RandomState::default());
     let mut number = |line| {
         let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
         *numbers.entry(line).or_insert(next)
