@@ -78,6 +78,28 @@ fn approved_sites_are_reached_and_nothing_else() {
         "{}",
         said.out
     );
+    // Tools that ask the environment, Node's own fetch and the JVM are told of the way, each in its own words.
+    let told = sh(&bench, &id, "env").ended(0).out;
+    let way = "127.0.0.1:3128";
+    for (name, value) in [
+        ("http_proxy", format!("http://{way}")),
+        ("https_proxy", format!("http://{way}")),
+        ("HTTP_PROXY", format!("http://{way}")),
+        ("HTTPS_PROXY", format!("http://{way}")),
+        ("no_proxy", "localhost,127.0.0.1,::1".to_owned()),
+        ("NODE_USE_ENV_PROXY", "1".to_owned()),
+    ] {
+        let line = format!("{name}={value}");
+        assert!(told.lines().any(|one| one == line), "{line}: {told}");
+    }
+    let jvm = told
+        .lines()
+        .find(|one| one.starts_with("JAVA_TOOL_OPTIONS="));
+    let jvm = jvm.unwrap_or_default();
+    for scheme in ["http", "https"] {
+        let words = format!("-D{scheme}.proxyHost=127.0.0.1 -D{scheme}.proxyPort=3128");
+        assert!(jvm.contains(&words), "{jvm}");
+    }
     // Past the proxy there is nothing: no interface, no names.
     sh(&bench, &id, &format!("curl -s -m 5 --noproxy '*' {SITE}")).ended(6);
     sh(&bench, &id, "curl -s -m 5 --noproxy '*' https://1.1.1.1").ended(7);
@@ -139,6 +161,14 @@ fn this_computer_is_reached_by_no_way() {
     assert_eq!(reached, "hi", "the canary answers");
     let before = came.load(Ordering::SeqCst);
 
+    // Nor is another sandbox, by its gateway.
+    let other = create(&bench, &["--network", "open"]);
+    let address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    for id_there in [&id, &other] {
+        let name = format!("agent-sandbox-{id_there}-gateway");
+        let there = docker(&["inspect", "-f", address, &name]);
+        assert_eq!(tunnel(&bench, &id, &there), "403", "{there}");
+    }
     for address in [
         own.as_str(),
         "172.17.0.1",

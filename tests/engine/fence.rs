@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::process::Command;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use sandbox_engine::docker::egress_network::ranges;
 use sandbox_engine::docker::labels;
@@ -557,7 +558,7 @@ async fn every_decision_is_in_the_activity_list() {
         if noted.iter().any(|note| note.what == "refused.example.org") {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let of = |what: &str| {
         let found = noted.iter().find(|note| note.what == what);
@@ -574,4 +575,57 @@ async fn every_decision_is_in_the_activity_list() {
         "{noted:?}"
     );
     house.engine.remove(&id).await.unwrap();
+}
+
+/// A check that is killed leaves its containers: the next one takes them away, and nothing that may be at work, is a
+/// sandbox's or somebody else's.
+#[tokio::test]
+async fn what_a_killed_check_left_is_taken_away_by_the_next() {
+    let run = Run::new().await;
+    let [left, known, other] = [(); 3].map(|()| SandboxId::random().unwrap());
+    let stranger = format!("{}-stranger", run.instance);
+    for (instance, id) in [
+        (&run.instance, &left),
+        (&run.instance, &known),
+        (&stranger, &other),
+    ] {
+        run.docker
+            .ensure_gateway(instance, id, &run.guest)
+            .await
+            .unwrap();
+    }
+    let control = run.control().await;
+    let there = |name: &str| {
+        let found = Command::new("docker").args(["inspect", name]).output();
+        found.unwrap().status.success()
+    };
+    let sweep = async |age| {
+        run.docker
+            .sweep_trials(&run.instance, std::slice::from_ref(&known), age)
+            .await
+            .unwrap();
+    };
+    sweep(Duration::from_secs(3600)).await;
+    assert!(there(&left.gateway_name()) && there(&control), "too young");
+    sweep(Duration::ZERO).await;
+    let gone = [
+        left.gateway_name(),
+        left.egress_network(),
+        left.relay_volume(),
+        control,
+    ];
+    for name in gone {
+        assert!(!there(&name), "{name}");
+    }
+    for name in [known.gateway_name(), other.gateway_name()] {
+        assert!(there(&name), "{name}");
+    }
+    for (instance, id) in [(&run.instance, &known), (&stranger, &other)] {
+        run.docker.remove_gateway(instance, id).await.unwrap();
+        let volume = id.relay_volume();
+        run.docker
+            .remove_own_volume(instance, &volume)
+            .await
+            .unwrap();
+    }
 }

@@ -1,5 +1,7 @@
 //! The check of this computer: each row was tried, not assumed.
 
+use std::time::Duration;
+
 use sandbox_workspace::Dir;
 
 use super::Engine;
@@ -12,6 +14,9 @@ use crate::{Error, SandboxId, image};
 
 /// Below this there is no room for an environment image and a project.
 const ROOM: u64 = 4 << 30;
+
+/// A check takes seconds: what is this old was left by one that was killed.
+const LEFT: Duration = Duration::from_secs(300);
 
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +152,9 @@ impl Engine {
         let owner = self.probe_owner(&docker);
         let instance = self.data().instance();
         let guest = self.config().guest;
+        // Also those that are being made.
+        let known = self.data().ids()?;
+        docker.sweep_trials(instance, &known, LEFT).await?;
         let mut fence = docker
             .prove_fence(instance, guest, owner, ProbeNetwork::Fenced)
             .await?;
@@ -158,10 +166,7 @@ impl Engine {
             message: error.to_string(),
         })?;
         let tried = self.gateway_fence(&docker, &trial, owner).await;
-        docker.remove_gateway(instance, &trial).await?;
-        docker
-            .remove_own_volume(instance, &trial.relay_volume())
-            .await?;
+        docker.remove_trial(instance, &trial).await?;
         fence.findings.extend(tried?.findings);
         Ok(fence)
     }

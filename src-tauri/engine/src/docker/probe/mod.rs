@@ -5,6 +5,7 @@
 
 mod canary;
 mod fence;
+mod sweep;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
