@@ -11,6 +11,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use sandbox_workspace::*;
 use support::Sandbox;
@@ -24,6 +25,10 @@ fn as_ordinary_user(name: &str, prepare: impl FnOnce(&Path), act: impl FnOnce(&P
     if let Some(own) = std::env::var_os(CHILD) {
         return act(Path::new(&own));
     }
+    // One at a time: a program that another test starts at this moment would hold the copy of this one open for
+    // writing, from its fork to its exec.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let temp = tempfile::tempdir().unwrap();
     let own = temp.path().join("own");
     std::fs::create_dir(&own).unwrap();

@@ -173,10 +173,38 @@ fn merge(
     // Of a folder above, only itself was looked at: what could not be read in it is still unknown.
     unreadable.retain(|u| u.path.as_ref().is_none_or(|p| !looked_at.has(p)));
     torn.retain(|p| !looked_at.has(p));
-    let mut replaced = looked_at.places(&previous, above).into_iter().peekable();
-    let mut merged = Vec::with_capacity(previous.entries().len() + fresh.len());
+    let replaced = looked_at.places(&previous, above);
+    let entries = merge_entries(previous.into_entries(), fresh, replaced);
+    let mut tree = Tree::from_sorted(entries);
+    tree.unreadable = unreadable;
+    tree.torn = torn;
+    tree
+}
+
+/// Puts the fresh entries in place of those at the places given; all are in order.
+fn merge_entries(
+    mut previous: Vec<Entry>,
+    fresh: Vec<Entry>,
+    replaced: Vec<Range<usize>>,
+) -> Vec<Entry> {
+    let are_the_same = replaced.iter().map(Range::len).sum::<usize>() == fresh.len()
+        && replaced
+            .iter()
+            .cloned()
+            .flatten()
+            .zip(&fresh)
+            .all(|(at, new)| previous[at].path == new.path);
+    if are_the_same {
+        // The usual: nothing came, nothing went, and nothing needs to be moved.
+        for (at, new) in replaced.into_iter().flatten().zip(fresh) {
+            previous[at] = new;
+        }
+        return previous;
+    }
+    let mut replaced = replaced.into_iter().peekable();
+    let mut merged = Vec::with_capacity(previous.len() + fresh.len());
     let mut fresh = fresh.into_iter().peekable();
-    for (at, old) in previous.into_entries().into_iter().enumerate() {
+    for (at, old) in previous.into_iter().enumerate() {
         while replaced.next_if(|range| range.end <= at).is_some() {}
         if replaced.peek().is_some_and(|range| range.contains(&at)) {
             continue;
@@ -187,8 +215,5 @@ fn merge(
         merged.push(old);
     }
     merged.extend(fresh);
-    let mut tree = Tree::from_sorted(merged);
-    tree.unreadable = unreadable;
-    tree.torn = torn;
-    tree
+    merged
 }

@@ -1,7 +1,7 @@
 //! A tree as bytes: a manifest that lists chunks, and chunks that list entries.
 //!
 //! The entries, in order, are cut into chunks after paths whose hash happens to end in zeros. So a
-//! change of one file changes one chunk of some hundred entries; the others are found again in the
+//! change of one file changes one chunk of some dozen entries; the others are found again in the
 //! store, and a snapshot of a large tree with small changes costs a few kilobytes.
 
 use rayon::prelude::*;
@@ -13,8 +13,10 @@ use crate::tree::{BlobId, Entry, EntryKind, FileTime, Special, Tree, Unreadable}
 
 const MAGIC: &[u8; 8] = b"ASTREE\x00\x01";
 const CHUNK_MAGIC: u8 = 1;
-/// Entries of a chunk at most, and on average half of it.
+/// Entries of a chunk at most.
 pub(super) const CHUNK_MAX: usize = 512;
+/// And on average, about: a chunk is written anew for one changed entry, and each costs a line of the manifest.
+const CHUNK_USUAL: u64 = 64;
 
 /// What a manifest says, with the chunks still to be read.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,7 +40,7 @@ pub(super) fn cut(entries: &[Entry]) -> Vec<&[Entry]> {
     let ends: Vec<bool> = entries
         .par_iter()
         .with_min_len(CHUNK_MAX)
-        .map(|entry| path_hash(entry.path.as_bytes()) & 0xff == 0)
+        .map(|entry| path_hash(entry.path.as_bytes()).is_multiple_of(CHUNK_USUAL))
         .collect();
     let mut chunks = Vec::new();
     let mut from = 0;

@@ -163,11 +163,14 @@ impl<S: Source, F: FnMut(Hint)> Task<S, F> {
     fn run(mut self, messages: &Receiver<Message>) {
         let mut why = Why::Began;
         loop {
+            // Before it is watched: one that was replaced since then is told from this one.
+            let identity = source::identity(&self.root);
             match self.source.watch(&self.root, self.events.clone()) {
+                Ok(_) if source::identity(&self.root) != identity => why = Why::Replaced,
                 Ok(watch) => {
                     self.set(WatchState::Watching);
                     (self.on_hint)(Hint::Everything(why));
-                    match self.watch(messages) {
+                    match self.watch(messages, identity) {
                         End::Stopped => return,
                         End::Again(again) => why = again,
                         End::Polling(reason) => {
@@ -190,8 +193,7 @@ impl<S: Source, F: FnMut(Hint)> Task<S, F> {
     }
 
     /// Takes events until told to stop, or until watching no longer works.
-    fn watch(&mut self, messages: &Receiver<Message>) -> End {
-        let identity = source::identity(&self.root);
+    fn watch(&mut self, messages: &Receiver<Message>, identity: Option<(u64, u64)>) -> End {
         let mut gather = Gather::new(&self.root);
         loop {
             let message = match gather.due(&self.times) {

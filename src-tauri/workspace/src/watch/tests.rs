@@ -130,6 +130,38 @@ fn a_replaced_root_is_told_and_watched_again() {
     follow(&root, before, &hints);
 }
 
+/// Moves the root aside and makes another as soon as the first is watched.
+struct Replacing(Option<PathBuf>);
+
+impl Source for Replacing {
+    type Watch = notify::RecommendedWatcher;
+    fn watch(&mut self, root: &Path, events: Events) -> Result<Self::Watch, String> {
+        let watch = source::start(root, move |event| source::pass_on(event, &events));
+        if let Some(aside) = self.0.take() {
+            std::fs::rename(root, aside).unwrap();
+            std::fs::create_dir(root).unwrap();
+        }
+        watch
+    }
+}
+
+#[test]
+fn a_root_that_is_replaced_while_the_watch_begins_is_told_and_watched() {
+    let temp = tempfile::tempdir().unwrap();
+    let root = temp.path().join("root");
+    std::fs::create_dir(&root).unwrap();
+    let (sender, hints) = channel();
+    let on_hint = move |hint| {
+        let _ = sender.send(hint);
+    };
+    let source = Replacing(Some(temp.path().join("old")));
+    let _watcher = Watcher::start_with(&root, quick(), source, on_hint).unwrap();
+    while hints.recv_timeout(PATIENCE).unwrap() != Hint::Everything(Why::Replaced) {}
+    let before = whole(&root);
+    std::fs::write(root.join("new"), "x").unwrap();
+    follow(&root, before, &hints);
+}
+
 /// A system without room for another watcher, until it has.
 struct Exhausted(u32);
 
