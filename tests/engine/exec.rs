@@ -1,10 +1,13 @@
 //! Commands: output apart, status, input, and the end that is the command's and not its children's.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use sandbox_engine::Operation;
 use sandbox_engine::docker::exec::Output;
 use sandbox_engine::state::record::NetworkPolicy;
-use support::containers::Run;
+use support::containers::{Run, search};
 use tokio::io::AsyncWriteExt;
 
 use crate::house::House;
@@ -179,5 +182,40 @@ async fn a_command_that_cannot_be_started_says_so_with_a_shells_status() {
         assert_eq!((code, out.as_slice()), (status, &b""[..]), "{err}");
         assert!(err.contains(command) && err.contains(words), "{err}");
     }
+    house.engine.remove(&id).await.unwrap();
+}
+
+/// A capture pauses the sandbox for a moment, also between the look at it and a command that comes to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_and_terminals_come_in_while_captures_are_taken() {
+    let house = House::new(support::containers::guest());
+    let id = house.sandbox(NetworkPolicy::default(), true).await;
+    let engine = house.engine.clone();
+    let (over, captured) = (Arc::new(AtomicBool::new(false)), id.clone());
+    let captures = tokio::spawn({
+        let over = over.clone();
+        async move {
+            let mut taken = 0;
+            while !over.load(Ordering::Relaxed) {
+                let op = Operation::silent();
+                engine.review(&captured, true, &op).await.unwrap();
+                taken += 1;
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+            taken
+        }
+    });
+    for round in 0..20 {
+        // Another face of the app, which has no connection yet.
+        let other = house.again(search());
+        if let Err(error) = other.terminals(&id).await {
+            panic!("{round}: {error}");
+        }
+        let said = house.sh(&id, "echo here").await;
+        assert_eq!(said, (0, "here".to_owned()), "{round}");
+    }
+    over.store(true, Ordering::Relaxed);
+    let taken: usize = captures.await.unwrap();
+    assert!(taken >= 10, "{taken} captures were no hindrance");
     house.engine.remove(&id).await.unwrap();
 }

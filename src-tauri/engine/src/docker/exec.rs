@@ -21,6 +21,9 @@ const END_CHECK: (Duration, Duration) = (Duration::from_millis(100), Duration::f
 const LAST_OUTPUT: Duration = Duration::from_millis(150);
 const LAST_OUTPUT_TOTAL: Duration = Duration::from_secs(2);
 const LAST_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
+/// How often it is asked whether a command has begun, and how long at most.
+const BEGIN_CHECK: Duration = Duration::from_millis(5);
+const BEGINS: Duration = Duration::from_secs(5);
 /// Largest piece that is read at once.
 const PIECE: usize = 64 * 1024;
 
@@ -140,6 +143,20 @@ impl Running {
     /// The engine's id of it.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Waits until the command runs, or has ended: the engine answers before it has begun.
+    pub(crate) async fn begun(&self) -> Result<(), DockerError> {
+        let start = Instant::now();
+        loop {
+            let call = self.docker.client.inspect_exec(&self.id);
+            let found = self.docker.ask("look at the command", call).await?;
+            let begun = found.pid.is_some_and(|pid| pid != 0) || found.exit_code.is_some();
+            if begun || start.elapsed() > BEGINS {
+                return Ok(());
+            }
+            tokio::time::sleep(BEGIN_CHECK).await;
+        }
     }
 
     /// Gives the streams away; its end is then seen by them alone.

@@ -45,8 +45,9 @@ impl Engine {
             });
         }
         let docker = self.docker().await?;
-        let container = proof::proven(self, &docker, &record).await?;
-        let files = read(&docker, &container, &paths).await?;
+        let entry = proof::entry(self, &docker, &record).await?;
+        let files = read(&docker, &entry.container, &paths).await?;
+        drop(entry);
         if !files.iter().any(|file| file.path == paths[0]) {
             return Err(Error::NotFound {
                 what: "log-in in the sandbox",

@@ -212,7 +212,7 @@ impl Engine {
     ) -> Result<Running> {
         let (_, record) = self.load(id)?;
         let docker = self.docker().await?;
-        let container = proof::proven(self, &docker, &record).await?;
+        let entry = proof::entry(self, &docker, &record).await?;
         // What is stated for this command goes before.
         let keys = self.key_environment(&record).into_iter();
         let all = keys.map(|(name, value)| format!("{name}={value}"));
@@ -221,7 +221,9 @@ impl Engine {
         let first = first.into_iter().filter(|_| self.has_own_guest(&record));
         let command = first.chain(command).collect();
         let env = all.chain(env).collect();
-        let running = docker.exec(&container, command, env).await?;
+        let running = docker.exec(&entry.container, command, env).await?;
+        running.begun().await?;
+        drop(entry);
         proof::carry_on(self, &docker, id, running.id()).await;
         Ok(running)
     }

@@ -11,11 +11,14 @@ use super::{Engine, Working};
 use crate::docker::Docker;
 use crate::docker::lifecycle::ContainerState;
 use crate::state::data_dir::SandboxDir;
-use crate::state::json_file;
+use crate::state::{json_file, lock};
 use crate::{Error, Result, SandboxId};
 
 /// The longest that a capture freezes the container. Then it goes on, and torn files are marked.
 const MOST: Duration = Duration::from_secs(2);
+
+/// The longest that a pause waits for commands that are on their way in.
+const ON_THEIR_WAY: Duration = Duration::from_secs(5);
 
 /// Who froze a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +52,21 @@ pub(super) fn read(dir: &SandboxDir) -> Option<PausedBy> {
     paused.map(|p| p.by)
 }
 
-pub(super) fn write(dir: &SandboxDir, by: PausedBy) -> Result<()> {
-    json_file::write(&dir.pause(), &Paused { by })
+/// Pauses a container while no command is on its way into it: one that arrives in a container that stands still is
+/// refused, or hangs. A way in that takes too long is not waited for.
+pub(super) async fn pause(
+    docker: &Docker,
+    dir: &SandboxDir,
+    container: &str,
+    by: PausedBy,
+) -> Result<()> {
+    let _alone = lock::exclusive_within(&dir.entering(), ON_THEIR_WAY).await?;
+    json_file::write(&dir.pause(), &Paused { by })?;
+    if let Err(error) = docker.pause(container).await {
+        forget(dir)?;
+        return Err(error.into());
+    }
+    Ok(())
 }
 
 pub(super) fn forget(dir: &SandboxDir) -> Result<()> {
@@ -81,11 +97,12 @@ impl Frozen {
         let Some(container) = running(&working.engine, &docker, working.id()).await else {
             return Ok(None);
         };
-        write(&working.dir, PausedBy::Capture)?;
-        if let Err(error) = docker.pause(&container).await {
-            tracing::warn!(%error, "captured without a pause");
-            forget(&working.dir)?;
-            return Ok(None);
+        match pause(&docker, &working.dir, &container, PausedBy::Capture).await {
+            Err(Error::Engine(error)) => {
+                tracing::warn!(%error, "captured without a pause");
+                return Ok(None);
+            }
+            paused => paused?,
         }
         let (done, wait) = oneshot::channel();
         let dir = working.dir.clone();

@@ -209,10 +209,16 @@ impl Engine {
         }
         let (_, record) = self.load(id)?;
         let docker = self.docker().await?;
-        let container = proof::proven(self, &docker, &record).await?;
+        let entry = proof::entry(self, &docker, &record).await?;
         let guest = format!("{GUEST}/sandbox-guest");
         let command = [guest.as_str(), "control", "--socket", PORTS_SOCKET];
-        let made = streams::connect(&docker, &container, WORKSPACE, &command, Inbound::Refused);
+        let made = streams::connect(
+            &docker,
+            &entry.container,
+            WORKSPACE,
+            &command,
+            Inbound::Refused,
+        );
         let made = made.await?;
         let streams = made.streams.clone();
         joined.insert(id.clone(), made);

@@ -1,5 +1,7 @@
 //! The fence of a sandbox that runs: proven before its agent starts, and again whenever nobody may have looked.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Engine, network, up};
@@ -8,8 +10,9 @@ use crate::docker::lifecycle::{ContainerState, Found};
 use crate::docker::probe::{Beside, Guard};
 use crate::network::rules;
 use crate::state::activity::ActivityKind;
-use crate::state::json_file;
+use crate::state::lock::Held;
 use crate::state::record::{NetworkMode, Record};
+use crate::state::{json_file, lock};
 use crate::{Error, Result, SandboxId};
 
 impl Engine {
@@ -101,12 +104,33 @@ impl From<Found> for Started {
     }
 }
 
+/// A container that a command may be run in. It is not paused before this is dropped, which is to be when the
+/// command has begun.
+pub(super) struct Entry {
+    pub(super) container: String,
+    _not_paused: Option<Held>,
+}
+
+/// The longest that a command waits for a pause that is just being made.
+const PAUSE_BEGINS: Duration = Duration::from_secs(5);
+
+/// A way into a sandbox that runs. Its fence is proven, as [`proven`] says.
+pub(super) async fn entry(engine: &Engine, docker: &Docker, record: &Record) -> Result<Entry> {
+    proven(engine, docker, record).await?;
+    let lock = engine.data().sandbox(&record.id).entering();
+    let not_paused = lock::shared_within(&lock, PAUSE_BEGINS).await?;
+    Ok(Entry {
+        container: up::running(engine, docker, record).await?,
+        _not_paused: not_paused,
+    })
+}
+
 /// The container of a sandbox that runs, for something to be run in it. Its fence was proven since it, its gateway
 /// and the container engine were started, by whichever face of the app; else it is proven now.
 ///
 /// # Errors
 /// As [`up::running`]; [`Error::FenceOpen`], [`Error::Busy`]: then nothing may be run in it.
-pub(super) async fn proven(engine: &Engine, docker: &Docker, record: &Record) -> Result<String> {
+async fn proven(engine: &Engine, docker: &Docker, record: &Record) -> Result<String> {
     let container = up::running(engine, docker, record).await?;
     if still_holds(engine, docker, record).await? {
         return Ok(container);

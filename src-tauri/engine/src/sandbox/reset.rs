@@ -371,8 +371,7 @@ impl Working {
         if was == Was::Paused {
             let docker = self.engine.docker().await?;
             let container = up::running(&self.engine, &docker, &self.record).await?;
-            pause::write(&self.dir, pause::PausedBy::User)?;
-            docker.pause(&container).await?;
+            pause::pause(&docker, &self.dir, &container, pause::PausedBy::User).await?;
         }
         Ok(())
     }

@@ -30,15 +30,16 @@ impl Engine {
         }
         let (_, record) = self.load(id)?;
         let docker = self.docker().await?;
-        let container = proof::proven(self, &docker, &record).await?;
+        let entry = proof::entry(self, &docker, &record).await?;
         let command = vec![format!("{GUEST}/sandbox-guest"), CONTROL_VERB.to_owned()];
-        let running = docker.exec(&container, command, Vec::new()).await?;
+        let running = docker.exec(&entry.container, command, Vec::new()).await?;
         proof::carry_on(self, &docker, id, running.id()).await;
         let (output, input) = running.into_streams();
         let input = input.ok_or_else(|| Error::Internal {
             message: "the control stream has no way in".to_owned(),
         })?;
         let hub = Arc::new(TerminalHub::over_exec(output, input).await?);
+        drop(entry);
         hubs.insert(id.clone(), hub.clone());
         tokio::spawn(pass_on(id.clone(), hub.events(), self.events().clone()));
         let (engine, guest) = (Arc::downgrade(&self.0), Arc::downgrade(&hub));

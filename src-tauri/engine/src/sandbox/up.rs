@@ -72,12 +72,7 @@ impl Engine {
         let working = self.work_on(id).await?;
         let docker = self.docker().await?;
         let container = running(self, &docker, &working.record).await?;
-        pause::write(&working.dir, by)?;
-        if let Err(error) = docker.pause(&container).await {
-            pause::forget(&working.dir)?;
-            return Err(error.into());
-        }
-        Ok(())
+        pause::pause(&docker, &working.dir, &container, by).await
     }
 
     /// Builds the environment image, with the wanted packages, if it is not there.
@@ -374,7 +369,7 @@ async fn wait_for_capture(
 ) -> Result<(), DockerError> {
     for _ in 0..60 {
         if pause::read(dir).is_none() {
-            break;
+            return Ok(());
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }

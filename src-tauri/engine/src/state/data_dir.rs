@@ -102,6 +102,10 @@ impl SandboxDir {
     pub fn lock(&self) -> PathBuf {
         self.0.join("lock")
     }
+    /// Held shared by who brings a command into the sandbox, and alone by who pauses it.
+    pub fn entering(&self) -> PathBuf {
+        self.0.join("entering")
+    }
     /// There while `create` has not finished.
     pub fn creating(&self) -> PathBuf {
         self.0.join("creating")

@@ -44,17 +44,42 @@ pub fn try_exclusive(path: &Path) -> Result<Option<Held>> {
     }
 }
 
+fn try_shared(path: &Path) -> Result<Option<Held>> {
+    let file = open(path)?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(Held(file))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(Error::io("lock", path, source)),
+    }
+}
+
 /// Exclusive; waits up to [`PATIENCE`]. `busy` is the error's subject.
 pub async fn exclusive(path: &Path, busy: &str) -> Result<Held> {
+    let held = within(PATIENCE, || try_exclusive(path)).await?;
+    held.ok_or_else(|| Error::Busy {
+        sandbox: busy.to_owned(),
+    })
+}
+
+/// Exclusive within some time; `None` when it is over.
+pub async fn exclusive_within(path: &Path, patience: Duration) -> Result<Option<Held>> {
+    within(patience, || try_exclusive(path)).await
+}
+
+/// Shared within some time; `None` when it is over.
+pub async fn shared_within(path: &Path, patience: Duration) -> Result<Option<Held>> {
+    within(patience, || try_shared(path)).await
+}
+
+async fn within(
+    patience: Duration,
+    take: impl Fn() -> Result<Option<Held>>,
+) -> Result<Option<Held>> {
     let start = Instant::now();
     loop {
-        if let Some(held) = try_exclusive(path)? {
-            return Ok(held);
-        }
-        if start.elapsed() > PATIENCE {
-            return Err(Error::Busy {
-                sandbox: busy.to_owned(),
-            });
+        match take()? {
+            None if start.elapsed() <= patience => {}
+            taken => return Ok(taken),
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }

@@ -101,6 +101,8 @@ export class ReviewState {
     if (!review || this.review) return;
     this.take(review);
     this.loading = false;
+    // Worked out now, kept until it is drawn.
+    void [this.rows, this.counts, this.totals, this.tick, this.footer];
   }
 
   /** Counts what changed since, without touching what is read. */
