@@ -139,8 +139,10 @@ fn gateways_go_by_the_proxy_and_the_rules_stay() {
     // A gateway that is made anew goes by it too; one that is not there is said.
     bench.run(["stop", &id]).ended(0);
     bench.run(["start", &id]).ended(0);
+    let wanted = format!("CONNECT {SITE}:443 HTTP/1.1");
+    assert_eq!(office.asked(), [wanted.as_str()], "the fence's own test");
     assert_eq!(tunnel(&bench, &id, SITE), "200");
-    assert_eq!(office.asked().len(), 1);
+    assert_eq!(office.asked(), [wanted.as_str()]);
     let nobody = format!("http://{}:9", own_address());
     bench.run(["proxy", "--set", &nobody]).ended(0);
     assert_eq!(tunnel(&bench, &id, SITE), "502");

@@ -14,6 +14,9 @@ use crate::page::Page;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Names and what they stand for.
+type Environment = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// A person's home on a screen of its own.
 struct Person {
     temp: tempfile::TempDir,
@@ -54,7 +57,7 @@ impl Person {
     }
 
     /// The windows that run in this home: their numbers, and what they were started with.
-    fn windows(&self) -> Vec<(u32, Vec<(Vec<u8>, Vec<u8>)>)> {
+    fn windows(&self) -> Vec<(u32, Environment)> {
         let home = self.temp.path().as_os_str().as_bytes();
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc").unwrap().flatten() {
@@ -199,7 +202,7 @@ async fn data_on_another_disk_is_used_and_the_usual_place_is_one_restart_away() 
         .await;
     page.picture("the-usual-place").await;
     // The window that the driver knows ends with it.
-    page.click("use-data-folder").await;
+    page.click_last("use-data-folder").await;
     until("nothing is chosen any more", || !choice.exists());
     until("another window came", || {
         person.windows().iter().any(|(number, _)| *number != before)

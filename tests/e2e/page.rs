@@ -78,6 +78,11 @@ impl Page {
             .unwrap_or_else(|error| panic!("clicking {selector}: {error}"));
     }
 
+    /// Clicks what ends the window, which then may not answer any more.
+    pub async fn click_last(&self, id: &str) {
+        let _ = self.find(id).await.click().await;
+    }
+
     /// Types into the terminal, with Enter.
     pub async fn type_line(&self, line: &str) {
         let input = self.find_css("[data-testid='terminal'] textarea").await;

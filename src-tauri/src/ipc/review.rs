@@ -108,6 +108,8 @@ pub struct ReviewFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Review {
     pub capture: String,
+    /// What the capture is compared with; another after each copy-out.
+    pub base: String,
     /// Milliseconds since 1970.
     #[ts(type = "number")]
     pub taken: i64,

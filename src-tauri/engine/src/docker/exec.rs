@@ -146,7 +146,7 @@ impl Running {
     }
 
     /// Waits until the command runs, or has ended: the engine answers before it has begun.
-    pub(crate) async fn begun(&self) -> Result<(), DockerError> {
+    pub(crate) async fn begun(&mut self) -> Result<(), DockerError> {
         let start = Instant::now();
         loop {
             let call = self.docker.client.inspect_exec(&self.id);

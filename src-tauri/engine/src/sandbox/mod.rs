@@ -221,7 +221,7 @@ impl Engine {
         let first = first.into_iter().filter(|_| self.has_own_guest(&record));
         let command = first.chain(command).collect();
         let env = all.chain(env).collect();
-        let running = docker.exec(&entry.container, command, env).await?;
+        let mut running = docker.exec(&entry.container, command, env).await?;
         running.begun().await?;
         drop(entry);
         proof::carry_on(self, &docker, id, running.id()).await;

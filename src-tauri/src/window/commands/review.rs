@@ -43,6 +43,7 @@ fn drawn(review: &Reviewed) -> Review {
     let changes = &review.compared.changes;
     Review {
         capture: review.capture.id.clone(),
+        base: review.compared.from.to_string(),
         taken: review.capture.time,
         project: review.project.clone(),
         files,

@@ -33,12 +33,14 @@ export class OpenDiff {
   constructor(
     readonly sandbox: string,
     readonly capture: string,
+    /** What the capture is compared with. */
+    base: string,
     readonly file: ReviewFile,
     readonly ignoreWhitespace: boolean,
     /** Only what is accepted: read, not decided on. */
     readonly written = false,
   ) {
-    this.key = `${capture}\n${pathKey(file.path)}\n${ignoreWhitespace}\n${written}`;
+    this.key = `${capture}\n${base}\n${pathKey(file.path)}\n${ignoreWhitespace}\n${written}`;
   }
 
   get total(): number {

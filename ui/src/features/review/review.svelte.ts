@@ -177,7 +177,7 @@ export class ReviewState {
   open(): void {
     const { file, review } = this;
     if (!file || !review) return;
-    const next = new OpenDiff(this.sandbox, review.capture, file, this.ignoreWhitespace, this.written);
+    const next = new OpenDiff(this.sandbox, review.capture, review.base, file, this.ignoreWhitespace, this.written);
     if (this.diff?.key === next.key && this.diff.failure === null) return;
     this.diff = next;
     void next.load();

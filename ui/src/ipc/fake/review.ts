@@ -151,6 +151,7 @@ export function fakeReview(world: World): Part<Names> {
     });
   let state: Review = {
     capture: 'c1',
+    base: 'b1',
     taken: captured.getTime(),
     project: `${HOME}/Sites/rye-and-salt`,
     files,
@@ -360,7 +361,8 @@ export function fakeReview(world: World): Part<Names> {
         (file) => !file.conflict && (file.decision === 'accepted' || file.decision === 'partly'),
       );
       await report(operation, ['staging', 'writing'], chosen.length);
-      state = { ...state, files: state.files.filter((file) => !chosen.includes(file) || file.decision === 'partly') };
+      const left = state.files.filter((file) => !chosen.includes(file) || file.decision === 'partly');
+      state = { ...state, base: `${state.base}+`, files: left };
       copied = chosen;
       done.unshift({ id: operation, time: Date.now(), files: chosen.length, undone: false });
       emit({ type: 'review', sandbox });

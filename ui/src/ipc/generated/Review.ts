@@ -7,6 +7,10 @@ import type { ReviewFilters } from "./ReviewFilters";
  */
 export type Review = { capture: string, 
 /**
+ * What the capture is compared with; another after each copy-out.
+ */
+base: string, 
+/**
  * Milliseconds since 1970.
  */
 taken: number, project: string, files: Array<ReviewFile>, left_out: number, incomplete: boolean, 
