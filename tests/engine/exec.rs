@@ -200,7 +200,7 @@ async fn commands_and_terminals_come_in_while_captures_are_taken() {
                 let op = Operation::silent();
                 engine.review(&captured, true, &op).await.unwrap();
                 taken += 1;
-                tokio::time::sleep(Duration::from_millis(30)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
             taken
         }
@@ -216,6 +216,6 @@ async fn commands_and_terminals_come_in_while_captures_are_taken() {
     }
     over.store(true, Ordering::Relaxed);
     let taken: usize = captures.await.unwrap();
-    assert!(taken >= 10, "{taken} captures were no hindrance");
+    assert!(taken >= 5, "{taken} captures were no hindrance");
     house.engine.remove(&id).await.unwrap();
 }

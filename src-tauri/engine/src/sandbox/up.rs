@@ -1,5 +1,7 @@
 //! The container of a sandbox: made, started, stopped, paused.
 
+use std::time::Duration;
+
 use tokio::task::block_in_place;
 
 use super::environment::unless_cancelled;
@@ -336,30 +338,33 @@ fn utf8(path: &std::path::Path) -> Result<String> {
 
 /// The container, if it runs and is not frozen by the user. A pause that a crash left is taken back.
 pub(super) async fn running(engine: &Engine, docker: &Docker, record: &Record) -> Result<String> {
-    let stopped = || Error::NotRunning {
-        name: record.name.clone(),
-    };
-    let found = docker
-        .find(engine.data().instance(), &record.id)
-        .await?
-        .ok_or_else(stopped)?;
-    match found.state {
-        ContainerState::Running => Ok(found.id),
-        ContainerState::Paused => {
-            let dir = engine.data().sandbox(&record.id);
-            match pause::read(&dir) {
-                Some(pause::PausedBy::Capture) => {
-                    wait_for_capture(docker, &dir, &found.id).await?;
-                    Ok(found.id)
-                }
-                _ => Err(Error::Paused {
-                    name: record.name.clone(),
-                }),
+    let name = || record.name.clone();
+    let dir = engine.data().sandbox(&record.id);
+    for _ in 0..LOOKS {
+        let found = docker.find(engine.data().instance(), &record.id).await?;
+        let Some(found) = found else { break };
+        match (found.state, pause::read(&dir)) {
+            (ContainerState::Running, _) => return Ok(found.id),
+            (ContainerState::Paused, Some(pause::PausedBy::Capture)) => {
+                wait_for_capture(docker, &dir, &found.id).await?;
+                return Ok(found.id);
             }
+            // Not by us; or a capture let it go on between the two looks.
+            (ContainerState::Paused, None) => tokio::time::sleep(NEXT_LOOK).await,
+            (ContainerState::Paused, _) => return Err(Error::Paused { name: name() }),
+            _ => break,
         }
-        _ => Err(stopped()),
+    }
+    match docker.find(engine.data().instance(), &record.id).await? {
+        Some(found) if found.state == ContainerState::Running => Ok(found.id),
+        Some(found) if found.state == ContainerState::Paused => Err(Error::Paused { name: name() }),
+        _ => Err(Error::NotRunning { name: name() }),
     }
 }
+
+/// How often it is looked whether a pause that nobody wrote down lasts, and how long after each other.
+const LOOKS: usize = 5;
+const NEXT_LOOK: Duration = Duration::from_millis(20);
 
 /// A capture lets the container go on within two seconds. One that died while it captured never does.
 async fn wait_for_capture(
@@ -371,7 +376,7 @@ async fn wait_for_capture(
         if pause::read(dir).is_none() {
             return Ok(());
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     docker.unpause(container).await
 }
