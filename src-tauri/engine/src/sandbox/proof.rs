@@ -114,30 +114,23 @@ pub(super) struct Entry {
 /// The longest that a command waits for a pause that is just being made.
 const PAUSE_BEGINS: Duration = Duration::from_secs(5);
 
-/// A way into a sandbox that runs. Its fence is proven, as [`proven`] says.
+/// A way into a sandbox that runs. Its fence was proven since it, its gateway and the container engine were started, by
+/// whichever face of the app; else it is proven now.
+///
+/// # Errors
+/// As [`up::running`]; [`Error::FenceOpen`], [`Error::Busy`]: then nothing may be run in it.
 pub(super) async fn entry(engine: &Engine, docker: &Docker, record: &Record) -> Result<Entry> {
-    proven(engine, docker, record).await?;
+    up::running(engine, docker, record).await?;
+    if !still_holds(engine, docker, record).await? {
+        // Apart: few commands need its room.
+        Box::pin(prove_or_note(engine, &record.id)).await?;
+    }
     let lock = engine.data().sandbox(&record.id).entering();
     let not_paused = lock::shared_within(&lock, PAUSE_BEGINS).await?;
     Ok(Entry {
         container: up::running(engine, docker, record).await?,
         _not_paused: not_paused,
     })
-}
-
-/// The container of a sandbox that runs, for something to be run in it. Its fence was proven since it, its gateway
-/// and the container engine were started, by whichever face of the app; else it is proven now.
-///
-/// # Errors
-/// As [`up::running`]; [`Error::FenceOpen`], [`Error::Busy`]: then nothing may be run in it.
-async fn proven(engine: &Engine, docker: &Docker, record: &Record) -> Result<String> {
-    let container = up::running(engine, docker, record).await?;
-    if still_holds(engine, docker, record).await? {
-        return Ok(container);
-    }
-    // Apart: few commands need its room.
-    Box::pin(prove_or_note(engine, &record.id)).await?;
-    up::running(engine, docker, record).await
 }
 
 /// After a command was let in: what was proven holds as long as the engine knows this one. Only an engine that still

@@ -340,9 +340,10 @@ fn utf8(path: &std::path::Path) -> Result<String> {
 pub(super) async fn running(engine: &Engine, docker: &Docker, record: &Record) -> Result<String> {
     let name = || record.name.clone();
     let dir = engine.data().sandbox(&record.id);
-    for _ in 0..LOOKS {
+    let mut looks = 1;
+    loop {
         let found = docker.find(engine.data().instance(), &record.id).await?;
-        let Some(found) = found else { break };
+        let found = found.ok_or_else(|| Error::NotRunning { name: name() })?;
         match (found.state, pause::read(&dir)) {
             (ContainerState::Running, _) => return Ok(found.id),
             (ContainerState::Paused, Some(pause::PausedBy::Capture)) => {
@@ -350,20 +351,18 @@ pub(super) async fn running(engine: &Engine, docker: &Docker, record: &Record) -
                 return Ok(found.id);
             }
             // Not by us; or a capture let it go on between the two looks.
-            (ContainerState::Paused, None) => tokio::time::sleep(NEXT_LOOK).await,
+            (ContainerState::Paused, None) if looks < LOOKS => {
+                tokio::time::sleep(NEXT_LOOK).await;
+                looks += 1;
+            }
             (ContainerState::Paused, _) => return Err(Error::Paused { name: name() }),
-            _ => break,
+            _ => return Err(Error::NotRunning { name: name() }),
         }
-    }
-    match docker.find(engine.data().instance(), &record.id).await? {
-        Some(found) if found.state == ContainerState::Running => Ok(found.id),
-        Some(found) if found.state == ContainerState::Paused => Err(Error::Paused { name: name() }),
-        _ => Err(Error::NotRunning { name: name() }),
     }
 }
 
 /// How often it is looked whether a pause that nobody wrote down lasts, and how long after each other.
-const LOOKS: usize = 5;
+const LOOKS: usize = 6;
 const NEXT_LOOK: Duration = Duration::from_millis(20);
 
 /// A capture lets the container go on within two seconds. One that died while it captured never does.
