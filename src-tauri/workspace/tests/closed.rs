@@ -129,22 +129,6 @@ fn look(sandbox: &Sandbox, open_closed: bool) -> Scan {
     found
 }
 
-fn restore_to(
-    sandbox: &Sandbox,
-    current: &Tree,
-    wanted: &TreeId,
-) -> Result<Restored, RestoreError> {
-    let options = RestoreOptions {
-        owner: None,
-        skipped: &[],
-        bring_back: &[],
-        only: None,
-        progress: &Silent,
-        cancel: &Cancel::default(),
-    };
-    restore(&sandbox.place(), current, wanted, &options)
-}
-
 fn snapshot(sandbox: &Sandbox) -> (TreeId, Tree) {
     let tree = look(sandbox, true).tree;
     let writer = sandbox.store.writer().unwrap();
@@ -176,7 +160,7 @@ fn what_is_closed_is_unknown_and_neither_deleted_nor_overwritten() {
             for known in ["open/file", "fixed/secret", "open/never"] {
                 assert!(partly.tree.knows(&path(known)), "{known}");
             }
-            let halted = restore_to(&sandbox, &partly.tree, &id).unwrap_err();
+            let halted = sandbox.restore_from(&partly.tree, &id).unwrap_err();
             assert!(matches!(halted, RestoreError::Unknown { .. }), "{halted}");
             let content = std::fs::read(sandbox.at("open/file")).unwrap();
             assert_eq!(content, b"changed", "nothing was touched");
@@ -244,16 +228,16 @@ fn what_is_closed_goes_and_comes_back_as_it_was() {
             sandbox.write("unread/now a folder", "");
             close(&sandbox);
             let mess = snapshot(&sandbox);
-            restore_to(&sandbox, &mess.1, &id).unwrap();
+            sandbox.restore_from(&mess.1, &id).unwrap();
             assert_eq!(modes(&sandbox), closed);
             assert_eq!(look(&sandbox, true).tree, before);
-            restore_to(&sandbox, &before, &mess.0).unwrap();
+            sandbox.restore_from(&before, &mess.0).unwrap();
             assert_eq!(look(&sandbox, true).tree, mess.1, "and the undo of it");
 
             sandbox.workspace.remove_content().unwrap();
             assert!(sandbox.workspace.list().unwrap().is_empty());
             let empty = look(&sandbox, true).tree;
-            restore_to(&sandbox, &empty, &id).unwrap();
+            sandbox.restore_from(&empty, &id).unwrap();
             assert_eq!(modes(&sandbox), closed);
             assert_eq!(look(&sandbox, true).tree, before);
         },
@@ -283,7 +267,7 @@ fn a_restore_of_what_is_closed_that_dies_is_finished() {
                 close(&sandbox);
                 let mess = look(&sandbox, true).tree;
                 fail::cfg(point, "panic").unwrap();
-                let dying = std::panic::AssertUnwindSafe(|| restore_to(&sandbox, &mess, &id));
+                let dying = std::panic::AssertUnwindSafe(|| sandbox.restore_from(&mess, &id));
                 assert!(
                     std::panic::catch_unwind(dying).is_err(),
                     "{point} is passed"
@@ -329,7 +313,7 @@ fn what_belongs_to_another_user_stays_unknown_and_stays() {
             .unwrap()
             .put_tree(&found.tree)
             .unwrap();
-        let halted = restore_to(&sandbox, &found.tree, &id).unwrap_err();
+        let halted = sandbox.restore_from(&found.tree, &id).unwrap_err();
         assert!(halted.to_string().contains("foreign"), "{halted}");
         assert!(sandbox.workspace.remove_content().is_err());
         assert!(sandbox.at("foreign").exists());

@@ -69,19 +69,13 @@ fn a_hand_over_that_does_not_fit_leaves_nothing() {
     let outside = tempfile::tempdir().unwrap();
     let project = Dir::open_root(&project(outside.path(), 40, 100_000)).unwrap();
     let sandbox = Sandbox::open(&small.0);
-    let options = HandOverOptions {
-        rules: &Rules::default(),
-        owner: None,
-        totals: (0, 0),
-        progress: &Silent,
-        cancel: &Cancel::default(),
-    };
-    let counted = preflight(&project, options.rules, &Silent, options.cancel).unwrap();
+    let cancel = Cancel::default();
+    let counted = preflight(&project, &Rules::default(), &Silent, &cancel).unwrap();
     assert!(matches!(
         counted.check_room(&sandbox.workspace),
         Err(ProjectError::TooLarge { .. })
     ));
-    let full = hand_over(&project, &sandbox.workspace, &sandbox.store, &options).unwrap_err();
+    let full = sandbox.hand_over(&project).unwrap_err();
     assert!(full.is_full(), "{full}");
     assert!(witness(&sandbox.at("")).is_empty());
     let stats = sandbox.store.stats().unwrap();

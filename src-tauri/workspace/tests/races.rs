@@ -120,15 +120,7 @@ fn a_fifo_put_in_a_files_place_after_the_scan_holds_up_no_restore() {
         let fifo = rustix::fs::FileType::Fifo;
         rustix::fs::mknodat(rustix::fs::CWD, sandbox.at(name), fifo, mode, 0).unwrap();
     }
-    let options = RestoreOptions {
-        owner: None,
-        skipped: &[],
-        bring_back: &[],
-        only: None,
-        progress: &Silent,
-        cancel: &Cancel::default(),
-    };
-    restore(&sandbox.place(), &current, &id, &options).unwrap();
+    sandbox.restore_from(&current, &id).unwrap();
     assert_eq!(std::fs::read(sandbox.at("replaced")).unwrap(), b"as it was");
     assert!(!sandbox.at("removed").exists());
     // What only the next look can see is put right by the next restore.
@@ -234,15 +226,7 @@ fn a_file_that_never_rests_is_torn_and_said_so() {
 
 fn hand_over_of(sandbox: &Sandbox, project: &Path) -> Result<HandOver, HandOverError> {
     sandbox.workspace.remove_content().unwrap();
-    let options = HandOverOptions {
-        rules: &Rules::default(),
-        owner: None,
-        totals: (0, 0),
-        progress: &Silent,
-        cancel: &Cancel::default(),
-    };
-    let project = Dir::open_root(project).unwrap();
-    hand_over(&project, &sandbox.workspace, &sandbox.store, &options)
+    sandbox.hand_over(&Dir::open_root(project).unwrap())
 }
 
 #[test]

@@ -81,14 +81,7 @@ fn a_tree_3000_deep_is_handed_over_kept_and_put_back() {
             here = here.child_dir(b"d").unwrap();
         }
         std::io::Write::write_all(&mut here.create_new(b"leaf", 0o640).unwrap(), b"deep").unwrap();
-        let options = HandOverOptions {
-            rules: &Rules::default(),
-            owner: None,
-            totals: (0, 0),
-            progress: &Silent,
-            cancel: &Cancel::default(),
-        };
-        let given = hand_over(&project, &sandbox.workspace, &sandbox.store, &options).unwrap();
+        let given = sandbox.hand_over(&project).unwrap();
         let (id, tree) = sandbox.snapshot();
         assert_eq!((id, tree.entries().len()), (given.id, 3_001));
         sandbox.workspace.remove_content().unwrap();

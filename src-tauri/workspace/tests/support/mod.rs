@@ -82,6 +82,21 @@ impl Sandbox {
         skipped: &[WorkspacePath],
         bring_back: &[Trashed],
     ) -> Result<Restored, RestoreError> {
+        self.restore_between(&self.scan().tree, wanted, skipped, bring_back)
+    }
+
+    /// From what a scan saw before, whatever lies there by now.
+    pub fn restore_from(&self, current: &Tree, wanted: &TreeId) -> Result<Restored, RestoreError> {
+        self.restore_between(current, wanted, &[], &[])
+    }
+
+    fn restore_between(
+        &self,
+        current: &Tree,
+        wanted: &TreeId,
+        skipped: &[WorkspacePath],
+        bring_back: &[Trashed],
+    ) -> Result<Restored, RestoreError> {
         let options = RestoreOptions {
             owner: None,
             skipped,
@@ -90,7 +105,19 @@ impl Sandbox {
             progress: &Silent,
             cancel: &Cancel::default(),
         };
-        restore(&self.place(), &self.scan().tree, wanted, &options)
+        restore(&self.place(), current, wanted, &options)
+    }
+
+    /// Copies a project in, by the usual rules.
+    pub fn hand_over(&self, project: &Dir) -> Result<HandOver, HandOverError> {
+        let options = HandOverOptions {
+            rules: &Rules::default(),
+            owner: None,
+            totals: (0, 0),
+            progress: &Silent,
+            cancel: &Cancel::default(),
+        };
+        hand_over(project, &self.workspace, &self.store, &options)
     }
 }
 
