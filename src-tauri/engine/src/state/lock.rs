@@ -36,17 +36,19 @@ pub fn shared(path: &Path) -> Result<Held> {
 
 /// Exclusive, at once or not at all: `None` means that somebody alive holds it.
 pub fn try_exclusive(path: &Path) -> Result<Option<Held>> {
-    let file = open(path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(Held(file))),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(source)) => Err(Error::io("lock", path, source)),
-    }
+    at_once(path, File::try_lock)
 }
 
 fn try_shared(path: &Path) -> Result<Option<Held>> {
+    at_once(path, File::try_lock_shared)
+}
+
+fn at_once(
+    path: &Path,
+    take: impl FnOnce(&File) -> std::result::Result<(), TryLockError>,
+) -> Result<Option<Held>> {
     let file = open(path)?;
-    match file.try_lock_shared() {
+    match take(&file) {
         Ok(()) => Ok(Some(Held(file))),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(source)) => Err(Error::io("lock", path, source)),

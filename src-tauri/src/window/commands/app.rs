@@ -193,23 +193,21 @@ async fn check_fence(desk: &Desk) -> Check {
 /// Opens the app that brings the container engine; which one is not the page's to say.
 #[tauri::command]
 pub async fn open_engine_app() -> Answer<()> {
-    let app = EngineApp::installed().ok_or(NotStarted::Unknown);
-    let started = match app {
-        Ok(app) => app.start().await,
-        Err(error) => Err(error),
+    let started = match EngineApp::installed() {
+        Some(app) => app.start().await,
+        None => Err(NotStarted::Unknown),
     };
-    started
-        .map_err(|error| WireError {
+    started.map_err(|error| {
+        let plain = WireError::new(ErrorCode::EngineFailed, &error);
+        WireError {
+            message: sentence(&plain.message),
             safe: Some("Your folders and the sandboxes are as they were.".to_owned()),
             fix: Some(
                 "Start it yourself, from the menu of your desktop; this window notices.".to_owned(),
             ),
-            ..WireError::new(ErrorCode::EngineFailed, &error)
-        })
-        .map_err(|error| WireError {
-            message: sentence(&error.message),
-            ..error
-        })
+            ..plain
+        }
+    })
 }
 
 #[tauri::command]
