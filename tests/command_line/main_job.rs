@@ -1,6 +1,9 @@
 //! Hand over, work, look, copy out, undo, snapshot, disaster, reset: on a real engine.
 
 use std::fs;
+use std::io::Read;
+use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use crate::bench_of_one::Bench;
 
@@ -138,23 +141,46 @@ fn a_command_keeps_its_streams_and_its_status() {
 
 /// Ctrl-C reaches the command, and not the program alone.
 fn interrupted(bench: &Bench, id: &str) {
-    let script = "echo ready; exec sleep 600";
-    let mut child = bench
-        .command(["exec", id, "--", "sh", "-c", script])
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = [0; 6];
-    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut line).unwrap();
-    let process = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    // Should it not be interrupted, it ends by itself, otherwise.
+    let mut child = ready(bench, id, "echo ready; exec sleep 120");
+    interrupt(&child);
     assert_eq!(
         child.wait().unwrap().code(),
         Some(130),
         "the command's own end"
     );
     bench.run(["exec", id, "--", "pgrep", "sleep"]).ended(1);
+    // One that does not hear it is left alone by the second.
+    let mut child = ready(bench, id, "trap '' INT; echo ready; sleep 120");
+    interrupt(&child);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(child.try_wait().unwrap(), None, "the command's own choice");
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(130), "the program's end");
+    bench.run(["exec", id, "--", "pgrep", "sleep"]).ended(0);
+}
+
+/// A command that has said that it is ready.
+fn ready(bench: &Bench, id: &str, script: &str) -> Child {
+    let mut child = bench
+        .command(["exec", id, "--", "sh", "-c", script])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = [0; 6];
+    child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut line)
+        .unwrap();
+    child
+}
+
+fn interrupt(child: &Child) {
+    let process = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
 }
 
 #[test]

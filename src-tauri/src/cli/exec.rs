@@ -14,10 +14,20 @@ use super::own_terminal::Endings;
 
 /// Marks the processes of one `exec`, so that Ctrl-C finds them: the engine passes no signals on.
 const MARK: &str = "AGENT_SANDBOX_EXEC";
-/// Interrupts what carries the mark. What a shell put into the background ignores it, as in a terminal.
-const INTERRUPT: &str = r#"for p in /proc/[0-9]*; do
-    tr '\0' '\n' <"$p/environ" 2>/dev/null | grep -qx "AGENT_SANDBOX_EXEC=$1" && kill -INT "${p#/proc/}"
-done; :"#;
+/// Interrupts what carries the mark. What a shell put into the background ignores it, as in a terminal. A process that
+/// is just becoming another program shows no mark, so who finds none looks again, for two seconds.
+const INTERRUPT: &str = r#"for look in 1 2 3 4 5 6 7 8 9 10; do
+    found=
+    for p in /proc/[0-9]*; do
+        tr '\0' '\n' <"$p/environ" 2>/dev/null | grep -qx "AGENT_SANDBOX_EXEC=$1" || continue
+        kill -INT "${p#/proc/}" && found=yes
+    done
+    [ -z "$found" ] || exit 0
+    sleep 0.2
+done
+exit 1"#;
+/// The status of a program that was interrupted.
+const INTERRUPTED: i32 = 130;
 /// How the engine's runtime begins when it cannot start a command; it says so on the command's own output.
 const NOT_STARTED: &[u8] = b"OCI runtime exec failed: ";
 
@@ -39,7 +49,9 @@ pub async fn exec(engine: &Engine, id: &SandboxId, command: &[OsString]) -> Resu
     let mut running = engine
         .exec(id, command, vec![format!("{MARK}={mark}")])
         .await?;
-    tokio::spawn(pass_interrupt(engine.clone(), id.clone(), mark));
+    // From here on, before any output can be seen.
+    let endings = Endings::begin();
+    tokio::spawn(pass_interrupt(engine.clone(), id.clone(), mark, endings));
     if let Some(mut input) = running.input.take() {
         tokio::spawn(async move {
             let mut stdin = tokio::io::stdin();
@@ -80,11 +92,33 @@ fn mark() -> String {
     format!("{}-{now}", std::process::id())
 }
 
-async fn pass_interrupt(engine: Engine, id: SandboxId, mark: String) {
-    Endings::begin().next().await;
-    let script = ["/bin/sh", "-c", INTERRUPT, "sh", &mark].map(str::to_owned);
-    if let Ok(running) = engine.exec(&id, script.to_vec(), Vec::new()).await {
-        let _ = running.collect(0).await;
+/// Passes the first Ctrl-C on; the second one ends this program.
+async fn pass_interrupt(engine: Engine, id: SandboxId, mark: String, mut endings: Endings) {
+    endings.next().await;
+    tokio::select! {
+        passed = interrupt(&engine, &id, &mark) => if let Err(why) = passed {
+            eprintln!(
+                "agent-sandbox: the command did not get your Ctrl-C: {why}. It goes on. Press Ctrl-C again to leave it \
+                 alone; `agent-sandbox stop {id}` ends it with its sandbox."
+            );
+        },
+        () = endings.next() => std::process::exit(INTERRUPTED),
+    }
+    endings.next().await;
+    std::process::exit(INTERRUPTED)
+}
+
+async fn interrupt(engine: &Engine, id: &SandboxId, mark: &str) -> Result<(), String> {
+    let script = ["/bin/sh", "-c", INTERRUPT, "sh", mark].map(str::to_owned);
+    let running = engine.exec(id, script.to_vec(), Vec::new()).await;
+    let running = running.map_err(|error| error.to_string())?;
+    let (status, ..) = running
+        .collect(0)
+        .await
+        .map_err(|error| error.to_string())?;
+    match status {
+        0 => Ok(()),
+        _ => Err("none of its processes was found".to_owned()),
     }
 }
 

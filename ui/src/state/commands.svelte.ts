@@ -45,7 +45,11 @@ class Commands {
         if (typing && !command.everywhere) continue;
         if (!command.keys?.some((keys) => matches(event, keys))) continue;
         if (isSingle(event) && app.settings?.single_keys === false) continue;
-        if (command.enabled && !command.enabled()) continue;
+        if (command.enabled && !command.enabled()) {
+          // Else it would press the button that has the focus.
+          if (event.key === 'Enter' && !isPlain(event)) event.preventDefault();
+          continue;
+        }
         event.preventDefault();
         event.stopPropagation();
         command.run();
@@ -88,7 +92,11 @@ export function keyText(keys: string, mac: boolean = app.mac): string {
 }
 
 function isSingle(event: KeyboardEvent): boolean {
-  return event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
+  return event.key.length === 1 && isPlain(event);
+}
+
+function isPlain(event: KeyboardEvent): boolean {
+  return !event.ctrlKey && !event.metaKey && !event.altKey;
 }
 
 function isTyping(target: EventTarget | null): boolean {

@@ -43,6 +43,18 @@ describe('keys', () => {
     field.remove();
   });
 
+  it('press no button while what they belong to cannot run', () => {
+    const keys = ['Mod+Enter'];
+    const drop = commands.register([{ id: 'c', label: 'C', group: 'g', keys, enabled: () => false, run: vi.fn() }]);
+    const event = key({ key: 'Enter', ctrlKey: true });
+    expect(commands.key(event)).toBe(false);
+    expect(event.defaultPrevented).toBe(true);
+    drop();
+    const free = key({ key: 'Enter', ctrlKey: true });
+    commands.key(free);
+    expect(free.defaultPrevented).toBe(false);
+  });
+
   it('belong to the program while the terminal has the focus', () => {
     const run = vi.fn();
     const drop = commands.register([

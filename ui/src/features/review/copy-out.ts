@@ -13,7 +13,9 @@ export async function copyOut(review: ReviewState): Promise<void> {
   if (!capture || review.operation !== null || !review.footer || review.footer.copied === 0) return;
   const id = newOperation();
   review.operation = { id, what: 'copy-out' };
-  await attempt(async () => say(review, await backend().copyOut(review.sandbox, capture.capture, id)));
+  if (await review.settled()) {
+    await attempt(async () => say(review, await backend().copyOut(review.sandbox, capture.capture, id)));
+  }
   review.operation = null;
   await review.load(false);
 }
@@ -38,7 +40,7 @@ function say(review: ReviewState, report: CopyOutReport): void {
 
 export async function saveElsewhere(review: ReviewState, what: 'patch' | 'folder' | 'branch'): Promise<void> {
   const { review: capture } = review;
-  if (!capture || review.operation !== null) return;
+  if (!capture || review.operation !== null || !(await review.settled())) return;
   await attempt(async () => {
     if (what === 'branch') {
       const { name, files } = await backend().saveBranch(review.sandbox, capture.capture, newOperation());

@@ -35,6 +35,9 @@ export class ReviewState {
   diff = $state.raw<OpenDiff | null>(null);
   readonly comments: CommentBox;
   #deciding = 0;
+  /** Decisions that were made here so far, and those of them that the engine did not take. */
+  #decisions = 0;
+  #refusals = 0;
   #remembering: ReturnType<typeof setTimeout> | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -82,8 +85,13 @@ export class ReviewState {
     const id = newOperation();
     this.failure = null;
     if (fresh || !this.review) this.operation = { id, what: 'capture' };
+    await this.#queue;
+    const decisions = this.#decisions;
     try {
-      this.take((await backend().review(this.sandbox, fresh, id)) ?? (await backend().review(this.sandbox, true, id)));
+      const review =
+        (await backend().review(this.sandbox, fresh, id)) ?? (await backend().review(this.sandbox, true, id));
+      // What was decided meanwhile has an answer of its own, which is newer than this one.
+      if (decisions === this.#decisions || review?.capture !== this.review?.capture) this.take(review);
     } catch (cause) {
       if (this.review) toasts.failed(cause);
       else this.failure = cause;
@@ -185,8 +193,7 @@ export class ReviewState {
 
   /** What a copy-out would write of the selected file, or all of it with the choices. */
   async showWritten(written: boolean): Promise<void> {
-    // The engine is to have heard of every decision first.
-    if (written) await this.#queue;
+    if (written) await this.settled();
     this.written = written;
     this.open();
   }
@@ -198,6 +205,7 @@ export class ReviewState {
     if (this.written && decide.on !== 'viewed') void this.showWritten(false);
     this.#show(decide);
     this.#deciding += 1;
+    this.#decisions += 1;
     const answer = this.#queue.then(() => backend().decide(this.sandbox, review.capture, [decide]));
     this.#queue = answer.catch(() => undefined);
     return answer
@@ -210,12 +218,20 @@ export class ReviewState {
           }
         },
         (cause: unknown) => {
+          this.#refusals += 1;
           toasts.failed(cause);
           this.diff = null;
           void this.load(false);
         },
       )
       .finally(() => (this.#deciding -= 1));
+  }
+
+  /** Waits until the engine has heard of every decision. False: it did not take one, which was said. */
+  async settled(): Promise<boolean> {
+    const refusals = this.#refusals;
+    await this.#queue;
+    return refusals === this.#refusals;
   }
 
   #show(decide: Decide): void {

@@ -1,5 +1,6 @@
 import { cleanup, configure, render, screen, waitFor, within } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
+import { tick } from 'svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FileDiff, Review, SandboxRow } from '../../ipc';
 import { setBackend } from '../../ipc/current';
@@ -9,7 +10,7 @@ import { commands } from '../../state/commands.svelte';
 import { bringIn } from '../../state/sandbox-actions';
 import { router } from '../../state/router.svelte';
 import { toasts } from '../../state/toasts.svelte';
-import { saveElsewhere } from './copy-out';
+import { copyOut, saveElsewhere } from './copy-out';
 import Index, { prepare } from './Index.svelte';
 import { forgetReviews } from './kept-reviews.svelte';
 import { ReviewState } from './review.svelte';
@@ -215,6 +216,55 @@ describe('the review', () => {
     );
     toasts.list.at(-1)?.action?.run();
     await waitFor(() => expect(toasts.list.at(-1)?.text).toMatch(/taken out of the workspace again/));
+  });
+
+  it('copies out only after the engine has heard of every decision', async () => {
+    await open('README.md');
+    const { decide } = made.backend;
+    let heard = (): void => {};
+    const waiting = new Promise<void>((resolve) => (heard = resolve));
+    made.backend.decide = async (...all) => waiting.then(() => decide(...all));
+    const copied = vi.spyOn(made.backend, 'copyOut');
+    const state = new ReviewState('rye-and-salt');
+    await state.load(false);
+    void state.decide({ on: 'file', path: { text: 'README.md' }, accept: false });
+    const copying = copyOut(state);
+    await tick();
+    expect(copied).not.toHaveBeenCalled();
+    heard();
+    await copying;
+    expect(copied).toHaveBeenCalledOnce();
+    expect((await copied.mock.results[0]?.value)?.applied).not.toContainEqual({ text: 'README.md' });
+  });
+
+  it('copies nothing out where a decision was not taken', async () => {
+    await open('README.md');
+    made.backend.decide = () => Promise.reject({ code: 'failed', message: 'The disk is full.', safe: null, fix: null });
+    const copied = vi.spyOn(made.backend, 'copyOut');
+    const state = new ReviewState('rye-and-salt');
+    await state.load(false);
+    void state.decide({ on: 'file', path: { text: 'README.md' }, accept: false });
+    await copyOut(state);
+    expect(copied).not.toHaveBeenCalled();
+    expect(toasts.list.at(-1)?.text).toContain('The disk is full.');
+  });
+
+  it('takes no answer that is older than what was decided meanwhile', async () => {
+    await open('README.md');
+    const state = new ReviewState('rye-and-salt');
+    await state.load(false);
+    const { review } = made.backend;
+    const older = await review('rye-and-salt', false, 'test');
+    let answer = (): void => {};
+    const waiting = new Promise<void>((resolve) => (answer = resolve));
+    made.backend.review = async () => waiting.then(() => older);
+    const loading = state.load(false);
+    await tick();
+    await state.decide({ on: 'all', accept: false });
+    expect(state.footer?.copied).toBe(0);
+    answer();
+    await loading;
+    expect(state.footer?.copied).toBe(0);
   });
 
   it('saves as a branch and says that nothing else moved', async () => {
