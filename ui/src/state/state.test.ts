@@ -73,6 +73,20 @@ describe('keys', () => {
   });
 });
 
+describe('notes', () => {
+  it('go by themselves, but for failures', () => {
+    vi.useFakeTimers();
+    toasts.list = [];
+    toasts.show('Copied 2 files');
+    toasts.show('The disk is full', { tone: 'failure' });
+    vi.advanceTimersByTime(60_000);
+    expect(toasts.list.map((toast) => toast.text)).toEqual(['The disk is full']);
+    toasts.dismiss(toasts.list[0]!.id);
+    expect(toasts.list).toEqual([]);
+    vi.useRealTimers();
+  });
+});
+
 describe('events', () => {
   let world: ReturnType<typeof fakeBackend>['world'];
   let backend: ReturnType<typeof fakeBackend>['backend'];

@@ -1,4 +1,7 @@
-/** Short notes at the bottom, the newest three. One with an action stays ten seconds, longer while it is held. */
+/**
+ * Short notes at the bottom, the newest three. One with an action stays ten seconds, longer while it is held;
+ * a failure stays until it is dismissed.
+ */
 import type { ToastView } from '../components/Toasts.svelte';
 import { asWireError, wordsFor } from '../words/errors';
 
@@ -49,7 +52,7 @@ class Toasts {
   #wait(id: number): void {
     clearTimeout(this.#timers.get(id));
     const toast = this.list.find((other) => other.id === id);
-    if (!toast) return;
+    if (!toast || toast.tone === 'failure') return;
     this.#timers.set(
       id,
       setTimeout(() => this.dismiss(id), toast.action ? STAY : STAY_PLAIN),

@@ -2,7 +2,7 @@ import { cleanup, configure, render, screen, waitFor, within } from '@testing-li
 import userEvent from '@testing-library/user-event';
 import { tick } from 'svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { FileDiff, Review, SandboxRow } from '../../ipc';
+import type { FileDiff, Review, SandboxRow, WireError } from '../../ipc';
 import { setBackend } from '../../ipc/current';
 import { fakeBackend } from '../../ipc/fake';
 import { app } from '../../state/app.svelte';
@@ -239,7 +239,8 @@ describe('the review', () => {
 
   it('copies nothing out where a decision was not taken', async () => {
     await open('README.md');
-    made.backend.decide = () => Promise.reject({ code: 'failed', message: 'The disk is full.', safe: null, fix: null });
+    const full: WireError = { code: 'disk_full', message: 'The disk is full.' };
+    made.backend.decide = () => Promise.reject(full);
     const copied = vi.spyOn(made.backend, 'copyOut');
     const state = new ReviewState('rye-and-salt');
     await state.load(false);
