@@ -73,20 +73,6 @@ describe('keys', () => {
   });
 });
 
-describe('notes', () => {
-  it('go by themselves, but for failures', () => {
-    vi.useFakeTimers();
-    toasts.list = [];
-    toasts.show('Copied 2 files');
-    toasts.show('The disk is full', { tone: 'failure' });
-    vi.advanceTimersByTime(60_000);
-    expect(toasts.list.map((toast) => toast.text)).toEqual(['The disk is full']);
-    toasts.dismiss(toasts.list[0]!.id);
-    expect(toasts.list).toEqual([]);
-    vi.useRealTimers();
-  });
-});
-
 describe('events', () => {
   let world: ReturnType<typeof fakeBackend>['world'];
   let backend: ReturnType<typeof fakeBackend>['backend'];
@@ -123,6 +109,17 @@ describe('events', () => {
 });
 
 describe('toasts', () => {
+  it('stay until they are dismissed where something failed', () => {
+    vi.useFakeTimers();
+    toasts.show('Copied 2 files');
+    const failed = toasts.show('The disk is full', { tone: 'failure' });
+    vi.advanceTimersByTime(60_000);
+    expect(toasts.list.map((toast) => toast.text)).toEqual(['The disk is full']);
+    toasts.dismiss(failed);
+    expect(toasts.list).toHaveLength(0);
+    vi.useRealTimers();
+  });
+
   it('stay ten seconds, longer while they are held', () => {
     vi.useFakeTimers();
     const id = toasts.show('Workspace reset', { action: { label: 'Undo', run: () => undefined } });
