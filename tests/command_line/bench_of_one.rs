@@ -17,6 +17,8 @@ use serde_json::Value;
 /// What one test works with.
 pub struct Bench {
     folder: tempfile::TempDir,
+    /// Variables that the program is given.
+    set: Vec<(&'static str, PathBuf)>,
 }
 
 /// What the program said.
@@ -45,6 +47,7 @@ impl Bench {
     pub fn new() -> Self {
         let bench = Self {
             folder: tempfile::tempdir().unwrap(),
+            set: Vec::new(),
         };
         let site = bench.project();
         fs::create_dir_all(site.join("src")).unwrap();
@@ -96,9 +99,15 @@ impl Bench {
             .args(arguments)
             .env("AGENT_SANDBOX_DATA_DIR", self.data())
             .env("HOME", self.folder.path().join("home"))
+            .envs(self.set.iter().cloned())
             // The keychain of whoever runs the tests is theirs.
             .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
         command
+    }
+
+    /// From now on the program has that variable.
+    pub fn set(&mut self, name: &'static str, value: &Path) {
+        self.set.push((name, value.to_owned()));
     }
 
     /// Keeps a key in a file, as a person would who has no keychain.

@@ -480,7 +480,7 @@ async fn a_proof_holds_until_something_was_started_again() {
     let first = proof();
     house.sh(&id, "true").await;
     assert_eq!(proof(), first, "it holds");
-    let refused = "HTTP/1.1 403 Forbidden";
+    let refused = "HTTP/1.1 403 Not approved in Agent Sandbox: tell the user which site is needed";
     let before = house.tunnel(&id, "approved.example.org").await;
     assert_ne!(before, refused, "it is approved");
 

@@ -12,7 +12,8 @@ const APPROVED: &str = "approved.example.org";
 const OTHER: &str = "other.example.org";
 /// Let through and looked up, and nobody is at the address that the test's name server gives.
 const REACHED_NOBODY: &str = "HTTP/1.1 504 Gateway Timeout";
-const REFUSED: &str = "HTTP/1.1 403 Forbidden";
+const REFUSED: &str =
+    "HTTP/1.1 403 Not approved in Agent Sandbox: tell the user which site is needed";
 
 fn guarded() -> NetworkPolicy {
     NetworkPolicy {

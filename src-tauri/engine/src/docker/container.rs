@@ -15,6 +15,7 @@ use super::error::{DockerError, Problem};
 use super::gateway::relay_mount;
 use super::{Docker, labels};
 use crate::SandboxId;
+use crate::image::JAVA_CERTIFICATES;
 use crate::state::record::{Limits, Owner};
 
 /// Where the workspace is in the container, and the only folder that a command starts in.
@@ -71,7 +72,9 @@ fn environment(certificates: Option<&str>) -> Vec<(String, String)> {
     let mut env = vec![
         (
             "PATH",
-            "/opt/agents/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            // Then what pip, npm and cargo install for the user of a system that is read-only.
+            "/opt/agents/bin:/home/agent/.local/bin:/home/agent/.cargo/bin:\
+             /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         ),
         ("HOME", HOME),
         ("USER", "agent"),
@@ -81,6 +84,9 @@ fn environment(certificates: Option<&str>) -> Vec<(String, String)> {
         ("TERM", "xterm-256color"),
         ("COLORTERM", "truecolor"),
         ("AGENT_SANDBOX", "1"),
+        // Debian's pip otherwise refuses to install for the user too, to keep a system whole that nobody can change here.
+        ("PIP_BREAK_SYSTEM_PACKAGES", "1"),
+        ("NPM_CONFIG_PREFIX", "/home/agent/.local"),
     ];
     if let Some(path) = certificates {
         for name in [
@@ -100,8 +106,12 @@ fn environment(certificates: Option<&str>) -> Vec<(String, String)> {
         .collect()
 }
 
+/// For who looks at the variables of the proxy because it refused something: most programs show no more than the number.
+const PROXY_NOTICE: &str = "403 from this proxy means that the user has not approved the site for this sandbox. Nothing is \
+    broken: tell the user which site the task needs, and why. `curl http://HOST/` prints the reason";
+
 /// What programs are told of the way out, each in its own words.
-fn proxy_environment() -> Vec<(String, String)> {
+fn proxy_environment(certificates: bool) -> Vec<(String, String)> {
     let proxy = format!("http://127.0.0.1:{PROXY_PORT}");
     let local = "localhost,127.0.0.1,::1";
     let mut env: Vec<(String, String)> = Vec::new();
@@ -115,10 +125,19 @@ fn proxy_environment() -> Vec<(String, String)> {
     }
     // Node's own fetch looks at the above only when told to; the JVM never does.
     env.push(("NODE_USE_ENV_PROXY".to_owned(), "1".to_owned()));
-    let jvm = ["http", "https"]
+    let mut jvm = ["http", "https"]
         .map(|scheme| format!("-D{scheme}.proxyHost=127.0.0.1 -D{scheme}.proxyPort={PROXY_PORT}"))
         .join(" ");
+    if certificates {
+        jvm += &format!(
+            " -Djavax.net.ssl.trustStore={JAVA_CERTIFICATES} -Djavax.net.ssl.trustStoreType=JKS"
+        );
+    }
     env.push(("JAVA_TOOL_OPTIONS".to_owned(), jvm));
+    env.push((
+        "AGENT_SANDBOX_PROXY_NOTICE".to_owned(),
+        PROXY_NOTICE.to_owned(),
+    ));
     env
 }
 
@@ -127,7 +146,7 @@ impl ContainerSpec {
     pub(super) fn environment(&self) -> Vec<(String, String)> {
         let mut env = environment(self.certificates);
         if self.relay.is_some() {
-            env.extend(proxy_environment());
+            env.extend(proxy_environment(self.certificates.is_some()));
             if !self.services.is_empty() {
                 let ports: Vec<String> = self.services.iter().map(u16::to_string).collect();
                 env.push((SERVICES_VARIABLE.to_owned(), ports.join(",")));

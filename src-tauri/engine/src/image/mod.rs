@@ -2,6 +2,7 @@
 
 pub mod context;
 pub mod folder;
+mod java;
 mod jsonc;
 pub mod packages;
 pub mod volumes;
@@ -18,8 +19,10 @@ pub const BASE: &str = "agent-sandbox/base:trixie";
 pub const BASE_PULL: (&str, &str) = ("debian", "trixie-slim");
 /// Where the computer's certificates lie in every image of ours.
 pub const CERTIFICATES: &str = "/etc/agent-sandbox/ca-certificates.crt";
+/// The same for the JVM, which reads no such file.
+pub const JAVA_CERTIFICATES: &str = "/etc/agent-sandbox/ca-certificates.jks";
 /// Raised when the personal layer changes.
-const LAYER: &str = "personal layer 2";
+const LAYER: &str = "personal layer 3";
 
 const BASHRC: &str = r#"# ~/.bashrc of the sandbox
 case $- in *i*) ;; *) return ;; esac
@@ -28,8 +31,25 @@ shopt -s checkwinsize
 PS1='\[\e[34m\]\w\[\e[0m\] \$ '
 alias ls='ls --color=auto' grep='grep --color=auto'
 "#;
-const GITCONFIG: &str =
-    "[user]\n\tname = Agent\n\temail = agent@sandbox.invalid\n[init]\n\tdefaultBranch = main\n";
+/// ssh has no way out: what is public there is also to be had by https.
+const GITCONFIG: &str = r#"[user]
+	name = Agent
+	email = agent@sandbox.invalid
+[init]
+	defaultBranch = main
+[url "https://github.com/"]
+	insteadOf = git@github.com:
+	insteadOf = ssh://git@github.com/
+[url "https://gitlab.com/"]
+	insteadOf = git@gitlab.com:
+	insteadOf = ssh://git@gitlab.com/
+[url "https://codeberg.org/"]
+	insteadOf = git@codeberg.org:
+	insteadOf = ssh://git@codeberg.org/
+[url "https://bitbucket.org/"]
+	insteadOf = git@bitbucket.org:
+	insteadOf = ssh://git@bitbucket.org/
+"#;
 
 /// Twelve hexadecimal digits that change with any of the parts.
 pub fn key(parts: &[&[u8]]) -> String {
@@ -76,6 +96,7 @@ impl Layer<'_> {
         let key = key(&[
             LAYER.as_bytes(),
             BASHRC.as_bytes(),
+            GITCONFIG.as_bytes(),
             self.image.as_bytes(),
             owner.as_bytes(),
             self.certificates,
@@ -112,6 +133,8 @@ impl Layer<'_> {
             0o644,
             self.certificates,
         )?;
+        let java = java::trust_store(self.certificates);
+        add(&mut tar, "certificates/ca-certificates.jks", 0o644, &java)?;
         add(&mut tar, "guest/sandbox-guest", 0o755, self.guest)?;
         add(&mut tar, "home/.bashrc", 0o644, BASHRC.as_bytes())?;
         add(&mut tar, "home/.gitconfig", 0o644, GITCONFIG.as_bytes())?;

@@ -231,15 +231,20 @@ pub fn words(refusal: Refusal, target: &str) -> (&'static str, String) {
     const TELL: &str = "Nothing is broken. If the task needs it, tell the user which site and why: \
         they can approve it in the Agent Sandbox window, or with \
         `agent-sandbox network SANDBOX --allow HOST`. Do not look for a way around it.";
+    // Some programs show the status, and nothing else of an answer.
+    let unapproved = |why: String| {
+        let status = "403 Not approved in Agent Sandbox: tell the user which site is needed";
+        (status, why)
+    };
     let forbidden = |why: String| ("403 Forbidden", why);
     match refusal {
-        Refusal::Policy(Reason::Offline) => forbidden(format!(
+        Refusal::Policy(Reason::Offline) => unapproved(format!(
             "{target} was not reached: this sandbox has no approved network at the moment. {TELL}"
         )),
         Refusal::Policy(Reason::Blocked) | Refusal::User => forbidden(format!(
             "{target} was not reached: the user has blocked it."
         )),
-        Refusal::Policy(Reason::Port) => forbidden(format!(
+        Refusal::Policy(Reason::Port) => unapproved(format!(
             "{target} was not reached: the host is approved, but not this port or not this kind of \
              request (plain http may only read). {TELL}"
         )),
@@ -252,7 +257,7 @@ pub fn words(refusal: Refusal, target: &str) -> (&'static str, String) {
                  approved. Local networks stay closed in every mode."
             ))
         }
-        Refusal::Unapproved => forbidden(format!(
+        Refusal::Unapproved => unapproved(format!(
             "{target} was not reached: nobody has approved it for this sandbox. {TELL}"
         )),
         Refusal::Greeting => forbidden(format!(
