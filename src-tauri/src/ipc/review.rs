@@ -365,6 +365,9 @@ pub struct ConflictView {
     pub path: WirePath,
     pub text: bool,
     pub yours: Option<String>,
+    /// When the user's file was last changed, in milliseconds since 1970; absent where there is none.
+    #[ts(type = "number | null")]
+    pub yours_changed: Option<i64>,
     pub agents: Option<String>,
     pub base: Option<String>,
     /// The merge in pieces, top to bottom.

@@ -17,6 +17,14 @@ pub struct FileTime {
     pub nanos: u32,
 }
 
+impl FileTime {
+    /// Whole milliseconds since 1970, before it negative.
+    pub fn milliseconds(self) -> i64 {
+        let of_second = i64::from(self.nanos / 1_000_000);
+        self.seconds.saturating_mul(1000).saturating_add(of_second)
+    }
+}
+
 /// What an entry is, with what makes two of a kind differ.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -9,7 +9,7 @@ use sandbox_review::decisions::Outcome;
 use sandbox_review::diff::{Diff, Side as Content, Sides};
 use sandbox_review::merge::Merge;
 use sandbox_review::{Change, Decision, Decisions};
-use sandbox_workspace::WorkspacePath;
+use sandbox_workspace::{FileTime, WorkspacePath};
 use serde::{Deserialize, Serialize};
 use tokio::task::block_in_place;
 
@@ -67,6 +67,8 @@ pub struct Review {
 pub struct ConflictSides {
     /// In the project now.
     pub yours: Option<Vec<u8>>,
+    /// When the user's was last changed, as its file system says.
+    pub yours_changed: Option<FileTime>,
     /// In the capture.
     pub agents: Option<Vec<u8>>,
     /// What both had in common.
@@ -203,7 +205,9 @@ impl Engine {
         let change = find(&compared, path)?;
         let project = working.project()?;
         block_in_place(|| {
-            let yours = copyout::yours(&project, path)?.and_then(|yours| yours.content);
+            let found = copyout::yours(&project, path)?;
+            let yours_changed = found.as_ref().map(|yours| yours.entry.mtime);
+            let yours = found.and_then(|yours| yours.content);
             let sides = Sides::read(change, self.store())?;
             let (base, agents) = (content(sides.old), content(sides.new));
             let merge = match (&base, &yours, &agents) {
@@ -212,6 +216,7 @@ impl Engine {
             };
             Ok(ConflictSides {
                 yours,
+                yours_changed,
                 agents,
                 base,
                 merge,

@@ -13,7 +13,7 @@ use sandbox_review::copyout::{CopyOutId, Reason, Take};
 use sandbox_review::diff::{FileDiff as Body, LARGEST, Side as Content};
 use sandbox_review::text::Encoding;
 use sandbox_review::{Change, Decisions, HunkId};
-use sandbox_workspace::{BlobSource, WorkspacePath};
+use sandbox_workspace::{BlobSource, FileTime, WorkspacePath};
 use serde::Deserialize;
 use tauri::State;
 use tokio::task::block_in_place;
@@ -276,6 +276,7 @@ pub async fn conflict(
         path,
         text: merge.is_some(),
         yours: text(&sides.yours),
+        yours_changed: sides.yours_changed.map(FileTime::milliseconds),
         agents: text(&sides.agents),
         base: text(&sides.base),
         pieces: merge.map(from::pieces).unwrap_or_default(),

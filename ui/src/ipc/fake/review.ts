@@ -345,7 +345,15 @@ export function fakeReview(world: World): Part<Names> {
                 : piece[side],
           )
           .join('\n') + '\n';
-      return { path, text: true, yours: whole('yours'), agents: whole('agents'), base: openingHours.base, pieces };
+      return {
+        path,
+        text: true,
+        yours: whole('yours'),
+        yours_changed: captured.getTime() - 53 * 60_000,
+        agents: whole('agents'),
+        base: openingHours.base,
+        pieces,
+      };
     },
     async resolveConflict(_sandbox, _capture, path, resolution) {
       await wait();

@@ -5,7 +5,11 @@ import type { WirePath } from "./WirePath";
 /**
  * Both sides of a conflict and what they had in common. Texts are whole; absent where the side has no file.
  */
-export type ConflictView = { path: WirePath, text: boolean, yours: string | null, agents: string | null, base: string | null, 
+export type ConflictView = { path: WirePath, text: boolean, yours: string | null, 
+/**
+ * When the user's file was last changed, in milliseconds since 1970; absent where there is none.
+ */
+yours_changed: number | null, agents: string | null, base: string | null, 
 /**
  * The merge in pieces, top to bottom.
  */
