@@ -19,8 +19,8 @@ use crate::store::{LARGE, Store, read_full};
 use crate::system::share_blocks;
 use crate::tree::{BlobId, Entry, EntryKind};
 
-/// Names of one folder that one thread does in a row.
-const PORTION: usize = 128;
+/// Names of one folder that one thread does in a row at most, and bytes before it takes no more.
+const PORTION: (usize, u64) = (128, 4 << 20);
 
 pub(super) fn apply(
     place: &Place<'_>,
@@ -57,7 +57,7 @@ pub(super) fn apply(
     let portions: Vec<_> = plan
         .write
         .iter()
-        .flat_map(|(folder, writes)| writes.chunks(PORTION).map(move |w| (folder.as_ref(), w)))
+        .flat_map(|(folder, writes)| portions(writes).map(move |w| (folder.as_ref(), w)))
         .collect();
     portions
         .par_iter()
@@ -73,6 +73,22 @@ pub(super) fn apply(
         done.restored.index.remember(&stat, blob, now);
     }
     Ok(done.restored)
+}
+
+/// The names of one folder in parts of about as much work: a folder of few large files is for all threads too.
+fn portions<'p, 't>(mut writes: &'p [Write<'t>]) -> impl Iterator<Item = &'p [Write<'t>]> {
+    std::iter::from_fn(move || {
+        let (names, bytes) = PORTION;
+        let mut room = bytes;
+        let full = writes.iter().take(names).position(|write| {
+            room = room.saturating_sub(write.bytes());
+            room == 0
+        });
+        let length = full.map_or(names.min(writes.len()), |last| last + 1);
+        let (portion, rest) = writes.split_at(length);
+        writes = rest;
+        (!portion.is_empty()).then_some(portion)
+    })
 }
 
 /// Folders by the number of their components, the outer ones first, to be made several at once.
@@ -318,4 +334,48 @@ fn temporary_name() -> Vec<u8> {
     let tag = random.iter().fold(0_u64, |tag, b| tag << 8 | u64::from(*b));
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
     format!(".agent-sandbox-tmp-{tag:012x}-{next}").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::tree::FileTime;
+
+    fn lengths(sizes: &[u64]) -> Vec<usize> {
+        let entry = |(n, size): (usize, &u64)| Entry {
+            path: WorkspacePath::new(format!("{n:05}")).unwrap(),
+            kind: EntryKind::File {
+                blob: BlobId([0; 32]),
+                size: *size,
+            },
+            mode: 0o644,
+            mtime: FileTime {
+                seconds: 0,
+                nanos: 0,
+            },
+        };
+        let entries: Vec<Entry> = sizes.iter().enumerate().map(entry).collect();
+        let writes: Vec<_> = entries
+            .iter()
+            .map(|entry| Write {
+                entry,
+                how: How::Create,
+            })
+            .collect();
+        let parts: Vec<_> = portions(&writes).collect();
+        let paths = |w: &Write<'_>| w.entry.path.clone();
+        let all: Vec<_> = parts.concat().iter().map(paths).collect();
+        assert_eq!(all, writes.iter().map(paths).collect::<Vec<_>>());
+        parts.iter().map(|part| part.len()).collect()
+    }
+
+    #[test]
+    fn portions_end_after_so_many_names_or_bytes() {
+        let (names, bytes) = PORTION;
+        assert!(lengths(&[]).is_empty());
+        assert_eq!(lengths(&vec![1; 2 * names + 3]), [names, names, 3]);
+        assert_eq!(lengths(&[bytes, bytes + 1, 0, 1]), [1, 1, 2]);
+        assert_eq!(lengths(&[1, bytes - 1, u64::MAX, 0]), [2, 1, 1]);
+    }
 }

@@ -156,17 +156,17 @@ impl<'t> Plan<'t> {
 
     /// Bytes to be written.
     pub fn bytes(&self) -> u64 {
-        let writes = self
-            .write
-            .values()
-            .flatten()
-            .filter(|w| w.how != How::Touch);
-        writes
-            .map(|w| match w.entry.kind {
-                EntryKind::File { size, .. } => size,
-                _ => 0,
-            })
-            .sum()
+        self.write.values().flatten().map(Write::bytes).sum()
+    }
+}
+
+impl Write<'_> {
+    /// Bytes to be written.
+    pub fn bytes(&self) -> u64 {
+        match (self.how, &self.entry.kind) {
+            (How::Create | How::Replace, EntryKind::File { size, .. }) => *size,
+            _ => 0,
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use zstd::zstd_safe::{CParameter, compress_bound};
 
 use super::pack::Codec;
 
-/// Below this length compressing does not pay.
-const TINY: usize = 128;
+/// Below this length compressing does not pay: what it saves is less than the tables it takes to begin with cost.
+const TINY: usize = 1024;
 /// Of a content eight times this long, this much is tried first.
 const SAMPLE: usize = 32 * 1024;
 /// Room that a thread keeps from one content to the next.
@@ -63,10 +63,11 @@ fn compress(zstd: &mut Compressor<'_>, content: &[u8], out: &mut Vec<u8>) -> boo
 }
 
 /// Tuned for source code and text in pieces of some kilobytes: a table that stays in the processor's nearest
-/// cache and longer matches make level 1 a seventh faster, for 1.5 % more bytes.
+/// cache and longer matches make level 1 a fifth faster, for 3 % more bytes. (Its negative levels gain less than
+/// that again, for 20 % more.)
 pub(super) fn compressor() -> io::Result<Compressor<'static>> {
     let mut zstd = Compressor::new(LEVEL)?;
-    zstd.set_parameter(CParameter::HashLog(14))?;
+    zstd.set_parameter(CParameter::HashLog(12))?;
     zstd.set_parameter(CParameter::MinMatch(7))?;
     Ok(zstd)
 }
