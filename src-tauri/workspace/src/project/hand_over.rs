@@ -218,7 +218,7 @@ impl Visitor for Copier<'_> {
         let mut all = self.all();
         all.known.extend(known);
         if count > 0 {
-            all.folders.insert(at.cloned(), entries);
+            all.folders.entry(at.cloned()).or_default().extend(entries);
         }
         drop(all);
         self.options.progress.report(Step {

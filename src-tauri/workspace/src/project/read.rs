@@ -149,7 +149,8 @@ impl Visitor for Reader<'_> {
         }
         let count = entries.len() as u64;
         if count > 0 {
-            self.read().folders.insert(at.cloned(), entries);
+            let folders = &mut self.read().folders;
+            folders.entry(at.cloned()).or_default().extend(entries);
         }
         self.options.progress.report(Step {
             entries: self.entries.fetch_add(count, Ordering::Relaxed) + count,

@@ -75,6 +75,31 @@ fn rows(left_out: &[LeftOut]) -> Vec<(String, Reason, u64)> {
 }
 
 #[test]
+fn large_files_are_in_their_place_among_small_ones() {
+    let place = Place::new();
+    for name in ["a", "d/b", "d/e/x", "d/z", "z"] {
+        place.write(name, "small");
+    }
+    for name in ["b", "d/c", "d/y", "alone/l"] {
+        place.write(name, &name.repeat(5 << 20)[..5 << 20]);
+    }
+    let (rules, cancel) = (Rules::default(), Cancel::default());
+    let options = ReadOptions {
+        rules: &rules,
+        index: None,
+        progress: &Silent,
+        cancel: &cancel,
+    };
+    let [project, _] = place.dirs();
+    let read = read_project(&project, &HashOnly, &options).unwrap();
+    assert_eq!(read.tree, tree(&place.project));
+    let done = place.hand_over(&rules, &cancel).unwrap();
+    assert_eq!(done.tree, read.tree);
+    assert_eq!(done.tree, tree(&place.workspace));
+    assert_eq!(place.store.tree(&done.id).unwrap(), read.tree);
+}
+
+#[test]
 fn the_copy_is_the_project_byte_for_byte() {
     let place = Place::new();
     place.write("crlf.txt", "a\r\nb\r\n");

@@ -10,13 +10,15 @@ use crate::confined::{Dir, FsError, Kind, Stat};
 use crate::path::WorkspacePath;
 use crate::progress::Cancel;
 use crate::rules::{self, Matcher, Reason, Secrets};
+use crate::store::LARGE;
 
 /// Entries of a left-out folder that are counted at most.
 const COUNTED: u64 = 100_000;
 /// Bytes of a file that are looked at.
 const SNIFFED: u64 = 8 * 1024;
 
-/// Told of each folder and what goes in of it, from several threads; a folder before those in it.
+/// Told of each folder and what goes in of it, from several threads; a folder before those in it. Each large file of
+/// a folder comes alone, later and in no order, so that all threads work on a folder of few of them.
 pub(super) trait Visitor: Sync {
     fn folder(
         &self,
@@ -154,13 +156,33 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+        let is_large = |(_, stat): &(_, Stat)| stat.kind == Kind::File && stat.size >= LARGE;
+        let (large, kept): (Vec<_>, Vec<_>) = kept.into_iter().partition(is_large);
         if let Err(error) = self.visitor.folder(at.as_ref(), &dir, &kept, &self.notes) {
             self.fail(error);
             return;
         }
+        for file in large {
+            let at = at.clone();
+            scope.spawn(move |_| self.large(at.as_ref(), file));
+        }
         for (path, _) in kept.into_iter().filter(|(_, stat)| stat.kind == Kind::Dir) {
             let ignores = ignores.clone();
             scope.spawn(move |scope| self.folder(Some(path), ignores, scope));
+        }
+    }
+
+    /// Opens the folder again: as many could be waiting as there are folders.
+    fn large(&self, at: Option<&WorkspacePath>, file: (WorkspacePath, Stat)) {
+        if self.is_stopped() {
+            return;
+        }
+        let dir = match self.project.open_dir_or_self(at) {
+            Ok(dir) => dir,
+            Err(e) => return self.notes.unreadable(file.0, false, &e),
+        };
+        if let Err(error) = self.visitor.folder(at, &dir, &[file], &self.notes) {
+            self.fail(error);
         }
     }
 

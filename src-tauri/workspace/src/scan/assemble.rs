@@ -56,10 +56,13 @@ pub(super) fn assemble_numbered(folders: Vec<(usize, Numbered)>, roots: usize) -
     sorted
 }
 
-/// The entries of all folders in the order of a tree. Folders whose parent is not among them are
+/// The entries of all folders, each in any order, in the order of a tree. Folders whose parent is not among them are
 /// roots of their own.
 pub(crate) fn assemble(mut folders: HashMap<Option<WorkspacePath>, Vec<Entry>>) -> Vec<Entry> {
     let mut sorted = Vec::with_capacity(folders.values().map(Vec::len).sum());
+    for entries in folders.values_mut() {
+        entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    }
     let mut roots: Vec<_> = match folders.remove(&None) {
         Some(root) => vec![root],
         None => {
