@@ -84,6 +84,19 @@ pub struct Candidate {
     pub known: bool,
 }
 
+/// The data in `root` is gone: as [`Place::is_gone`] for the user who runs this. Without a home folder nothing was
+/// ever chosen.
+///
+/// # Errors
+/// [`PlaceError::Io`].
+pub fn forget(root: &Path) -> Result<(), PlaceError> {
+    match Place::of_user() {
+        Ok(place) => place.is_gone(root),
+        Err(PlaceError::NoHome) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 impl Place {
     /// Of the user who runs this.
     pub fn of_user() -> Result<Self, PlaceError> {

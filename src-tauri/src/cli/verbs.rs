@@ -21,7 +21,7 @@ use super::{
     agents as cli_agents, exec, keys, limits, log_ins, preview, progress, proxy, shell, sites,
 };
 use crate::host;
-use crate::place::Place;
+use crate::place;
 
 pub(super) type Done = Result<u8, Mistake>;
 
@@ -479,8 +479,8 @@ impl Call<'_> {
             self.engine.made().await?
         } else {
             let all = self.engine.purge().await?;
-            let gone = Place::of_user().and_then(|place| place.is_gone(self.engine.data().root()));
-            gone.map_err(|error| Mistake::failed(error.to_string()))?;
+            place::forget(self.engine.data().root())
+                .map_err(|error| Mistake::failed(error.to_string()))?;
             all
         };
         let document = json!({

@@ -10,7 +10,7 @@ use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::event::{Dropped, Numbered};
 use agent_sandbox::ipc::from::{self, sentence};
 use agent_sandbox::ipc::settings::Settings;
-use agent_sandbox::place::Place;
+use agent_sandbox::place::{self, Place};
 use sandbox_engine::image::packages::PackageName;
 use sandbox_engine::sandbox::Check as Row;
 use sandbox_engine::{Engine, Operation};
@@ -374,8 +374,8 @@ pub async fn remove_everything(operation: String, desk: State<'_, Desk>) -> Answ
         desk.watching().forget(&record.id);
     }
     desk.engine().purge().await?;
-    let gone = Place::of_user().and_then(|place| place.is_gone(desk.engine().data().root()));
-    gone.map_err(|error| WireError::new(ErrorCode::Io, &error))
+    place::forget(desk.engine().data().root())
+        .map_err(|error| WireError::new(ErrorCode::Io, &error))
 }
 
 #[tauri::command]

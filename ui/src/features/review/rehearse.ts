@@ -1,0 +1,35 @@
+/**
+ * The first drawing of a list and a diff takes twice as long as any later one: their code is compiled by it, and their
+ * letters are drawn. It is done once beforehand, where nobody sees it, so that the first review opens like the others.
+ */
+import { mount, unmount, type Component } from 'svelte';
+import DiffPane from './DiffPane.svelte';
+import FileTree from './FileTree.svelte';
+import { LineCursor } from './line-cursor.svelte';
+import type { ReviewState } from './review.svelte';
+
+let rehearsed = false;
+
+/** Draws the list and the selected file of a review out of sight, for a frame each. */
+export async function rehearse(review: ReviewState): Promise<void> {
+  const { file } = review;
+  if (rehearsed || !file) return;
+  rehearsed = true;
+  const cursor = new LineCursor(review);
+  const nothing = (): void => undefined;
+  const callbacks = { onopen: nothing, onresolve: nothing, onrecapture: nothing, onsend: nothing };
+  await drawn(FileTree, { state: review, ...callbacks });
+  await drawn(DiffPane, { state: review, file, cursor, narrow: false, ...callbacks });
+}
+
+async function drawn<Props extends Record<string, unknown>>(part: Component<Props>, props: Props): Promise<void> {
+  const target = document.createElement('div');
+  target.inert = true;
+  // Below the window's own ground: painted, and covered by it.
+  target.style.cssText = 'position: fixed; inset: 0; z-index: -1; contain: strict';
+  document.body.append(target);
+  const made = mount(part, { target, props });
+  await new Promise((resolve) => requestAnimationFrame(resolve));
+  await unmount(made);
+  target.remove();
+}
