@@ -106,6 +106,7 @@ fn child() {
             }
         }
         "meets" => meet_over_a_new_pack(&sandbox, Path::new(&root)),
+        "syncs" => name_what_another_commits(&sandbox),
         other => panic!("no job {other}"),
     }
 }
@@ -459,4 +460,41 @@ fn writers_that_meet_over_a_new_pack_lose_nothing() {
         assert_eq!(tree.entries().len(), 1, "{name}");
     }
     assert_eq!(store.verify(&Cancel::default()).unwrap().damaged, []);
+}
+
+/// Of a batch that was written and not yet synced, another makes a tree.
+fn name_what_another_commits(sandbox: &Sandbox) {
+    use std::sync::Arc;
+    let synced = Arc::new(AtomicU32::new(0));
+    let counted = synced.clone();
+    fail::cfg_callback("store-others", move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+    })
+    .unwrap();
+    let named = |store: &Store| {
+        let store = store.clone();
+        let name = move || one_file(&store.writer().unwrap(), "same");
+        std::thread::spawn(name).join().unwrap()
+    };
+    let (store, met) = (sandbox.store.clone(), synced.clone());
+    fail::cfg_callback("store-index", move || {
+        fail::remove("store-index");
+        named(&store);
+        assert_eq!(met.load(Ordering::Relaxed), 1, "the other's index");
+    })
+    .unwrap();
+    let writer = sandbox.store.writer().unwrap();
+    one_file(&writer, "same");
+    assert_eq!(synced.load(Ordering::Relaxed), 1, "not its own");
+    drop(writer);
+    named(&sandbox.store);
+    assert_eq!(synced.load(Ordering::Relaxed), 1, "nobody is at work");
+}
+
+#[test]
+fn a_tree_is_named_when_what_others_commit_is_on_the_disk() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut job = command("syncs", temp.path());
+    job.arg("--nocapture").stderr(Stdio::inherit());
+    assert!(job.status().unwrap().success());
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{self, Read as _, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -193,6 +193,24 @@ impl Index {
         Ok(Some((pack, found.entries)))
     }
 
+    /// Puts on the disk what other writers are committing at this moment: it can be read, and named by a tree, before
+    /// they have done so themselves. A pack that nobody has locked has no such writer; `own` was seen to.
+    pub fn sync_others(&self, own: Option<&Path>) -> Result<(), StoreError> {
+        for name in self.names()? {
+            let pack = self.folder.join(name);
+            if own == Some(&pack) {
+                continue;
+            }
+            let index = pack.with_extension("index");
+            match sync_if_locked(&pack, &index) {
+                // Given up meanwhile.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                done => done.map_err(|e| StoreError::io("write", index, e))?,
+            }
+        }
+        Ok(())
+    }
+
     /// Names of all packs, in order.
     pub fn names(&self) -> Result<Vec<OsString>, StoreError> {
         let failed = |e| StoreError::io("list", &self.folder, e);
@@ -218,6 +236,17 @@ impl Index {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(pack::Batches::default()),
             Err(e) => Err(StoreError::io("read", path, e)),
         }
+    }
+}
+
+fn sync_if_locked(pack: &Path, index: &Path) -> io::Result<()> {
+    match File::open(pack)?.try_lock_shared() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            fail::fail_point!("store-others");
+            File::open(index)?.sync_data()
+        }
+        Err(TryLockError::Error(e)) => Err(e),
     }
 }
 
