@@ -85,7 +85,16 @@ describe('the review', () => {
     setBackend(made.backend);
     await app.load();
     const asked = vi.spyOn(made.backend, 'review');
+    const drawn: HTMLElement[] = [];
+    const watch = new MutationObserver((all) => {
+      for (const { addedNodes } of all) drawn.push(...[...addedNodes].filter((node) => node instanceof HTMLElement));
+    });
+    watch.observe(document.body, { childList: true });
     await prepare('rye-and-salt');
+    watch.disconnect();
+    // Drawn once where nobody sees it, reaches it by key or hears of it; then gone.
+    expect(drawn).toHaveLength(2);
+    expect(drawn.every((node) => node.inert && !node.isConnected)).toBe(true);
     expect(asked.mock.calls.map(([, fresh]) => fresh)).toEqual([false]);
     router.go({ screen: 'sandbox', sandbox: 'rye-and-salt', tab: 'review' });
     renderReview();
