@@ -242,4 +242,21 @@ fn limits_of_a_sandbox_that_is_there_can_be_changed() {
     bench.run(["limits", &id, "--memory", "1k"]).ended(1);
     bench.run(["limits", &id, "--cpus", "none"]).ended(2);
     assert_eq!(bench.run(["limits", &id, "--json"]).ended(0).json(), limits);
+
+    // How large the workspace may be holds at once, and nothing is started anew for it.
+    sh(&bench, &id, "touch /tmp/still-there").ended(0);
+    let other = ["--workspace-size", "20g", "--workspace-files", "5000"];
+    let said = bench.run([&["limits", &id, "--json"], &other[..]].concat());
+    let limits = said.ended(0).json();
+    assert_eq!(limits["workspace_size"], 20_u64 << 30);
+    assert_eq!(limits["workspace_files"], 5000);
+    let now = limits["workspace_now"]["files"].as_u64();
+    assert!(
+        now.is_some_and(|files| (5..50).contains(&files)),
+        "{limits}"
+    );
+    sh(&bench, &id, "test -e /tmp/still-there").ended(0);
+    bench
+        .run(["limits", &id, "--workspace-size", "1k"])
+        .ended(1);
 }

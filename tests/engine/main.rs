@@ -17,5 +17,6 @@ mod log_ins;
 mod preview;
 mod readings;
 mod restart;
+mod room;
 mod second_daemon;
 mod table;

@@ -22,6 +22,8 @@ pub const LIMITS: Limits = Limits {
     memory: 256 * 1024 * 1024,
     processes: 64,
     file_size: 16 * 1024 * 1024,
+    workspace_size: 1 << 30,
+    workspace_files: 100_000,
 };
 
 /// One test's engine, workspace and label.

@@ -120,6 +120,7 @@ export const screens = [
   },
   { name: '04p-paused', query: 'screen=work&state=paused' },
   { name: '04q-disk-low', query: 'screen=work&state=disk-low' },
+  { name: '04q-workspace-large', query: 'screen=work&state=workspace-large' },
   { name: '04r-reconnecting', query: 'screen=work&state=engine-connecting' },
   {
     name: '04s-start-failed',

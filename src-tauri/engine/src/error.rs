@@ -121,6 +121,12 @@ pub enum Error {
         /// What could be reached.
         message: String,
     },
+    /// Whether the fence is closed was not found out in time. What ran is paused, and nothing is lost.
+    #[error("the fence could not be tried out, so the sandbox is paused: {message}")]
+    FenceUnclear {
+        /// What kept it from being tried.
+        message: String,
+    },
     /// A state file that cannot be used.
     #[error("the file {} cannot be used: {reason}", path.display())]
     Damaged {
@@ -205,7 +211,7 @@ impl Error {
             Self::DiskFull { .. } => Code::DiskFull,
             Self::NotRunning { .. } | Self::Paused { .. } => Code::NotRunning,
             Self::NotSupported { .. } => Code::NotSupported,
-            Self::FenceOpen { .. } => Code::FenceOpen,
+            Self::FenceOpen { .. } | Self::FenceUnclear { .. } => Code::FenceOpen,
             Self::Damaged { .. } => Code::DataDamaged,
             Self::Incomplete { .. }
             | Self::Io { .. }
@@ -239,6 +245,10 @@ impl Error {
                 Some(format!("Start it: agent-sandbox start {name}"))
             }
             Self::Engine(error) => Some(error.fix()),
+            Self::FenceUnclear { .. } => Some(
+                "Start it when this computer is less busy: it goes on where it stands still, once the fence is proven closed."
+                    .to_owned(),
+            ),
             Self::NameTaken { .. } => Some("Choose another name.".to_owned()),
             Self::DiskFull { .. } => Some("Free some space, then try again.".to_owned()),
             Self::CopyOut(error) if error.is_full() => {
@@ -268,6 +278,9 @@ impl Error {
                 | CopyOutError::NoSpace { .. }
                 | CopyOutError::Unfit(_),
             ) => Some("Your own folder was not changed."),
+            Self::FenceUnclear { .. } => {
+                Some("What ran in the sandbox stands still; its files are as they were.")
+            }
             _ => None,
         }
     }

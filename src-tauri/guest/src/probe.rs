@@ -8,16 +8,36 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketType};
-use sandbox_protocol::egress::{PASSED_MARK, PROXY_PORT, REFUSED_MARK};
+use sandbox_protocol::egress::{PASSED_MARK, PROXY_PORT, REFUSED_MARK, SELF_TEST_MARK};
 
 use crate::relay::{self, NO_GATEWAY_MARK};
 
 /// A closed fence answers at once; an open one to a silent address does not answer at all.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the gateway's word is waited for.
+struct Waits {
+    /// To what it must refuse.
+    refused: Duration,
+    /// To what it lets through: it says no at once, and only a site that is there makes it say yes.
+    allowed: Duration,
+}
+
+/// At each start.
+const USUAL: Waits = Waits {
+    refused: PATIENCE,
+    allowed: Duration::from_millis(500),
+};
+/// Where somebody waits for the answer, and where the computer was too busy for the first one.
+const PATIENT: Waits = Waits {
+    refused: Duration::from_secs(15),
+    allowed: PATIENCE,
+};
 /// A canary is a line; whatever is longer is not ours.
 const CANARY: u64 = 4096;
 /// A question for the root's name servers: the smallest that every resolver answers.
@@ -31,29 +51,54 @@ const ECHO_REQUEST_6: [u8; 8] = [128, 0, 0, 0, 0, 0, 0, 1];
 const ANSWER: usize = 4096;
 
 /// `canary FOLDER TEXT`, or any number of `tcp:ADDRESS`, `udp:ADDRESS`, `icmp:ADDRESS`, `name:HOST`,
-/// `proxy:HOST:PORT` (to be refused), `allowed:HOST:PORT` (to be let through), `links`. Before them `relay`: in a
-/// container of its own there is no process 1 of ours that passes on to a gateway.
+/// `proxy:HOST:PORT` (to be refused), `allowed:HOST:PORT` (to be let through), `links`. Before them `patient`: the
+/// gateway has more time to answer; then `relay`: in a container of its own there is no process 1 of ours that passes on
+/// to a gateway.
 pub fn run(args: &[String]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match args {
         [verb, folder, text] if verb == "canary" => canary(Path::new(folder), text, &mut out),
-        [verb, targets @ ..] if verb == "relay" => {
-            relay::start()?;
-            try_all(targets, &mut out)
-        }
-        targets => try_all(targets, &mut out),
+        [verb, rest @ ..] if verb == "patient" => try_targets(rest, &PATIENT, &mut out),
+        targets => try_targets(targets, &USUAL, &mut out),
     }
 }
 
-fn try_all(targets: &[String], out: &mut impl Write) -> io::Result<()> {
-    for target in targets {
-        let (outcome, detail) = attempt(target);
-        let line = serde_json::json!({
-            "target": target, "outcome": outcome, "detail": detail,
-        });
-        writeln!(out, "{line}")?;
+fn try_targets(args: &[String], waits: &Waits, out: &mut impl Write) -> io::Result<()> {
+    match args {
+        [verb, targets @ ..] if verb == "relay" => {
+            relay::start()?;
+            try_all(targets, waits, out)
+        }
+        targets => try_all(targets, waits, out),
     }
-    out.flush()
+}
+
+/// What the gateway is asked, it is asked at once: there one may have to wait.
+fn try_all(targets: &[String], waits: &Waits, out: &mut impl Write) -> io::Result<()> {
+    thread::scope(|scope| {
+        let asked: Vec<_> = targets
+            .iter()
+            .map(|target| {
+                let (kind, _) = target.split_once(':')?;
+                let waits_there = matches!(kind, "proxy" | "allowed");
+                // One that cannot be begun waits for its turn.
+                let begun =
+                    || thread::Builder::new().spawn_scoped(scope, || attempt(target, waits));
+                waits_there.then(begun)?.ok()
+            })
+            .collect();
+        for (target, asked) in targets.iter().zip(asked) {
+            let (outcome, detail) = match asked {
+                Some(thread) => thread.join().unwrap_or_else(|_| unknown()),
+                None => attempt(target, waits),
+            };
+            let line = serde_json::json!({
+                "target": target, "outcome": outcome, "detail": detail,
+            });
+            writeln!(out, "{line}")?;
+        }
+        out.flush()
+    })
 }
 
 /// Prints what the app put into the folder, and puts something there for the app.
@@ -71,10 +116,11 @@ fn canary(folder: &Path, text: &str, out: &mut impl Write) -> io::Result<()> {
     file.sync_all()
 }
 
-fn attempt(target: &str) -> (&'static str, String) {
+fn attempt(target: &str, waits: &Waits) -> (&'static str, String) {
     match target.split_once(':') {
         Some(("tcp", address)) => address.parse().map_or_else(|_| unknown(), tcp),
-        Some(("proxy" | "allowed", target)) => by_proxy(target),
+        Some(("proxy", target)) => by_proxy(target, waits.refused),
+        Some(("allowed", target)) => by_proxy(target, waits.allowed),
         Some(("udp", address)) => address
             .parse()
             .map_or_else(|_| unknown(), |to| outcome(udp(to))),
@@ -141,8 +187,8 @@ fn name(host: &str) -> (&'static str, String) {
 }
 
 /// Asks the gateway for a tunnel, and says what its word was; who answered else is not known.
-fn by_proxy(target: &str) -> (&'static str, String) {
-    let answer = match ask_gateway(target) {
+fn by_proxy(target: &str, patience: Duration) -> (&'static str, String) {
+    let answer = match ask_gateway(target, patience) {
         Ok(answer) => String::from_utf8_lossy(&answer).into_owned(),
         Err(error) => return outcome(Err(error)),
     };
@@ -170,12 +216,14 @@ fn by_proxy(target: &str) -> (&'static str, String) {
 }
 
 /// The whole answer, or the head of one that opens a tunnel. What a tunnel would carry is not sent.
-fn ask_gateway(target: &str) -> io::Result<Vec<u8>> {
+fn ask_gateway(target: &str, patience: Duration) -> io::Result<Vec<u8>> {
     let proxy: SocketAddr = ([127, 0, 0, 1], PROXY_PORT).into();
-    let mut stream = TcpStream::connect_timeout(&proxy, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&proxy, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    let (name, value) = SELF_TEST_MARK;
     // In one piece: an answer to half of it would be lost with the rest.
-    stream.write_all(format!("CONNECT {target} HTTP/1.1\r\n\r\n").as_bytes())?;
+    let asks = format!("CONNECT {target} HTTP/1.1\r\n{name}: {value}\r\n\r\n");
+    stream.write_all(asks.as_bytes())?;
     let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
     while answer.len() < ANSWER {
         let open = answer.starts_with(b"HTTP/1.1 200 ") && answer.ends_with(b"\r\n\r\n");
@@ -235,14 +283,14 @@ mod tests {
     fn a_listener_answers_and_a_closed_port_refuses() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
         let address = listener.local_addr().expect("has an address");
-        assert_eq!(attempt(&format!("tcp:{address}")).0, "answered");
+        assert_eq!(attempt(&format!("tcp:{address}"), &USUAL).0, "answered");
         drop(listener);
-        assert_eq!(attempt(&format!("tcp:{address}")).0, "refused");
+        assert_eq!(attempt(&format!("tcp:{address}"), &USUAL).0, "refused");
     }
 
     #[test]
     fn an_echo_request_is_answered_where_there_is_a_way() {
-        let (outcome, detail) = attempt("icmp:127.0.0.1");
+        let (outcome, detail) = attempt("icmp:127.0.0.1", &USUAL);
         // Some computers let ordinary users send none.
         assert!(
             ["answered", "no-socket"].contains(&outcome),
@@ -252,7 +300,7 @@ mod tests {
 
     #[test]
     fn an_echo_request_by_ipv6_is_answered_where_there_is_a_way() {
-        let (outcome, detail) = attempt("icmp:::1");
+        let (outcome, detail) = attempt("icmp:::1", &USUAL);
         // Some computers have no IPv6, and let ordinary users send none.
         assert!(
             ["answered", "no-socket", "no-way"].contains(&outcome),
@@ -270,8 +318,24 @@ mod tests {
             "icmp:nowhere",
             "linkss",
         ] {
-            assert_eq!(attempt(bad).0, "unknown", "{bad}");
+            assert_eq!(attempt(bad, &USUAL).0, "unknown", "{bad}");
         }
+    }
+
+    #[test]
+    fn every_target_has_its_line_in_its_place() {
+        let targets = ["links", "proxy:a.test:443", "bad", "allowed:b.test:443"].map(str::to_owned);
+        let mut out = Vec::new();
+        try_all(&targets, &USUAL, &mut out).expect("writes");
+        let lines = String::from_utf8(out).expect("text");
+        let named: Vec<String> = lines
+            .lines()
+            .map(|line| {
+                let line: serde_json::Value = serde_json::from_str(line).expect("a line");
+                line["target"].as_str().expect("a target").to_owned()
+            })
+            .collect();
+        assert_eq!(named, targets);
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub const SERVICES_VARIABLE: &str = "AGENT_SANDBOX_SERVICES";
 /// A name that every grant blocks. The self-test asks for it and expects a no; nothing below `invalid` leads
 /// anywhere (RFC 6761).
 pub const BLOCKED_HOST: &str = "fence-test.invalid";
+/// The self-test's questions carry this header: a connection that does is tried, carries nothing and asks nobody.
+/// Whoever sends it: it has no secret.
+pub const SELF_TEST_MARK: (&str, &str) = ("X-Agent-Sandbox", "self-test");
 /// A gateway's own refusals carry this header,
 pub const REFUSED_MARK: &str = "X-Agent-Sandbox: refused";
 /// and this one where the rules let it through and it failed behind them.

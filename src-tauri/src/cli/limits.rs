@@ -27,6 +27,12 @@ pub struct LimitsArgs {
     /// Largest file, for instance 2g
     #[arg(long, value_name = "SIZE")]
     pub file_size: Option<String>,
+    /// Largest workspace, for instance 20g; while the window is open, a sandbox whose workspace grows beyond it is paused
+    #[arg(long, value_name = "SIZE")]
+    pub workspace_size: Option<String>,
+    /// Most files in the workspace; likewise
+    #[arg(long, value_name = "N")]
+    pub workspace_files: Option<u64>,
     /// The engine's runtime that keeps it apart, such as runsc; default: the engine's own
     #[arg(long, value_name = "NAME")]
     pub runtime: Option<String>,
@@ -53,6 +59,12 @@ pub async fn run(
     if let Some(file_size) = &wanted.file_size {
         limits.file_size = size("--file-size", file_size)?;
     }
+    if let Some(workspace_size) = &wanted.workspace_size {
+        limits.workspace_size = size("--workspace-size", workspace_size)?;
+    }
+    if let Some(workspace_files) = wanted.workspace_files {
+        limits.workspace_files = workspace_files;
+    }
     let runtime = match &wanted.runtime {
         None => record.runtime.clone(),
         Some(name) => Some(name.clone()).filter(|name| name != USUAL),
@@ -62,11 +74,15 @@ pub async fn run(
     let limits = record.limits;
     let cpus = f64::from(limits.cpu_millis) / 1000.0;
     let mut text = format!(
-        "{cpus} cores, {} MB memory, {} processes, files up to {} MB",
+        "{cpus} cores, {} MB memory, {} processes, files up to {} MB, a workspace of up to {} MB in {} files",
         limits.memory >> 20,
         limits.processes,
-        limits.file_size >> 20
+        limits.file_size >> 20,
+        limits.workspace_size >> 20,
+        limits.workspace_files,
     );
+    let room = engine.room_of(id).await?;
+    text += &format!("; it has {} MB in {} files", room.bytes >> 20, room.files);
     if let Some(runtime) = &record.runtime {
         text += &format!(", kept apart by {}", runtime.escape_debug());
     }
@@ -75,6 +91,9 @@ pub async fn run(
         "memory": limits.memory,
         "processes": limits.processes,
         "file_size": limits.file_size,
+        "workspace_size": limits.workspace_size,
+        "workspace_files": limits.workspace_files,
+        "workspace_now": { "size": room.bytes, "files": room.files },
         "runtime": record.runtime,
     });
     Ok((document, text))

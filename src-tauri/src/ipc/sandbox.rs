@@ -37,6 +37,11 @@ pub struct Limits {
     /// Largest file in bytes.
     #[ts(type = "number")]
     pub file_size: u64,
+    /// Bytes that the workspace may take on the disk, and files, folders and links that may lie in it.
+    #[ts(type = "number")]
+    pub workspace_size: u64,
+    #[ts(type = "number")]
+    pub workspace_files: u64,
 }
 
 /// One row of the sandbox list.
@@ -83,6 +88,13 @@ pub enum Attention {
     DiskLow {
         #[ts(type = "number")]
         free: u64,
+    },
+    /// Paused: the workspace is larger than its limits, which these are.
+    WorkspaceLarge {
+        #[ts(type = "number")]
+        limit: u64,
+        #[ts(type = "number")]
+        files: u64,
     },
     Interrupted,
     Failed {

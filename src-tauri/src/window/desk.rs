@@ -15,7 +15,7 @@ use agent_sandbox::ipc::sandbox::{Attention, NetworkMode, SandboxRow, SandboxSta
 use sandbox_engine::docker::events::EngineEvent;
 use sandbox_engine::event::Event as Told;
 use sandbox_engine::network::presets;
-use sandbox_engine::sandbox::{State, Watching};
+use sandbox_engine::sandbox::{RoomGuard, State, Watching, is_paused_for_room};
 use sandbox_engine::terminal::TerminalHub;
 use sandbox_engine::{Code, Engine, Error, Operation, Phase as EnginePhase, SandboxId};
 use sandbox_workspace::{Cancel, Step};
@@ -179,14 +179,20 @@ impl Desk {
             State::OutOfMemory => Some(Attention::OutOfMemory {
                 limit: row.record.limits.memory,
             }),
-            State::Stopped => self
+            State::Paused if self.is_paused_for_space(id) => Some(Attention::DiskLow {
+                free: self.engine().space_of(id)?,
+            }),
+            State::Paused if is_paused_for_room(&self.engine().data().sandbox(id)) => {
+                Some(Attention::WorkspaceLarge {
+                    limit: row.record.limits.workspace_size,
+                    files: row.record.limits.workspace_files,
+                })
+            }
+            State::Stopped | State::Paused => self
                 .failed()
                 .get(id)
                 .cloned()
                 .map(|error| Attention::Failed { error }),
-            State::Paused if self.is_paused_for_space(id) => Some(Attention::DiskLow {
-                free: self.engine().space_of(id)?,
-            }),
             _ => None,
         };
         let status = match row.state {
@@ -232,13 +238,20 @@ impl Desk {
     /// A sandbox was not started, or what ran was ended, because its fence is not proven closed. Other errors are
     /// said once, where they were caused.
     pub async fn note_failure(&self, id: &SandboxId, error: &Error, ran: bool) {
-        let Error::FenceOpen { message } = error else {
-            return;
-        };
-        let words = if ran {
-            "When this window looked again, the fence of the sandbox was not closed, so it was ended: "
-        } else {
-            "The fence of the sandbox was not closed, so nothing was started in it: "
+        let (message, words) = match error {
+            Error::FenceOpen { message } if ran => (
+                message,
+                "When this window looked again, the fence of the sandbox was not closed, so it was ended: ",
+            ),
+            Error::FenceOpen { message } => (
+                message,
+                "The fence of the sandbox was not closed, so nothing was started in it: ",
+            ),
+            Error::FenceUnclear { message } => (
+                message,
+                "Whether the fence of the sandbox is closed could not be found out, so it is paused, as it was: ",
+            ),
+            _ => return,
         };
         let told = WireError {
             safe: Some("Your folder, the workspace and the snapshots are as they were. You can still review and copy out.".to_owned()),
@@ -421,6 +434,18 @@ impl Desk {
                 if let Ok(Err(error)) = tidied {
                     tracing::warn!(%error, "not tidied up");
                 }
+            }
+        }
+    }
+
+    /// For ever: stops what runs once its workspace is larger than its limit. Beside the free space, which is looked at
+    /// more often than a large workspace can be counted.
+    pub async fn keep_rooms(self) {
+        let mut rooms = RoomGuard::default();
+        loop {
+            tokio::time::sleep(SPACE_CHECK).await;
+            if let Err(error) = rooms.look(self.engine()).await {
+                tracing::warn!(%error, "the workspaces are not counted");
             }
         }
     }

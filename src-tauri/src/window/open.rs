@@ -67,6 +67,7 @@ fn attend(desk: &Desk) {
     tauri::async_runtime::spawn(desk.clone().attend_engine());
     tauri::async_runtime::spawn(desk.clone().begin());
     tauri::async_runtime::spawn(desk.clone().keep_house());
+    tauri::async_runtime::spawn(desk.clone().keep_rooms());
 }
 
 fn open<R: Runtime>(app: &App<R>, visible: bool) -> tauri::Result<WebviewWindow<R>> {

@@ -60,8 +60,9 @@ pub(crate) fn neighbour() -> Option<IpAddr> {
     })
 }
 
-/// Where this computer has a way to, beyond its own subnets: a company's network, by a tunnel for instance. Known on
-/// Linux only.
+/// Where this computer has a way to, beyond its own subnets: a company's network, by a tunnel for instance. Only Linux
+/// needs to know: elsewhere the engine's networks lie in a virtual machine with routes of its own, and take none from
+/// this computer.
 pub(crate) fn routes() -> Vec<Subnet> {
     let table = std::fs::read_to_string(ROUTES).unwrap_or_default();
     table.lines().skip(1).filter_map(route).collect()

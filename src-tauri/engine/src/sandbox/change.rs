@@ -31,7 +31,8 @@ impl Engine {
 
     /// Changes what a sandbox may use, and which runtime of the engine keeps it apart; `None`: the engine's own.
     /// A container is made anew with them: its file system is read-only, so nothing is lost but what runs. What
-    /// ran before runs again, with new terminals. What is as it was changes nothing.
+    /// ran before runs again, with new terminals. What is as it was changes nothing; how large the workspace may be holds
+    /// at once, and ends nothing.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for limits too small to work in, [`Error::Engine`] for a runtime that it does
@@ -47,6 +48,8 @@ impl Engine {
             memory: Some(wanted.memory),
             processes: Some(wanted.processes),
             file_size: Some(wanted.file_size),
+            workspace_size: Some(wanted.workspace_size),
+            workspace_files: Some(wanted.workspace_files),
         })?;
         let mut working = self.work_on(id).await?;
         if working.record.limits == limits && working.record.runtime == runtime {
@@ -56,6 +59,13 @@ impl Engine {
             && let Some(runtime) = &runtime
         {
             self.docker().await?.offers(runtime)?;
+        }
+        if working.record.limits.same_container(&limits) && working.record.runtime == runtime {
+            // What counts the workspace reads it there.
+            working.record.limits = limits;
+            working.record.save(&working.dir)?;
+            self.events().send(Event::Sandbox(id.clone()));
+            return Ok(());
         }
         let was = working.halt().await?;
         if working.record.container_made {

@@ -20,7 +20,9 @@ use crate::operation::{Operation, Phase};
 use crate::state::activity::ActivityKind;
 use crate::state::data_dir::SandboxDir;
 use crate::state::lock::{self, Held};
-use crate::state::record::{Limits, NetworkPolicy, Owner, ProjectPath, Record, SCHEMA};
+use crate::state::record::{
+    Limits, NetworkPolicy, Owner, ProjectPath, Record, SCHEMA, workspace_files, workspace_size,
+};
 use crate::{Error, Result, SandboxId};
 
 /// Owner of workspaces when the app runs as root and the project is root's too: nobody's id on the
@@ -49,6 +51,10 @@ pub struct LimitsWanted {
     pub processes: Option<u32>,
     /// Bytes of the largest file.
     pub file_size: Option<u64>,
+    /// Bytes of the workspace.
+    pub workspace_size: Option<u64>,
+    /// Files in it.
+    pub workspace_files: Option<u64>,
 }
 
 /// What to hand over, and how.
@@ -97,7 +103,7 @@ impl Engine {
     }
 
     /// Half of the computer's cores and at least two, 4 GiB (the temporary files count as memory), 1024
-    /// processes, files of up to 16 GiB.
+    /// processes, files of up to 16 GiB, a workspace of up to 50 GiB in two million files.
     pub fn usual_limits() -> Limits {
         let cores = available_parallelism().map_or(2, |n| n.get() as u32);
         Limits {
@@ -105,6 +111,8 @@ impl Engine {
             memory: 4 << 30,
             processes: 1024,
             file_size: 16 << 30,
+            workspace_size: workspace_size(),
+            workspace_files: workspace_files(),
         }
     }
 
@@ -204,12 +212,16 @@ impl Engine {
             memory: wanted.memory.unwrap_or(usual.memory),
             processes: wanted.processes.unwrap_or(usual.processes),
             file_size: wanted.file_size.unwrap_or(usual.file_size),
+            workspace_size: wanted.workspace_size.unwrap_or(usual.workspace_size),
+            workspace_files: wanted.workspace_files.unwrap_or(usual.workspace_files),
         };
         let least = [
             (u64::from(limits.cpu_millis), 100, "0.1 cores"),
             (limits.memory, 256 << 20, "256 MB of memory"),
             (u64::from(limits.processes), 32, "32 processes"),
             (limits.file_size, 1 << 20, "files of 1 MB"),
+            (limits.workspace_size, 1 << 20, "a workspace of 1 MB"),
+            (limits.workspace_files, 10, "10 files"),
         ];
         match least.iter().find(|(value, least, _)| value < least) {
             Some((_, _, words)) => Err(Error::InvalidRequest {

@@ -331,8 +331,22 @@ async fn listen(
 }
 
 fn note_decided(engine: &Engine, id: &SandboxId, decided: &Decided) {
-    // Asked for by the self-test. It is blocked everywhere and leads nowhere.
+    // Asked for by the self-test, and by nobody else: it is blocked everywhere and leads nowhere.
     if decided.host == BLOCKED_HOST {
+        if decided.port == 0 && decided.refused.is_none() {
+            let detail = match decided.count {
+                1 => "1 question to the gateway".to_owned(),
+                count => format!("{count} questions to the gateway"),
+            };
+            let detail = format!("{detail} \u{b7} nothing was carried");
+            engine.note(
+                id,
+                ActivityKind::Network,
+                "The fence was tested",
+                detail,
+                None,
+            );
+        }
         return;
     }
     let host = match decided.port {

@@ -30,6 +30,10 @@ pub enum PausedBy {
     Capture,
     /// The disk was almost full: the user lets it go on when it is not.
     Space,
+    /// Its workspace was larger than its limit: likewise.
+    Room,
+    /// Its fence could not be tried out: likewise.
+    Fence,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,12 +43,20 @@ struct Paused {
 
 /// Whether the user paused this sandbox.
 pub fn is_paused_by_user(dir: &SandboxDir) -> bool {
-    matches!(read(dir), Some(PausedBy::User | PausedBy::Space))
+    matches!(
+        read(dir),
+        Some(PausedBy::User | PausedBy::Space | PausedBy::Room | PausedBy::Fence)
+    )
 }
 
 /// Whether it stands still because the disk was almost full.
 pub fn is_paused_for_space(dir: &SandboxDir) -> bool {
     read(dir) == Some(PausedBy::Space)
+}
+
+/// Whether it stands still because its workspace was larger than its limit.
+pub fn is_paused_for_room(dir: &SandboxDir) -> bool {
+    read(dir) == Some(PausedBy::Room)
 }
 
 pub(super) fn read(dir: &SandboxDir) -> Option<PausedBy> {

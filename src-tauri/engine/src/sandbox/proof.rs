@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, network, up};
-use crate::docker::Docker;
+use super::{Engine, network, pause, up};
 use crate::docker::lifecycle::{ContainerState, Found};
-use crate::docker::probe::{Beside, Guard};
+use crate::docker::probe::{Beside, Fence, Guard, Patience};
+use crate::docker::{Docker, DockerError};
+use crate::event::Event;
 use crate::network::rules;
 use crate::state::activity::ActivityKind;
 use crate::state::lock::Held;
@@ -64,12 +65,29 @@ async fn prove_running(engine: &Engine, id: &SandboxId) -> Result<bool> {
     let Some(found) = found.filter(|found| found.state.is_up()) else {
         return Ok(false);
     };
-    let guarded = working.record.network.mode != NetworkMode::Offline;
-    if guarded {
-        network::bring_up(&working, &docker).await?;
+    let runs = found.state == ContainerState::Running;
+    let record = &working.record;
+    if record.network.mode != NetworkMode::Offline {
+        let mut up = network::bring_up(&working, &docker).await;
+        if up.is_err() {
+            up = network::bring_up(&working, &docker).await;
+        }
+        if let Err(error) = up {
+            let place = Place {
+                engine,
+                docker: &docker,
+                record,
+                container: &found.id,
+                agent: Agent::MayRun,
+            };
+            // Its gateway goes by what it was told last: nothing is proven.
+            return Err(match runs {
+                true => place.stand_still(&error).await.unwrap_or(error),
+                false => error,
+            });
+        }
     }
-    if found.state == ContainerState::Running {
-        let record = &working.record;
+    if runs {
         prove(engine, &docker, record, &found.id, Agent::MayRun).await?;
     }
     Ok(true)
@@ -184,8 +202,11 @@ pub(super) enum Agent {
     MayRun,
 }
 
-/// Tries the fence; ends the container if it is not proven closed. From inside, which is quicker, while no agent runs;
-/// then from beside. A runtime of another kind has a network of its own, which nobody can be beside.
+/// Tries the fence, again with more patience where that told nothing; ends the container if it is open. One that may
+/// well be closed, and in which something of the agent's runs, is paused instead: no way out, and nothing is lost.
+///
+/// # Errors
+/// [`Error::FenceOpen`]; [`Error::FenceUnclear`]: it is paused.
 pub(super) async fn prove(
     engine: &Engine,
     docker: &Docker,
@@ -193,40 +214,29 @@ pub(super) async fn prove(
     container: &str,
     agent: Agent,
 ) -> Result<()> {
-    let (dir, instance) = (engine.data().sandbox(&record.id), engine.data().instance());
     let guard = match record.network.mode {
         NetworkMode::Offline => Guard::Nothing,
         _ => Guard::Gateway {
             approved: rules::one_approved(&engine.grant_for(record, Vec::new())?.policy),
         },
     };
-    let from_inside = record.runtime.is_some() || agent == Agent::NotYet;
-    let proven = match from_inside {
-        true => Box::pin(docker.prove_fence_in(container, &guard)).await,
-        false => {
-            let beside = Beside {
-                instance,
-                guest: engine.config().guest,
-                owner: up::container_user(docker, record),
-            };
-            Box::pin(docker.prove_fence_beside(container, &beside, &guard)).await
-        }
+    let place = Place {
+        engine,
+        docker,
+        record,
+        container,
+        agent,
     };
+    let mut proven = place.attempt(&guard, Patience::Usual).await;
+    if is_unclear(&proven) {
+        tracing::warn!(sandbox = %record.id, "the fence could not be tried out; once more");
+        proven = place.attempt(&guard, Patience::Long).await;
+    }
+    let unclear = is_unclear(&proven);
     let failed = match (proven, record.runtime.as_deref()) {
         (Ok((fence, command)), _) if fence.is_closed() => {
-            let found = docker.find(instance, &record.id).await?;
-            let gateway = docker.find_gateway(instance, &record.id).await?;
-            if let (Some(found), Some(command)) = (found, command) {
-                let proof = Proof {
-                    known: command.clone(),
-                    tried: command,
-                    container: found.into(),
-                    gateway: gateway.map(Into::into),
-                };
-                // Without it the next command proves again.
-                if let Err(error) = json_file::write(&dir.proof(), &proof) {
-                    tracing::warn!(%error, "a proof is not remembered");
-                }
+            if let Some(command) = command {
+                place.remember(command).await?;
             }
             return Ok(());
         }
@@ -238,8 +248,87 @@ pub(super) async fn prove(
         },
         (Err(error), _) => error.into(),
     };
+    if unclear
+        && agent == Agent::MayRun
+        && let Some(stands_still) = place.stand_still(&failed).await
+    {
+        return Err(stands_still);
+    }
     docker.kill(container).await?;
     Err(failed)
+}
+
+/// What a probe says, and the engine's id of the command that tried.
+type Tried = std::result::Result<(Fence, Option<String>), DockerError>;
+
+/// Whether nothing was found out: the probe did not run, or what it waited for did not come.
+fn is_unclear(tried: &Tried) -> bool {
+    tried.as_ref().map_or(true, |(fence, _)| fence.is_unclear())
+}
+
+/// Where the fence is tried.
+struct Place<'a> {
+    engine: &'a Engine,
+    docker: &'a Docker,
+    record: &'a Record,
+    container: &'a str,
+    agent: Agent,
+}
+
+impl Place<'_> {
+    /// From inside, which is quicker, while no agent runs; then from beside. A runtime of another kind has a network of
+    /// its own, which nobody can be beside.
+    async fn attempt(&self, guard: &Guard, patience: Patience) -> Tried {
+        let (docker, container) = (self.docker, self.container);
+        if self.record.runtime.is_some() || self.agent == Agent::NotYet {
+            return Box::pin(docker.prove_fence_in(container, guard, patience)).await;
+        }
+        let beside = Beside {
+            instance: self.engine.data().instance(),
+            guest: self.engine.config().guest,
+            owner: up::container_user(docker, self.record),
+        };
+        Box::pin(docker.prove_fence_beside(container, &beside, guard, patience)).await
+    }
+
+    /// Writes down what was proven. Without it the next command proves again.
+    async fn remember(&self, command: String) -> Result<()> {
+        let (engine, id) = (self.engine, &self.record.id);
+        let instance = engine.data().instance();
+        let gateway = self.docker.find_gateway(instance, id).await?;
+        let Some(found) = self.docker.find(instance, id).await? else {
+            return Ok(());
+        };
+        let proof = Proof {
+            known: command.clone(),
+            tried: command,
+            container: found.into(),
+            gateway: gateway.map(Into::into),
+        };
+        if let Err(error) = json_file::write(&engine.data().sandbox(id).proof(), &proof) {
+            tracing::warn!(%error, "a proof is not remembered");
+        }
+        Ok(())
+    }
+
+    /// Pauses what runs there, and says why. `None` where that cannot be done: then it is to be ended.
+    async fn stand_still(&self, why: &Error) -> Option<Error> {
+        let (engine, id) = (self.engine, &self.record.id);
+        let message = match why {
+            Error::FenceOpen { message } => message.clone(),
+            other => other.to_string(),
+        };
+        let dir = engine.data().sandbox(id);
+        let paused = pause::pause(self.docker, &dir, self.container, pause::PausedBy::Fence).await;
+        if let Err(error) = paused {
+            tracing::warn!(%error, sandbox = %id, "it cannot be paused");
+            return None;
+        }
+        let what = "Paused: its fence could not be tried out in time";
+        engine.note(id, ActivityKind::Paused, what, message.clone(), None);
+        engine.events().send(Event::Sandbox(id.clone()));
+        Some(Error::FenceUnclear { message })
+    }
 }
 
 /// gVisor lets nobody in it connect to a socket of the world outside, unless it is told to.

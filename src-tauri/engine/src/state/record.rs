@@ -39,6 +39,34 @@ pub struct Limits {
     pub processes: u32,
     /// The largest file, in bytes.
     pub file_size: u64,
+    /// Bytes that the workspace may take on the disk.
+    #[serde(default = "workspace_size")]
+    pub workspace_size: u64,
+    /// Files, folders and links that may lie in it.
+    #[serde(default = "workspace_files")]
+    pub workspace_files: u64,
+}
+
+impl Limits {
+    /// Whether a container made with the others is one made with these.
+    pub fn same_container(&self, other: &Self) -> bool {
+        let workspace = Self {
+            workspace_size: self.workspace_size,
+            workspace_files: self.workspace_files,
+            ..*other
+        };
+        *self == workspace
+    }
+}
+
+/// Bytes of a workspace where nothing was chosen: 50 GiB.
+pub const fn workspace_size() -> u64 {
+    50 << 30
+}
+
+/// Its files, where nothing was chosen.
+pub const fn workspace_files() -> u64 {
+    2_000_000
 }
 
 /// Who owns the workspace, and whom the container runs as.

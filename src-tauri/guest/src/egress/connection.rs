@@ -19,6 +19,7 @@ use super::{outside, routes, upstream_proxy};
 
 /// How long the head of a request may take.
 const HEAD: Duration = Duration::from_secs(15);
+const OPENED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 /// SSH says nothing that could be checked: a rule that states its port is all there is.
 const SSH: u16 = 22;
 
@@ -49,7 +50,10 @@ pub async fn serve(gateway: &Gateway, mut client: UnixStream) {
         counts.sent.load(Ordering::Relaxed),
         counts.received.load(Ordering::Relaxed),
     );
-    gateway.decided(&request.target, &request.method, done.err(), bytes);
+    match request.self_test {
+        true => gateway.tested(),
+        false => gateway.decided(&request.target, &request.method, done.err(), bytes),
+    }
 }
 
 async fn tunnel(
@@ -59,11 +63,17 @@ async fn tunnel(
     rest: Vec<u8>,
     counts: &Counts,
 ) -> Result<(), Refusal> {
+    if request.self_test {
+        connect(gateway, client, request).await?;
+        // It would be open. What is sent into it goes nowhere.
+        let _ = client.write_all(OPENED).await;
+        return Ok(());
+    }
     if is_local(request) {
         return local(gateway, client, request, rest, counts).await;
     }
     let mut upstream = connect(gateway, client, request).await?.wire;
-    let opened = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
+    let opened = client.write_all(OPENED);
     if opened.await.is_err() {
         return Ok(());
     }
@@ -121,7 +131,7 @@ async fn local(
         say(client, "403 Forbidden", &why).await;
         return Err(refusal);
     };
-    let opened = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
+    let opened = client.write_all(OPENED);
     if opened.await.is_err() || service.write_all(&rest).await.is_err() {
         return Ok(());
     }
@@ -201,8 +211,14 @@ async fn connect(
     request: &Request,
 ) -> Result<Reached, Refusal> {
     let reached = async {
-        let claim = request.claim.as_deref();
-        gateway.admit(&request.target, request.via, claim).await?;
+        let (target, via) = (&request.target, request.via);
+        match request.self_test {
+            true => gateway.admit_unasked(target, via)?,
+            false => {
+                let claim = request.claim.as_deref();
+                gateway.admit(target, via, claim).await?;
+            }
+        }
         let grant = gateway.grant();
         match &grant.upstream {
             Some(proxy) if request.via != Via::Tunnel => Ok(Reached {

@@ -1,5 +1,6 @@
 //! The head of a request, read once and strictly: what two readers could take in two ways is refused.
 
+use sandbox_protocol::egress::SELF_TEST_MARK;
 use sandbox_protocol::plain_text;
 use sandbox_protocol::policy::{Authority, Via};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -24,6 +25,8 @@ pub struct Request {
     pub via: Via,
     /// What the program calls itself.
     pub claim: Option<String>,
+    /// Whether a tunnel is asked for only to see whether it would be opened.
+    pub self_test: bool,
     /// For a plain request: the head to send on.
     pub head: Vec<u8>,
     /// For a plain request: the bytes of its body.
@@ -80,6 +83,7 @@ pub fn parse(head: &[u8]) -> Result<Request, Malformed> {
             target,
             via: Via::Tunnel,
             claim,
+            self_test: headers.iter().any(is_self_test),
             head: Vec::new(),
             body: 0,
         });
@@ -97,8 +101,14 @@ pub fn parse(head: &[u8]) -> Result<Request, Malformed> {
             Via::PlainWrite
         },
         claim,
+        self_test: false,
         body,
     })
+}
+
+fn is_self_test(header: &httparse::Header<'_>) -> bool {
+    let (name, value) = SELF_TEST_MARK;
+    header.name.eq_ignore_ascii_case(name) && header.value == value.as_bytes()
 }
 
 /// A lone CR or LF ends a line for some readers and not for others.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sandbox_protocol::egress::{Answer, FromGateway, Grant, PATIENCE, Refusal};
+use sandbox_protocol::egress::{Answer, BLOCKED_HOST, FromGateway, Grant, PATIENCE, Refusal};
 use sandbox_protocol::policy::{Authority, Reach, Verdict, Via};
 use sandbox_protocol::streams::{Stream, Streams};
 use tokio::sync::{Notify, mpsc, watch};
@@ -117,6 +117,15 @@ impl Gateway {
             // What a rule without a port would not let through is not worth a question.
             Verdict::Ask if via == Via::PlainWrite => Err(Refusal::Unapproved),
             Verdict::Ask => self.ask(target, claim).await,
+        }
+    }
+
+    /// Likewise, where nobody is to be asked.
+    pub fn admit_unasked(&self, target: &Authority, via: Via) -> Result<(), Refusal> {
+        match self.inner().decide(target, via) {
+            Verdict::Allow => Ok(()),
+            Verdict::Deny(reason) => Err(Refusal::Policy(reason)),
+            Verdict::Ask => Err(Refusal::Unapproved),
         }
     }
 
@@ -245,6 +254,14 @@ impl Gateway {
         self.inner()
             .decisions
             .add(&host, target.port, method, refused, bytes);
+    }
+
+    /// Writes down a question of the self-test: all of them are one entry.
+    pub fn tested(&self) {
+        let mut inner = self.inner();
+        inner
+            .decisions
+            .add(BLOCKED_HOST, 0, "CONNECT", None, (0, 0));
     }
 
     /// Tells everybody who listens what was gathered.

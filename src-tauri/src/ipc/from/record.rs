@@ -40,12 +40,16 @@ impl From<record::Limits> for Limits {
             memory,
             processes,
             file_size,
+            workspace_size,
+            workspace_files,
         } = limits;
         Self {
             cpu_millis,
             memory,
             processes,
             file_size,
+            workspace_size,
+            workspace_files,
         }
     }
 }
@@ -57,12 +61,16 @@ impl From<Limits> for record::Limits {
             memory,
             processes,
             file_size,
+            workspace_size,
+            workspace_files,
         } = limits;
         Self {
             cpu_millis,
             memory,
             processes,
             file_size,
+            workspace_size,
+            workspace_files,
         }
     }
 }

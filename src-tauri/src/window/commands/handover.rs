@@ -143,6 +143,8 @@ pub async fn create_sandbox(
             memory: Some(limits.memory),
             processes: Some(limits.processes),
             file_size: Some(limits.file_size),
+            workspace_size: Some(limits.workspace_size),
+            workspace_files: Some(limits.workspace_files),
         },
         rules: from::rules(choices)?,
         start: true,

@@ -20,6 +20,11 @@ export function limitsText(limits: Limits): string {
 }
 
 export function sameLimits(a: Limits, b: Limits): boolean {
+  return sameContainer(a, b) && a.workspace_size === b.workspace_size && a.workspace_files === b.workspace_files;
+}
+
+/** Whether what runs can go on with the others: the engine is not told how large a workspace may be. */
+export function sameContainer(a: Limits, b: Limits): boolean {
   return (
     a.cpu_millis === b.cpu_millis && a.memory === b.memory && a.processes === b.processes && a.file_size === b.file_size
   );
@@ -45,6 +50,20 @@ export function processChoices(now: number): Choice[] {
 
 export function fileChoices(now: number): Choice[] {
   return withNow([0.5 * GB, GB, 2 * GB, 5 * GB, 10 * GB], now, Infinity, size);
+}
+
+export function workspaceChoices(now: number): Choice[] {
+  return withNow(
+    [1, 5, 10, 20, 50, 100, 200, 500].map((gigabytes) => gigabytes * GB),
+    now,
+    Infinity,
+    size,
+  );
+}
+
+export function countChoices(now: number): Choice[] {
+  const label = (value: number): string => value.toLocaleString('en-US');
+  return withNow([100_000, 500_000, 1_000_000, 2_000_000, 5_000_000], now, Infinity, label);
 }
 
 function withNow(steps: number[], now: number, most: number, label: (value: number) => string): Choice[] {

@@ -7,7 +7,14 @@ export const KB = 1024;
 export const HOME = '/home/mira';
 export const RYE = 'rye-and-salt';
 
-export const LIMITS = { cpu_millis: 4000, memory: 4 * GB, processes: 512, file_size: 2 * GB };
+export const LIMITS = {
+  cpu_millis: 4000,
+  memory: 4 * GB,
+  processes: 512,
+  file_size: 2 * GB,
+  workspace_size: 50 * GB,
+  workspace_files: 2_000_000,
+};
 
 const BASE: Omit<SandboxRow, 'id' | 'name' | 'project'> = {
   agent: 'claude',
@@ -34,6 +41,7 @@ const SITUATIONS: Record<string, Partial<SandboxRow>> = {
   paused: { status: 'paused' },
   stopped: { status: 'stopped' },
   'disk-low': { status: 'attention', attention: { kind: 'disk_low', free: 0.9 * GB } },
+  'workspace-large': { status: 'attention', attention: { kind: 'workspace_large', limit: 50 * GB, files: 2_000_000 } },
   'out-of-memory': { status: 'attention', attention: { kind: 'out_of_memory', limit: 4 * GB } },
   failed: {
     status: 'attention',

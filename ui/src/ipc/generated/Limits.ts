@@ -8,4 +8,8 @@ cpu_millis: number, memory: number, processes: number,
 /**
  * Largest file in bytes.
  */
-file_size: number, };
+file_size: number, 
+/**
+ * Bytes that the workspace may take on the disk, and files, folders and links that may lie in it.
+ */
+workspace_size: number, workspace_files: number, };

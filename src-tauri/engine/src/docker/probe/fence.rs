@@ -13,6 +13,8 @@ pub struct Finding {
     pub happened: String,
     /// Whether that is as it must be: there is no way there, or, to an approved site, the gateway is the way.
     pub closed: bool,
+    /// Whether it says nothing either way: the word that was waited for did not come in time.
+    pub unclear: bool,
 }
 
 /// All that was tried.
@@ -26,6 +28,12 @@ impl Fence {
     /// Whether everything was tried and nothing was reached.
     pub fn is_closed(&self) -> bool {
         !self.findings.is_empty() && self.findings.iter().all(|finding| finding.closed)
+    }
+
+    /// Whether it is not proven closed, and nothing that was found says that it is open.
+    pub fn is_unclear(&self) -> bool {
+        let mut open = self.findings.iter().filter(|finding| !finding.closed);
+        !self.is_closed() && !self.findings.is_empty() && open.all(|finding| finding.unclear)
     }
 
     /// What was reached, in words; empty when closed.
@@ -100,6 +108,7 @@ pub(super) fn judge(targets: &[Target], printed: &[u8]) -> Fence {
                 tried: target.argument.clone(),
                 happened: target.meaning.words(outcome, detail),
                 closed: target.meaning.is_closed(outcome, detail),
+                unclear: line.is_none() || target.meaning.is_unclear(outcome),
             }
         })
         .collect();
@@ -122,6 +131,12 @@ impl Meaning {
             }
             Self::Links => outcome == "links" && detail == "lo",
         }
+    }
+
+    /// A gateway that did not come to answer: no way past it was found.
+    fn is_unclear(self, outcome: &str) -> bool {
+        let asked = matches!(self, Self::Gateway | Self::Approved);
+        asked && matches!(outcome, "silent" | "no-gateway")
     }
 
     fn words(self, outcome: &str, detail: &str) -> String {
@@ -222,6 +237,22 @@ mod tests {
             let fence = judge(&targets, &printed(tcp, proxy));
             (fence.is_closed(), fence.lacks_only_the_gateway())
         };
+        let is_unclear =
+            |tcp: &str, proxy: &str| judge(&targets, &printed(tcp, proxy)).is_unclear();
+        // It was too busy, or is away: nothing says that there is a way out,
+        assert!(is_unclear("no-way", "silent") && is_unclear("no-way", "no-gateway"));
+        // but this does: somebody was reached, or a packet left and is not answered.
+        for (tcp, proxy) in [
+            ("answered", "silent"),
+            ("silent", "silent"),
+            ("no-way", "let-through"),
+            ("no-way", "passed"),
+            ("no-way", "gateway"),
+            ("no-way", "said-no"),
+        ] {
+            assert!(!is_unclear(tcp, proxy), "{tcp} {proxy}");
+        }
+        assert!(judge(&targets, b"").is_unclear() && !judge(&[], b"").is_unclear());
         assert_eq!(judged("no-way", "said-no"), (true, false));
         // By the address and not by the rules, as in an open sandbox.
         assert_eq!(judged("no-way", "leads-inside"), (true, false));

@@ -36,6 +36,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Memory of a probe's container.
 const MEMORY: i64 = 64 * 1024 * 1024;
 
+/// How long a gateway's word is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Two seconds: it answers within milliseconds.
+    Usual,
+    /// Fifteen: this computer is very busy.
+    Long,
+}
+
+impl Patience {
+    fn words(self) -> Vec<String> {
+        match self {
+            Self::Usual => vec!["probe".to_owned()],
+            Self::Long => ["probe", "patient"].map(str::to_owned).to_vec(),
+        }
+    }
+}
+
 /// Whose a probe beside a sandbox is.
 #[derive(Debug, Clone, Copy)]
 pub struct Beside<'a> {
@@ -103,7 +121,8 @@ impl Docker {
         approved: Option<&str>,
     ) -> Result<Fence, DockerError> {
         let targets = self.gateway_targets(approved).await;
-        let mut args = ["probe", "relay"].map(str::to_owned).to_vec();
+        let mut args = Patience::Long.words();
+        args.push("relay".to_owned());
         args.extend(targets.iter().map(|t| t.argument.clone()));
         let probe = Probe {
             instance,
@@ -123,9 +142,10 @@ impl Docker {
         container: &str,
         beside: &Beside<'_>,
         guard: &Guard,
+        patience: Patience,
     ) -> Result<(Fence, Option<String>), DockerError> {
         let targets = self.targets_of(guard).await;
-        let mut args = vec!["probe".to_owned()];
+        let mut args = patience.words();
         args.extend(targets.iter().map(|t| t.argument.clone()));
         let probe = Probe {
             instance: beside.instance,
@@ -135,9 +155,18 @@ impl Docker {
         };
         let printed = self.run_probe(beside.guest, &probe, args).await?;
         let command = [&format!("{GUEST}/sandbox-guest"), "probe", "links"];
+        let fence = judge(&targets, &printed);
+        if !fence.is_closed() {
+            return Ok((fence, None));
+        }
         let mark = self.exec(container, command.map(str::to_owned).to_vec(), Vec::new());
-        let mark = mark.await.ok().map(|running| running.id().to_owned());
-        Ok((judge(&targets, &printed), mark))
+        let Ok(running) = mark.await else {
+            return Ok((fence, None));
+        };
+        let id = running.id().to_owned();
+        // A pause that met it would make the engine hang.
+        let _ = tokio::time::timeout(PATIENCE, running.collect(OUTPUT)).await;
+        Ok((fence, Some(id)))
     }
 
     /// Tries the fence from inside a sandbox's own running container; quick enough for each start. Gives also the
@@ -146,9 +175,11 @@ impl Docker {
         &self,
         container: &str,
         guard: &Guard,
+        patience: Patience,
     ) -> Result<(Fence, Option<String>), DockerError> {
         let targets = self.targets_of(guard).await;
-        let mut command = vec![format!("{GUEST}/sandbox-guest"), "probe".to_owned()];
+        let mut command = vec![format!("{GUEST}/sandbox-guest")];
+        command.extend(patience.words());
         command.extend(targets.iter().map(|t| t.argument.clone()));
         let running = self.exec(container, command, Vec::new()).await?;
         let id = running.id().to_owned();

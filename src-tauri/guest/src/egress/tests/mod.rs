@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sandbox_protocol::egress::{Answer, Decided, FromGateway, Grant, Refusal, Subnet};
+use sandbox_protocol::egress::{
+    Answer, BLOCKED_HOST, Decided, FromGateway, Grant, Refusal, Subnet,
+};
 use sandbox_protocol::policy::{Policy, Reach, Reason};
 use sandbox_protocol::streams::{End, Inbound, join};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

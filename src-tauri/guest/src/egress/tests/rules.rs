@@ -264,3 +264,36 @@ async fn a_tunnel_that_is_closed_before_it_was_used_is_no_refusal() {
     }
     assert_eq!(stage.seen.load(Ordering::SeqCst), 0);
 }
+
+/// Also one that a program in the sandbox asks for under the self-test's mark.
+#[tokio::test]
+async fn the_self_test_is_told_and_carries_nothing() {
+    let stage = stage(Reach::Approved, &["good.test"], &[]).await;
+    let (_listener, mut told, _) = stage.gateway.attend(0, true);
+    let marked = async |target: &str| {
+        let request = format!("CONNECT {target} HTTP/1.1\r\nX-Agent-Sandbox: self-test\r\n\r\n");
+        stage.ask(&request).await
+    };
+    let (mut client, answer) = marked("good.test:443").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let _ = client.write_all(b"secret").await;
+    let mut left = Vec::new();
+    let ended = client.read_to_end(&mut left).await;
+    assert!(ended.is_err() || left.is_empty(), "{left:?}");
+    assert_eq!(stage.world.dialled.lock().unwrap().len(), 1);
+    for refused in ["new.test:443", "10.0.0.1:443", "good.test:8443"] {
+        let (_, answer) = marked(refused).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{refused}: {answer}");
+    }
+    assert!(told.try_recv().is_err(), "nobody is asked");
+    assert_eq!(stage.seen.load(Ordering::SeqCst), 0);
+    stage
+        .gateway
+        .tell_decisions(Instant::now() + Duration::from_secs(5));
+    let Some(FromGateway::Decided(one)) = told.recv().await else {
+        panic!("nothing is told");
+    };
+    assert_eq!((one.host.as_str(), one.port), (BLOCKED_HOST, 0));
+    assert_eq!((one.count, one.refused, one.sent), (4, None, 0));
+    assert!(told.try_recv().is_err(), "one entry for all");
+}

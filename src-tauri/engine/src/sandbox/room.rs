@@ -1,0 +1,219 @@
+//! How much room a workspace takes, and the pause of a sandbox whose workspace has outgrown its limit.
+//!
+//! No engine bounds a folder of this computer: what a sandbox writes is counted from here, again and again, and it is
+//! paused when it is too much. Between two looks it can write as fast as the disk takes it; what bounds that is the
+//! look at the free space.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use sandbox_workspace::{Dir, FsError, Kind, Size};
+use tokio::task::spawn_blocking;
+
+use super::{Engine, State, pause};
+use crate::event::Event;
+use crate::state::activity::ActivityKind;
+use crate::state::record::Limits;
+use crate::{Error, Result, SandboxId};
+
+/// Shortest time between two counts of one workspace.
+const OFTEN: Duration = Duration::from_secs(10);
+/// A count may take this part of the time until the next one: a large workspace is counted less often.
+const PART: u32 = 20;
+/// Folders inside each other that are counted; what lies deeper is not.
+const DEEPEST: usize = 512;
+
+/// What lies in a workspace, also what no review lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Room {
+    /// Files, folders and links.
+    pub files: u64,
+    /// Bytes that they take on the disk. A file with several names counts once, a hole not at all.
+    pub bytes: u64,
+    /// Whether something could not be looked into: there is more than this.
+    pub partly: bool,
+}
+
+impl Room {
+    /// Counts what lies in a folder, until it is more than `most`.
+    ///
+    /// # Errors
+    /// Where the folder itself cannot be read. What cannot be below it is passed over.
+    pub fn of(folder: Dir, most: Room) -> std::result::Result<Self, FsError> {
+        let mut found = Self::default();
+        let mut inside = vec![found.take(&folder, folder.list()?)];
+        let mut place = vec![folder];
+        while let Some(waiting) = inside.last_mut() {
+            if found.is_more_than(&most) {
+                break;
+            }
+            let Some(name) = waiting.pop() else {
+                inside.pop();
+                place.pop();
+                continue;
+            };
+            let opened = match place.last() {
+                Some(parent) if place.len() < DEEPEST => parent.child_dir(&name).ok(),
+                _ => None,
+            };
+            let listed = opened.and_then(|child| Some((child.list().ok()?, child)));
+            match listed {
+                Some((list, child)) => {
+                    inside.push(found.take(&child, list));
+                    place.push(child);
+                }
+                None => found.partly = true,
+            }
+        }
+        Ok(found)
+    }
+
+    /// Adds what a folder lists; gives the folders in it.
+    fn take(&mut self, folder: &Dir, list: Vec<(Vec<u8>, Kind)>) -> Vec<Vec<u8>> {
+        self.files += list.len() as u64;
+        let mut folders = Vec::new();
+        for (name, kind) in list {
+            // What is gone meanwhile takes none.
+            if let Ok(Some(stat)) = folder.stat_opt(&name) {
+                let names = if kind == Kind::Dir {
+                    1
+                } else {
+                    stat.nlink.max(1)
+                };
+                self.bytes += stat.allocated / names;
+            }
+            if kind == Kind::Dir {
+                folders.push(name);
+            }
+        }
+        folders
+    }
+
+    /// Whether it is more, in bytes or in number.
+    pub fn is_more_than(&self, most: &Room) -> bool {
+        self.bytes > most.bytes || self.files > most.files
+    }
+
+    /// A tenth more.
+    fn and_a_tenth(self) -> Self {
+        Self {
+            files: self.files + self.files / 10,
+            bytes: self.bytes + self.bytes / 10,
+            partly: self.partly,
+        }
+    }
+}
+
+impl From<Limits> for Room {
+    fn from(limits: Limits) -> Self {
+        Self {
+            files: limits.workspace_files,
+            bytes: limits.workspace_size,
+            partly: false,
+        }
+    }
+}
+
+impl Engine {
+    /// How much room a workspace takes now. Takes no lock and pauses nobody.
+    pub async fn room_of(&self, id: &SandboxId) -> Result<Room> {
+        self.count(
+            id,
+            Room {
+                files: u64::MAX,
+                bytes: u64::MAX,
+                partly: false,
+            },
+        )
+        .await
+    }
+
+    async fn count(&self, id: &SandboxId, most: Room) -> Result<Room> {
+        let dir = self.data().sandbox(id);
+        let counted = spawn_blocking(move || Ok(Room::of(dir.open_workspace()?, most)?));
+        counted.await.map_err(|error| Error::Internal {
+            message: error.to_string(),
+        })?
+    }
+}
+
+/// Looks at the workspaces of what runs, each as often as its size allows.
+#[derive(Debug, Default)]
+pub struct RoomGuard {
+    known: HashMap<SandboxId, Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    next: Instant,
+    /// What it took when it was paused for it: the user may let it go on with that, and it stops again when a tenth more
+    /// came.
+    let_go_at: Option<Room>,
+}
+
+impl RoomGuard {
+    /// Pauses every sandbox that runs and whose workspace is larger than its limits say. Gives those that it paused;
+    /// the user lets them go on, or gives them more.
+    pub async fn look(&mut self, engine: &Engine) -> Result<Vec<SandboxId>> {
+        let mut paused = Vec::new();
+        let records = engine.records()?;
+        self.known
+            .retain(|id, _| records.iter().any(|record| record.id == *id));
+        for record in records {
+            let id = &record.id;
+            let before = self.known.get(id);
+            if before.is_some_and(|known| Instant::now() < known.next)
+                || !matches!(engine.glimpse(id).await?.state, State::Running)
+            {
+                continue;
+            }
+            let limit = Room::from(record.limits);
+            let let_go_at = before.and_then(|known| known.let_go_at);
+            let most = let_go_at.map_or(limit, |room| {
+                let more = room.and_a_tenth();
+                Room {
+                    files: limit.files.max(more.files),
+                    bytes: limit.bytes.max(more.bytes),
+                    partly: false,
+                }
+            });
+            let began = Instant::now();
+            // A workspace that cannot be read is said where it is shown.
+            let Ok(room) = engine.count(id, most).await else {
+                continue;
+            };
+            let took = began.elapsed();
+            let mut known = Known {
+                next: Instant::now() + OFTEN.max(took * PART),
+                let_go_at: let_go_at.filter(|_| room.is_more_than(&limit)),
+            };
+            if room.is_more_than(&most) && engine.pause_for(id, &room, &limit).await? {
+                known.let_go_at = Some(room);
+                paused.push(id.clone());
+            }
+            self.known.insert(record.id, known);
+        }
+        Ok(paused)
+    }
+}
+
+impl Engine {
+    /// False: somebody works on it, and it is looked at again.
+    async fn pause_for(&self, id: &SandboxId, room: &Room, limit: &Room) -> Result<bool> {
+        match self.pause_as(id, pause::PausedBy::Room).await {
+            Ok(()) => {}
+            Err(Error::Busy { .. } | Error::NotRunning { .. } | Error::Paused { .. }) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+        let what = "Paused: the workspace is larger than its limit";
+        let detail = match room.bytes > limit.bytes {
+            true => format!("more than {}", Size(limit.bytes)),
+            false => format!("more than {} files", limit.files),
+        };
+        self.note(id, ActivityKind::LimitHit, what, detail, None);
+        self.events().send(Event::Sandbox(id.clone()));
+        Ok(true)
+    }
+}
