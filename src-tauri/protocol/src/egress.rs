@@ -28,7 +28,7 @@ pub const SERVICES_VARIABLE: &str = "AGENT_SANDBOX_SERVICES";
 /// anywhere (RFC 6761).
 pub const BLOCKED_HOST: &str = "fence-test.invalid";
 /// The self-test's questions carry this header: a connection that does is tried, carries nothing and asks nobody.
-/// Whoever sends it: it has no secret.
+/// Whoever sends it: it has no secret. On a name that no self-test asks for it is worth nothing.
 pub const SELF_TEST_MARK: (&str, &str) = ("X-Agent-Sandbox", "self-test");
 /// A gateway's own refusals carry this header,
 pub const REFUSED_MARK: &str = "X-Agent-Sandbox: refused";

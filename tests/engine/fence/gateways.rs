@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use sandbox_engine::docker::egress_network::ranges;
 use sandbox_engine::docker::labels;
-use sandbox_engine::network::rules::{self, NetworkChange};
+use sandbox_engine::network::rules::NetworkChange;
 use sandbox_engine::state::record::{NetworkMode, NetworkPolicy};
 use sandbox_engine::{SandboxId, image};
 use sandbox_protocol::egress::Subnet;
+use sandbox_protocol::policy::TEST_SITE;
 use support::containers::Run;
 
 use super::{Network, outcomes, said, settled};
@@ -56,7 +57,7 @@ async fn an_approved_site_is_reached_by_the_gateway_or_said_to_be_away() {
 
     // The user's rules are the ones that count: what they block is not what is asked for.
     let block = NetworkChange {
-        block: vec![rules::TEST_SITE.to_owned()],
+        block: vec![TEST_SITE.to_owned()],
         ..NetworkChange::default()
     };
     house.engine.set_sites_for_all(&block).await.unwrap();

@@ -1,7 +1,7 @@
 //! From what the user said to what a gateway decides by.
 
 use sandbox_protocol::egress::{BLOCKED_HOST, Grant, PROXY_PORT, Subnet};
-use sandbox_protocol::policy::{HostPattern, Policy, Reach, Verdict, Via};
+use sandbox_protocol::policy::{HostPattern, Policy, Reach};
 
 use super::presets;
 use crate::state::record::{NetworkMode, NetworkPolicy};
@@ -138,28 +138,11 @@ pub fn grant(policy: &NetworkPolicy, agents: &[&str], refused: Vec<Subnet>) -> R
     Ok(grant)
 }
 
-/// The site that the self-test asks for where the rules name none: our own environment is made from it.
-pub const TEST_SITE: &str = "deb.debian.org";
-
-/// A site that a gateway with this policy lets through, as `host:port`: what the self-test asks for. `None`:
-/// there is no single one.
-pub fn one_approved(policy: &Policy) -> Option<String> {
-    let usual: Option<HostPattern> = match policy.reach {
-        Reach::Open => TEST_SITE.parse().ok(),
-        _ => None,
-    };
-    policy
-        .allow
-        .iter()
-        .chain(&usual)
-        .filter_map(HostPattern::one_name)
-        .find(|site| policy.decide(site, Via::Tunnel) == Verdict::Allow)
-        .map(|site| site.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use sandbox_protocol::policy::{TEST_SITE, Verdict, Via};
+
     use super::*;
 
     fn texts(list: &[&str]) -> Vec<String> {
@@ -198,7 +181,8 @@ mod tests {
                 block: texts(block),
                 ..NetworkPolicy::default()
             };
-            one_approved(&grant(&policy, &[], Vec::new()).unwrap().policy)
+            let policy = grant(&policy, &[], Vec::new()).unwrap().policy;
+            policy.one_approved().map(|site| site.to_string())
         };
         let approved = |allow: &[&str], block: &[&str]| asked(NetworkMode::Approved, allow, block);
         assert_eq!(

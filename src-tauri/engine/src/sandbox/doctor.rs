@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use sandbox_protocol::policy::TEST_SITE;
 use sandbox_workspace::Dir;
 
-use super::Engine;
+use super::{Engine, proof};
 use crate::docker::Docker;
 use crate::docker::probe::{Fence, ProbeNetwork};
 use crate::network::link::Link;
@@ -182,7 +183,7 @@ impl Engine {
         let gateway = docker.ensure_gateway(instance, trial, guest).await?;
         let sites = NetworkPolicy {
             mode: NetworkMode::Approved,
-            allow: vec![rules::TEST_SITE.to_owned()],
+            allow: vec![TEST_SITE.to_owned()],
             ..NetworkPolicy::default()
         };
         let sites = self.with_sites_for_all(&sites)?;
@@ -191,7 +192,7 @@ impl Engine {
         if let Some(proxy) = &mut grant.upstream {
             proxy.log_in = self.proxy_log_in().await;
         }
-        let approved = rules::one_approved(&grant.policy);
+        let approved = proof::site_to_try(&grant);
         let mut link = Link::open(docker, &gateway).await?;
         link.grant(&grant).await?;
         let relay = trial.relay_volume();

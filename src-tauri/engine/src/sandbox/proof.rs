@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sandbox_protocol::egress::Grant;
 use serde::{Deserialize, Serialize};
 
 use super::{Engine, network, pause, up};
@@ -9,7 +10,6 @@ use crate::docker::lifecycle::{ContainerState, Found};
 use crate::docker::probe::{Beside, Fence, Guard, Patience};
 use crate::docker::{Docker, DockerError};
 use crate::event::Event;
-use crate::network::rules;
 use crate::state::activity::ActivityKind;
 use crate::state::lock::Held;
 use crate::state::record::{NetworkMode, Record};
@@ -217,7 +217,7 @@ pub(super) async fn prove(
     let guard = match record.network.mode {
         NetworkMode::Offline => Guard::Nothing,
         _ => Guard::Gateway {
-            approved: rules::one_approved(&engine.grant_for(record, Vec::new())?.policy),
+            approved: site_to_try(&engine.grant_for(record, Vec::new())?),
         },
     };
     let place = Place {
@@ -256,6 +256,11 @@ pub(super) async fn prove(
     }
     docker.kill(container).await?;
     Err(failed)
+}
+
+/// A site that a gateway with this grant lets through, as `host:port`.
+pub(super) fn site_to_try(grant: &Grant) -> Option<String> {
+    grant.policy.one_approved().map(|site| site.to_string())
 }
 
 /// What a probe says, and the engine's id of the command that tried.

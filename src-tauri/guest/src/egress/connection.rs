@@ -32,13 +32,14 @@ pub async fn serve(gateway: &Gateway, mut client: UnixStream) {
     if routes::is_one(&head) {
         return routes::serve(gateway, client, &head, rest).await;
     }
-    let request = match request::parse(&head) {
+    let mut request = match request::parse(&head) {
         Ok(request) => request,
         Err(Malformed(why)) => {
             say(&mut client, "400 Bad Request", why).await;
             return;
         }
     };
+    request.self_test &= gateway.is_self_tests(&request.target);
     let counts = Counts::new();
     let done = match request.via {
         Via::Tunnel => tunnel(gateway, &mut client, &request, rest, &counts).await,

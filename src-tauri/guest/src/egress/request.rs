@@ -25,7 +25,7 @@ pub struct Request {
     pub via: Via,
     /// What the program calls itself.
     pub claim: Option<String>,
-    /// Whether a tunnel is asked for only to see whether it would be opened.
+    /// Whether it says that a tunnel is asked for only to see whether it would be opened.
     pub self_test: bool,
     /// For a plain request: the head to send on.
     pub head: Vec<u8>,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sandbox_protocol::egress::{Answer, BLOCKED_HOST, FromGateway, Grant, PATIENCE, Refusal};
-use sandbox_protocol::policy::{Authority, Reach, Verdict, Via};
+use sandbox_protocol::policy::{Authority, Host, Reach, Verdict, Via, is_public};
 use sandbox_protocol::streams::{Stream, Streams};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -254,6 +254,18 @@ impl Gateway {
         self.inner()
             .decisions
             .add(&host, target.port, method, refused, bytes);
+    }
+
+    /// Whether the self-test asks for it: for what is blocked in every mode, and for one approved site. Its mark is worth
+    /// nothing anywhere else, or a program in the sandbox could hide under it what it asked for.
+    pub fn is_self_tests(&self, target: &Authority) -> bool {
+        match target.host {
+            Host::Address(address) => !is_public(address),
+            Host::Name(_) => {
+                target.host.to_string() == BLOCKED_HOST
+                    || self.inner().grant.policy.one_approved().as_ref() == Some(target)
+            }
+        }
     }
 
     /// Writes down a question of the self-test: all of them are one entry.

@@ -49,6 +49,9 @@ pub struct Policy {
     pub deny: Vec<HostPattern>,
 }
 
+/// The site that the self-test asks for where the rules name none: our own environment is made from it.
+pub const TEST_SITE: &str = "deb.debian.org";
+
 /// What a policy says of one connection. It is made before any name is resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -111,6 +114,20 @@ impl Policy {
             return Verdict::Allow;
         }
         self.approved(target, via)
+    }
+
+    /// A site that is let through, which the self-test asks for: the first one that a rule names alone, or
+    /// [`TEST_SITE`] where every site is open. `None`: there is no such one.
+    pub fn one_approved(&self) -> Option<Authority> {
+        let usual: Option<HostPattern> = match self.reach {
+            Reach::Open => TEST_SITE.parse().ok(),
+            _ => None,
+        };
+        self.allow
+            .iter()
+            .chain(&usual)
+            .filter_map(HostPattern::one_name)
+            .find(|site| self.decide(site, Via::Tunnel) == Verdict::Allow)
     }
 
     fn approved(&self, target: &Authority, via: Via) -> Verdict {
