@@ -27,49 +27,43 @@ impl Drop for Cleaner {
                 .build();
             runtime.map(|runtime| runtime.block_on(remove(label)))
         });
-        let _ = cleaning.join();
+        // Said and no more: the test has failed or passed by itself.
+        match cleaning.join() {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => eprintln!("a test's containers stay: {error}"),
+            other => eprintln!("a test's containers stay: {other:?}"),
+        }
     }
 }
 
-async fn remove(label: String) {
-    let Ok(docker) = Docker::connect_with_defaults() else {
-        return;
-    };
+async fn remove(label: String) -> Result<(), bollard::errors::Error> {
+    // An engine that is older than the client library refuses its newest version.
+    let docker = Docker::connect_with_defaults()?.negotiate_version().await?;
     let filters = HashMap::from([("label", vec![label])]);
     let containers = ListContainersOptionsBuilder::new()
         .all(true)
         .filters(&filters)
         .build();
-    for container in docker
-        .list_containers(Some(containers))
-        .await
-        .unwrap_or_default()
-    {
-        let force = RemoveContainerOptionsBuilder::new()
-            .force(true)
-            .v(true)
-            .build();
-        let _ = docker
-            .remove_container(&container.id.unwrap_or_default(), Some(force))
-            .await;
+    let force = RemoveContainerOptionsBuilder::new()
+        .force(true)
+        .v(true)
+        .build();
+    for container in docker.list_containers(Some(containers)).await? {
+        let id = container.id.unwrap_or_default();
+        docker.remove_container(&id, Some(force.clone())).await?;
     }
     let networks = ListNetworksOptionsBuilder::new().filters(&filters).build();
-    for network in docker
-        .list_networks(Some(networks))
-        .await
-        .unwrap_or_default()
-    {
-        let _ = docker.remove_network(&network.id.unwrap_or_default()).await;
+    for network in docker.list_networks(Some(networks)).await? {
+        docker
+            .remove_network(&network.id.unwrap_or_default())
+            .await?;
     }
     let volumes = ListVolumesOptionsBuilder::new().filters(&filters).build();
-    let found = docker
-        .list_volumes(Some(volumes))
-        .await
-        .ok()
-        .and_then(|found| found.volumes);
+    let found = docker.list_volumes(Some(volumes)).await?.volumes;
     for volume in found.unwrap_or_default() {
-        let _ = docker
+        docker
             .remove_volume(&volume.name, None::<RemoveVolumeOptions>)
-            .await;
+            .await?;
     }
+    Ok(())
 }
