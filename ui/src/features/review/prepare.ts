@@ -1,17 +1,25 @@
-/**
- * The first drawing of a list and a diff takes twice as long as any later one: their code is compiled by it, and their
- * letters are drawn. It is done once beforehand, where nobody sees it, so that the first review opens like the others.
- */
+/** What is done before the tab is opened, so that it is there at once. */
 import { mount, unmount, type Component } from 'svelte';
 import DiffPane from './DiffPane.svelte';
 import FileTree from './FileTree.svelte';
+import { reviewOf } from './kept-reviews.svelte';
 import { LineCursor } from './line-cursor.svelte';
 import type { ReviewState } from './review.svelte';
 
 let rehearsed = false;
 
-/** Draws the list and the selected file of a review out of sight, for a frame each. */
-export async function rehearse(review: ReviewState): Promise<void> {
+/** Reads what is there of a sandbox's review, and draws it once out of sight. */
+export async function prepare(sandbox: string): Promise<void> {
+  const review = reviewOf(sandbox);
+  await review.prepare();
+  await rehearse(review);
+}
+
+/**
+ * The first drawing of a list and a diff takes twice as long as any later one: their code is compiled by it, and their
+ * letters are drawn. It is done once beforehand, where nobody sees it, so that the first review opens like the others.
+ */
+async function rehearse(review: ReviewState): Promise<void> {
   const { file } = review;
   if (rehearsed || !file) return;
   rehearsed = true;
