@@ -147,6 +147,7 @@ async fn dial(outside: &dyn Outside, addresses: Vec<IpAddr>, port: u16) -> Optio
     None
 }
 
-fn may_reach(grant: &Grant, address: IpAddr) -> bool {
+/// Whether a grant lets anybody reach an address.
+pub fn may_reach(grant: &Grant, address: IpAddr) -> bool {
     is_public(address) && !grant.refused.iter().any(|subnet| subnet.contains(address))
 }

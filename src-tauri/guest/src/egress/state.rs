@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sandbox_protocol::egress::{Answer, BLOCKED_HOST, FromGateway, Grant, PATIENCE, Refusal};
-use sandbox_protocol::policy::{Authority, Host, Reach, Verdict, Via, is_public};
+use sandbox_protocol::policy::{Authority, Host, Reach, Verdict, Via};
 use sandbox_protocol::streams::{Stream, Streams};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::asks::Asks;
 use super::decisions::Decisions;
-use super::outside::Outside;
+use super::outside::{Outside, may_reach};
 use super::routes::Shelf;
 
 /// Messages that wait for one listener; one that takes none any more is let go, and connects again.
@@ -259,11 +259,12 @@ impl Gateway {
     /// Whether the self-test asks for it: for what is blocked in every mode, and for one approved site. Its mark is worth
     /// nothing anywhere else, or a program in the sandbox could hide under it what it asked for.
     pub fn is_self_tests(&self, target: &Authority) -> bool {
+        let grant = &self.inner().grant;
         match target.host {
-            Host::Address(address) => !is_public(address),
+            Host::Address(address) => !may_reach(grant, address),
             Host::Name(_) => {
                 target.host.to_string() == BLOCKED_HOST
-                    || self.inner().grant.policy.one_approved().as_ref() == Some(target)
+                    || grant.policy.one_approved().as_ref() == Some(target)
             }
         }
     }
