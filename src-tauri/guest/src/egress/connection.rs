@@ -39,7 +39,7 @@ pub async fn serve(gateway: &Gateway, mut client: UnixStream) {
             return;
         }
     };
-    request.self_test &= gateway.is_self_tests(&request.target);
+    request.self_test = request.self_test && gateway.is_self_tests(&request.target);
     let counts = Counts::new();
     let done = match request.via {
         Via::Tunnel => tunnel(gateway, &mut client, &request, rest, &counts).await,

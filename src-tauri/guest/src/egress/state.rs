@@ -110,13 +110,10 @@ impl Gateway {
         via: Via,
         claim: Option<&str>,
     ) -> Result<(), Refusal> {
-        let verdict = self.inner().decide(target, via);
-        match verdict {
-            Verdict::Allow => Ok(()),
-            Verdict::Deny(reason) => Err(Refusal::Policy(reason)),
+        match self.admit_unasked(target, via) {
             // What a rule without a port would not let through is not worth a question.
-            Verdict::Ask if via == Via::PlainWrite => Err(Refusal::Unapproved),
-            Verdict::Ask => self.ask(target, claim).await,
+            Err(Refusal::Unapproved) if via != Via::PlainWrite => self.ask(target, claim).await,
+            decided => decided,
         }
     }
 
