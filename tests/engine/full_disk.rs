@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use sandbox_engine::Operation;
-use sandbox_engine::sandbox::{Side, State, is_paused_for_space};
+use sandbox_engine::sandbox::{PausedBy, Side, State, paused_by};
 use sandbox_engine::state::record::NetworkPolicy;
 use support::containers::{guest, search};
 
@@ -66,7 +66,7 @@ async fn a_sandbox_that_fills_the_disk_is_frozen_and_the_engine_still_answers() 
     assert_eq!(frozen, std::slice::from_ref(&id));
     assert!(matches!(state().await, State::Paused));
     let dir = engine.data().sandbox(&id);
-    assert!(is_paused_for_space(&dir), "and it says why");
+    assert_eq!(paused_by(&dir), Some(PausedBy::Space), "and it says why");
     let noted = engine.activity(&id).unwrap();
     assert!(noted.iter().any(|entry| entry.what.contains("almost full")));
     let left = engine.space_of(&id).unwrap();

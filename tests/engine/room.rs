@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandbox_engine::sandbox::{Room, RoomGuard, State, is_paused_for_room};
+use sandbox_engine::sandbox::{PausedBy, Room, RoomGuard, State, paused_by};
 use sandbox_engine::state::record::{Limits, NetworkPolicy};
 use sandbox_engine::{Operation, SandboxId};
 use sandbox_workspace::Dir;
@@ -68,7 +68,8 @@ async fn a_workspace_beyond_its_limit_pauses_its_sandbox_and_ends_nothing() {
     assert_eq!(paused, std::slice::from_ref(&id));
     assert!(matches!(state(&id).await, State::Paused));
     assert!(matches!(state(&other).await, State::Running));
-    assert!(is_paused_for_room(&engine.data().sandbox(&id)));
+    let by = paused_by(&engine.data().sandbox(&id));
+    assert_eq!(by, Some(PausedBy::Room));
     let noted = engine.activity(&id).unwrap();
     assert!(
         noted
@@ -112,11 +113,7 @@ fn what_is_counted_is_bounded_and_follows_nothing() {
     std::fs::write(at.join("a/one"), vec![1; 1 << 20]).unwrap();
     std::fs::hard_link(at.join("a/one"), at.join("a/b/same")).unwrap();
     let open = || Dir::open_root(&at).unwrap();
-    let no_end = Room {
-        files: u64::MAX,
-        bytes: u64::MAX,
-        partly: false,
-    };
+    let no_end = Room::NO_END;
     let all = Room::of(open(), no_end).unwrap();
     assert_eq!((all.files, all.partly), (6, false));
     assert!((1 << 20..3 << 19).contains(&all.bytes), "{all:?}");

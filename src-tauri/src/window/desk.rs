@@ -15,7 +15,7 @@ use agent_sandbox::ipc::sandbox::{Attention, NetworkMode, SandboxRow, SandboxSta
 use sandbox_engine::docker::events::EngineEvent;
 use sandbox_engine::event::Event as Told;
 use sandbox_engine::network::presets;
-use sandbox_engine::sandbox::{RoomGuard, State, Watching, is_paused_for_room};
+use sandbox_engine::sandbox::{PausedBy, RoomGuard, State, Watching, paused_by};
 use sandbox_engine::terminal::TerminalHub;
 use sandbox_engine::{Code, Engine, Error, Operation, Phase as EnginePhase, SandboxId};
 use sandbox_workspace::{Cancel, Step};
@@ -175,20 +175,22 @@ impl Desk {
         let snapshots = self.engine().snapshots(id)?.0.len();
         let terminals = self.engine().known_terminals(id).await;
         let agent_name = self.engine().recipes().name(&row.record.agent);
-        let attention = match row.state {
-            State::OutOfMemory => Some(Attention::OutOfMemory {
+        let paused = match row.state {
+            State::Paused => paused_by(&self.engine().data().sandbox(id)),
+            _ => None,
+        };
+        let attention = match (&row.state, paused) {
+            (State::OutOfMemory, _) => Some(Attention::OutOfMemory {
                 limit: row.record.limits.memory,
             }),
-            State::Paused if self.is_paused_for_space(id) => Some(Attention::DiskLow {
+            (_, Some(PausedBy::Space)) => Some(Attention::DiskLow {
                 free: self.engine().space_of(id)?,
             }),
-            State::Paused if is_paused_for_room(&self.engine().data().sandbox(id)) => {
-                Some(Attention::WorkspaceLarge {
-                    limit: row.record.limits.workspace_size,
-                    files: row.record.limits.workspace_files,
-                })
-            }
-            State::Stopped | State::Paused => self
+            (_, Some(PausedBy::Room)) => Some(Attention::WorkspaceLarge {
+                limit: row.record.limits.workspace_size,
+                files: row.record.limits.workspace_files,
+            }),
+            (State::Stopped | State::Paused, _) => self
                 .failed()
                 .get(id)
                 .cloned()
@@ -415,10 +417,6 @@ impl Desk {
         }
     }
 
-    fn is_paused_for_space(&self, id: &SandboxId) -> bool {
-        sandbox_engine::sandbox::is_paused_for_space(&self.engine().data().sandbox(id))
-    }
-
     /// For ever: stops what runs before the disk is full, and thins what the app holds.
     pub async fn keep_house(self) {
         let mut next_tidying = Instant::now() + SETTLED;
@@ -439,11 +437,11 @@ impl Desk {
     }
 
     /// For ever: stops what runs once its workspace is larger than its limit. Beside the free space, which is looked at
-    /// more often than a large workspace can be counted.
+    /// more often than a workspace is counted.
     pub async fn keep_rooms(self) {
         let mut rooms = RoomGuard::default();
         loop {
-            tokio::time::sleep(SPACE_CHECK).await;
+            tokio::time::sleep(RoomGuard::OFTEN).await;
             if let Err(error) = rooms.look(self.engine()).await {
                 tracing::warn!(%error, "the workspaces are not counted");
             }

@@ -150,7 +150,7 @@ impl Engine {
             Ok(Some(ContainerState::Paused)) => {
                 let dir = self.data().sandbox(&record.id);
                 // A capture's pause is over in a moment: for a person it runs.
-                if pause::read(&dir) == Some(pause::PausedBy::Capture) {
+                if pause::paused_by(&dir) == Some(pause::PausedBy::Capture) {
                     State::Running
                 } else {
                     State::Paused

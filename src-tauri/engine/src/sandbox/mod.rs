@@ -59,7 +59,7 @@ pub use for_all::SitesForAll;
 pub use key_routes::Standing;
 pub use listing::{Row, State};
 pub use live::Live;
-pub use pause::{PausedBy, is_paused_by_user, is_paused_for_room, is_paused_for_space};
+pub use pause::{PausedBy, is_paused_by_user, paused_by};
 pub use ports::{Opened, Port};
 pub use purge::Purged;
 pub use recovery::Recovery;

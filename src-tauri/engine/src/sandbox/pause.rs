@@ -41,25 +41,13 @@ struct Paused {
     by: PausedBy,
 }
 
-/// Whether the user paused this sandbox.
+/// Whether the user lets it go on, and nobody else.
 pub fn is_paused_by_user(dir: &SandboxDir) -> bool {
-    matches!(
-        read(dir),
-        Some(PausedBy::User | PausedBy::Space | PausedBy::Room | PausedBy::Fence)
-    )
+    paused_by(dir).is_some_and(|by| by != PausedBy::Capture)
 }
 
-/// Whether it stands still because the disk was almost full.
-pub fn is_paused_for_space(dir: &SandboxDir) -> bool {
-    read(dir) == Some(PausedBy::Space)
-}
-
-/// Whether it stands still because its workspace was larger than its limit.
-pub fn is_paused_for_room(dir: &SandboxDir) -> bool {
-    read(dir) == Some(PausedBy::Room)
-}
-
-pub(super) fn read(dir: &SandboxDir) -> Option<PausedBy> {
+/// Who paused this sandbox; `None` where nobody of ours did.
+pub fn paused_by(dir: &SandboxDir) -> Option<PausedBy> {
     let paused: Option<Paused> = json_file::read(&dir.pause()).ok()?;
     paused.map(|p| p.by)
 }
@@ -150,7 +138,7 @@ async fn running(engine: &Engine, docker: &Docker, id: &SandboxId) -> Option<Str
 
 /// Takes back a pause that a killed capture left. Without an engine there is nothing to take back yet.
 pub(super) async fn take_back(working: &Working) -> Result<bool> {
-    if read(&working.dir) != Some(PausedBy::Capture) {
+    if paused_by(&working.dir) != Some(PausedBy::Capture) {
         return Ok(false);
     }
     let Ok(docker) = working.engine.docker().await else {

@@ -11,13 +11,9 @@ use sandbox_workspace::{Dir, FsError, Kind, Size};
 use tokio::task::spawn_blocking;
 
 use super::{Engine, State, pause};
-use crate::event::Event;
-use crate::state::activity::ActivityKind;
 use crate::state::record::Limits;
 use crate::{Error, Result, SandboxId};
 
-/// Shortest time between two counts of one workspace.
-const OFTEN: Duration = Duration::from_secs(10);
 /// A count may take this part of the time until the next one: a large workspace is counted less often.
 const PART: u32 = 20;
 /// Folders inside each other that are counted; what lies deeper is not.
@@ -35,6 +31,13 @@ pub struct Room {
 }
 
 impl Room {
+    /// More than any workspace takes.
+    pub const NO_END: Self = Self {
+        files: u64::MAX,
+        bytes: u64::MAX,
+        partly: false,
+    };
+
     /// Counts what lies in a folder, until it is more than `most`.
     ///
     /// # Errors
@@ -117,15 +120,7 @@ impl From<Limits> for Room {
 impl Engine {
     /// How much room a workspace takes now. Takes no lock and pauses nobody.
     pub async fn room_of(&self, id: &SandboxId) -> Result<Room> {
-        self.count(
-            id,
-            Room {
-                files: u64::MAX,
-                bytes: u64::MAX,
-                partly: false,
-            },
-        )
-        .await
+        self.count(id, Room::NO_END).await
     }
 
     async fn count(&self, id: &SandboxId, most: Room) -> Result<Room> {
@@ -143,15 +138,19 @@ pub struct RoomGuard {
     known: HashMap<SandboxId, Known>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Known {
-    next: Instant,
+    /// Not looked at again before.
+    next: Option<Instant>,
     /// What it took when it was paused for it: the user may let it go on with that, and it stops again when a tenth more
     /// came.
     let_go_at: Option<Room>,
 }
 
 impl RoomGuard {
+    /// Shortest time between two looks at one workspace.
+    pub const OFTEN: Duration = Duration::from_secs(10);
+
     /// Pauses every sandbox that runs and whose workspace is larger than its limits say. Gives those that it paused;
     /// the user lets them go on, or gives them more.
     pub async fn look(&mut self, engine: &Engine) -> Result<Vec<SandboxId>> {
@@ -161,15 +160,16 @@ impl RoomGuard {
             .retain(|id, _| records.iter().any(|record| record.id == *id));
         for record in records {
             let id = &record.id;
-            let before = self.known.get(id);
-            if before.is_some_and(|known| Instant::now() < known.next)
-                || !matches!(engine.glimpse(id).await?.state, State::Running)
-            {
+            let known = self.known.entry(id.clone()).or_default();
+            if known.next.is_some_and(|next| Instant::now() < next) {
+                continue;
+            }
+            known.next = Some(Instant::now() + Self::OFTEN);
+            if !matches!(engine.glimpse(id).await?.state, State::Running) {
                 continue;
             }
             let limit = Room::from(record.limits);
-            let let_go_at = before.and_then(|known| known.let_go_at);
-            let most = let_go_at.map_or(limit, |room| {
+            let most = known.let_go_at.map_or(limit, |room| {
                 let more = room.and_a_tenth();
                 Room {
                     files: limit.files.max(more.files),
@@ -182,38 +182,29 @@ impl RoomGuard {
             let Ok(room) = engine.count(id, most).await else {
                 continue;
             };
-            let took = began.elapsed();
-            let mut known = Known {
-                next: Instant::now() + OFTEN.max(took * PART),
-                let_go_at: let_go_at.filter(|_| room.is_more_than(&limit)),
-            };
-            if room.is_more_than(&most) && engine.pause_for(id, &room, &limit).await? {
+            known.next = Some(Instant::now() + Self::OFTEN.max(began.elapsed() * PART));
+            known.let_go_at = known.let_go_at.filter(|_| room.is_more_than(&limit));
+            if room.is_more_than(&most) && engine.pause_for_room(id, &room, &limit).await? {
                 known.let_go_at = Some(room);
                 paused.push(id.clone());
             }
-            self.known.insert(record.id, known);
         }
         Ok(paused)
     }
 }
 
 impl Engine {
-    /// False: somebody works on it, and it is looked at again.
-    async fn pause_for(&self, id: &SandboxId, room: &Room, limit: &Room) -> Result<bool> {
-        match self.pause_as(id, pause::PausedBy::Room).await {
-            Ok(()) => {}
-            Err(Error::Busy { .. } | Error::NotRunning { .. } | Error::Paused { .. }) => {
-                return Ok(false);
-            }
-            Err(error) => return Err(error),
+    /// Whether it was paused: not where somebody works on it, and it is looked at again.
+    async fn pause_for_room(&self, id: &SandboxId, room: &Room, limit: &Room) -> Result<bool> {
+        if !self.pause_if_free(id, pause::PausedBy::Room).await? {
+            return Ok(false);
         }
-        let what = "Paused: the workspace is larger than its limit";
         let detail = match room.bytes > limit.bytes {
             true => format!("more than {}", Size(limit.bytes)),
             false => format!("more than {} files", limit.files),
         };
-        self.note(id, ActivityKind::LimitHit, what, detail, None);
-        self.events().send(Event::Sandbox(id.clone()));
+        let what = "Paused: the workspace is larger than its limit";
+        self.note_limit(id, what, detail);
         Ok(true)
     }
 }

@@ -98,24 +98,33 @@ impl Engine {
             {
                 continue;
             }
-            match self.pause_as(&record.id, pause::PausedBy::Space).await {
-                Ok(()) => frozen.push(record.id),
-                // Looked at again in a moment.
-                Err(Error::Busy { .. } | Error::NotRunning { .. } | Error::Paused { .. }) => {}
-                Err(error) => return Err(error),
+            if self
+                .pause_if_free(&record.id, pause::PausedBy::Space)
+                .await?
+            {
+                frozen.push(record.id);
             }
         }
         for id in &frozen {
-            self.note(
-                id,
-                ActivityKind::LimitHit,
-                "Paused: the disk is almost full",
-                String::new(),
-                None,
-            );
-            self.events().send(Event::Sandbox(id.clone()));
+            self.note_limit(id, "Paused: the disk is almost full", String::new());
         }
         Ok(frozen)
+    }
+
+    /// Whether it was paused. Not where somebody works on it, or it does not run any more: then it is looked at again in
+    /// a moment.
+    pub(super) async fn pause_if_free(&self, id: &SandboxId, by: pause::PausedBy) -> Result<bool> {
+        match self.pause_as(id, by).await {
+            Ok(()) => Ok(true),
+            Err(Error::Busy { .. } | Error::NotRunning { .. } | Error::Paused { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes down, and tells, that a limit paused a sandbox.
+    pub(super) fn note_limit(&self, id: &SandboxId, what: &str, detail: String) {
+        self.note(id, ActivityKind::LimitHit, what, detail, None);
+        self.events().send(Event::Sandbox(id.clone()));
     }
 }
 

@@ -344,7 +344,7 @@ pub(super) async fn running(engine: &Engine, docker: &Docker, record: &Record) -
     loop {
         let found = docker.find(engine.data().instance(), &record.id).await?;
         let found = found.ok_or_else(|| Error::NotRunning { name: name() })?;
-        match (found.state, pause::read(&dir)) {
+        match (found.state, pause::paused_by(&dir)) {
             (ContainerState::Running, _) => return Ok(found.id),
             (ContainerState::Paused, Some(pause::PausedBy::Capture)) => {
                 wait_for_capture(docker, &dir, &found.id).await?;
@@ -372,7 +372,7 @@ async fn wait_for_capture(
     container: &str,
 ) -> Result<(), DockerError> {
     for _ in 0..60 {
-        if pause::read(dir).is_none() {
+        if pause::paused_by(dir).is_none() {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
