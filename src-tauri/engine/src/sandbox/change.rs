@@ -43,14 +43,7 @@ impl Engine {
         wanted: Limits,
         runtime: Option<String>,
     ) -> Result<()> {
-        let limits = self.limits(LimitsWanted {
-            cpu_millis: Some(wanted.cpu_millis),
-            memory: Some(wanted.memory),
-            processes: Some(wanted.processes),
-            file_size: Some(wanted.file_size),
-            workspace_size: Some(wanted.workspace_size),
-            workspace_files: Some(wanted.workspace_files),
-        })?;
+        let limits = self.limits(LimitsWanted::from(wanted))?;
         let mut working = self.work_on(id).await?;
         if working.record.limits == limits && working.record.runtime == runtime {
             return Ok(());

@@ -57,6 +57,19 @@ pub struct LimitsWanted {
     pub workspace_files: Option<u64>,
 }
 
+impl From<Limits> for LimitsWanted {
+    fn from(limits: Limits) -> Self {
+        Self {
+            cpu_millis: Some(limits.cpu_millis),
+            memory: Some(limits.memory),
+            processes: Some(limits.processes),
+            file_size: Some(limits.file_size),
+            workspace_size: Some(limits.workspace_size),
+            workspace_files: Some(limits.workspace_files),
+        }
+    }
+}
+
 /// What to hand over, and how.
 #[derive(Debug, Clone)]
 pub struct NewSandbox {

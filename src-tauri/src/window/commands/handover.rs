@@ -9,8 +9,8 @@ use agent_sandbox::ipc::sandbox::{NetworkMode, SandboxRow};
 use sandbox_engine::Operation;
 use sandbox_engine::image::folder::FolderImage;
 use sandbox_engine::network::presets;
-use sandbox_engine::sandbox::{LimitsWanted, NewSandbox};
-use sandbox_engine::state::record::NetworkPolicy;
+use sandbox_engine::sandbox::NewSandbox;
+use sandbox_engine::state::record::{self, NetworkPolicy};
 use sandbox_workspace::Dir;
 use tauri::{AppHandle, Runtime, State};
 use tokio::task::block_in_place;
@@ -138,14 +138,7 @@ pub async fn create_sandbox(
             mode: network.into(),
             ..NetworkPolicy::default()
         },
-        limits: LimitsWanted {
-            cpu_millis: Some(limits.cpu_millis),
-            memory: Some(limits.memory),
-            processes: Some(limits.processes),
-            file_size: Some(limits.file_size),
-            workspace_size: Some(limits.workspace_size),
-            workspace_files: Some(limits.workspace_files),
-        },
+        limits: record::Limits::from(limits).into(),
         rules: from::rules(choices)?,
         start: true,
     };

@@ -1,5 +1,6 @@
 /** The limits in a line, and what is offered for each. */
 import type { EngineState, Limits } from '../../ipc';
+import { number } from '../../words/count';
 import { cores, size } from '../../words/size';
 
 const GB = 1024 ** 3;
@@ -45,7 +46,7 @@ export function memoryChoices(now: number, engine: EngineState): Choice[] {
 }
 
 export function processChoices(now: number): Choice[] {
-  return withNow([128, 256, 512, 1024, 2048, 4096], now, Infinity, (value) => value.toLocaleString('en-US'));
+  return withNow([128, 256, 512, 1024, 2048, 4096], now, Infinity, number);
 }
 
 export function fileChoices(now: number): Choice[] {
@@ -62,8 +63,7 @@ export function workspaceChoices(now: number): Choice[] {
 }
 
 export function countChoices(now: number): Choice[] {
-  const label = (value: number): string => value.toLocaleString('en-US');
-  return withNow([100_000, 500_000, 1_000_000, 2_000_000, 5_000_000], now, Infinity, label);
+  return withNow([100_000, 500_000, 1_000_000, 2_000_000, 5_000_000], now, Infinity, number);
 }
 
 function withNow(steps: number[], now: number, most: number, label: (value: number) => string): Choice[] {
