@@ -462,7 +462,8 @@ fn writers_that_meet_over_a_new_pack_lose_nothing() {
     assert_eq!(store.verify(&Cancel::default()).unwrap().damaged, []);
 }
 
-/// Of a batch that was written and not yet synced, another makes a tree.
+/// Of a batch that was written and not yet synced, another makes a tree. All trees are of the same content, which goes
+/// by the length of their names.
 fn name_what_another_commits(sandbox: &Sandbox) {
     use std::sync::Arc;
     let synced = Arc::new(AtomicU32::new(0));
@@ -471,23 +472,23 @@ fn name_what_another_commits(sandbox: &Sandbox) {
         counted.fetch_add(1, Ordering::Relaxed);
     })
     .unwrap();
-    let named = |store: &Store| {
+    let named = |store: &Store, name: &'static str| {
         let store = store.clone();
-        let name = move || one_file(&store.writer().unwrap(), "same");
+        let name = move || one_file(&store.writer().unwrap(), name);
         std::thread::spawn(name).join().unwrap()
     };
     let (store, met) = (sandbox.store.clone(), synced.clone());
     fail::cfg_callback("store-index", move || {
         fail::remove("store-index");
-        named(&store);
+        named(&store, "others");
         assert_eq!(met.load(Ordering::Relaxed), 1, "the other's index");
     })
     .unwrap();
     let writer = sandbox.store.writer().unwrap();
-    one_file(&writer, "same");
+    one_file(&writer, "itsown");
     assert_eq!(synced.load(Ordering::Relaxed), 1, "not its own");
     drop(writer);
-    named(&sandbox.store);
+    named(&sandbox.store, "nobody");
     assert_eq!(synced.load(Ordering::Relaxed), 1, "nobody is at work");
 }
 

@@ -76,14 +76,14 @@ impl Writer {
             .collect::<io::Result<Vec<_>>>()
             .map_err(|e| StoreError::io("write", self.packs(), e))?;
         self.commit()?;
-        let own = locked(&self.open).current.as_ref().map(|a| a.path.clone());
-        self.store.inner.index.sync_others(own.as_deref())?;
         let bytes = Manifest::of(tree, chunks).write();
         let id = TreeId(BlobId::of(&bytes));
         let path = self.store.tree_path(&id);
         if path.exists() {
             return Ok(id);
         }
+        let own = locked(&self.open).current.as_ref().map(|a| a.path.clone());
+        self.store.inner.index.sync_others(own.as_deref())?;
         fail::fail_point!("store-before-manifest");
         crate::durable::write(&path, &bytes).map_err(|e| StoreError::io("write", path, e))?;
         fail::fail_point!("store-after-manifest");
