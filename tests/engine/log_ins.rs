@@ -168,9 +168,9 @@ async fn whatever_stands_in_the_place_of_a_log_in_is_refused() {
     }
 
     // Swapped all the time: what comes out is one whole token or nothing.
-    let swap = "rm -rf ~/.mine ~/real && mkdir ~/.mine && cd ~/.mine && (setsid sh -c 'while [ -d ~/.mine ]; do \
+    let swap = "rm -rf ~/.mine ~/real && mkdir ~/.mine && cd ~/.mine && (setsid sh -c 'while [ ! -e ~/enough ]; do \
         printf %s \"{\\\"token\\\":\\\"whole\\\"}\" > token.json; printf %s \"{\\\"token\\\":\\\"longer and whole\\\"}\" > token.json; \
-        ln -sf /etc/passwd token.json; rm -f token.json; done' >/dev/null 2>&1 &)";
+        ln -sf /etc/passwd token.json; rm -f token.json; done; touch ~/ended' >/dev/null 2>&1 &)";
     assert_eq!(house.sh(&id, swap).await.0, 0);
     for _ in 0..20 {
         if engine.keep_log_in(&id, Place::File).await.is_ok() {
@@ -179,9 +179,8 @@ async fn whatever_stands_in_the_place_of_a_log_in_is_refused() {
             assert!(text.contains("whole") && !text.contains("root"), "{text}");
         }
     }
-    house
-        .sh(&id, "rm -rf ~/.mine; sleep 0.2; rm -rf ~/.mine")
-        .await;
+    let end = "touch ~/enough; until [ -e ~/ended ]; do sleep 0.05; done; rm -rf ~/.mine";
+    assert_eq!(house.sh(&id, end).await.0, 0);
 
     // The way in is as narrow: nothing is written by a link, and the sandbox starts all the same.
     log_in(&house, &id, TOKEN).await;
