@@ -34,6 +34,10 @@ fn damage_is_named_by_file_and_the_rest_goes_on() {
         .json();
     assert_eq!(stats["trees"], 1);
     assert!(stats["logical"].as_u64().unwrap() > 20_000 && stats["on_disk"].as_u64().unwrap() > 0);
+    let own = &stats["sandboxes"][0];
+    assert_eq!(own["name"], "site");
+    // Half of a project that does not compress, at least.
+    assert!(own["own"].as_u64().unwrap() > 10_000, "{own}");
     let whole = bench
         .run_alone(["store", "verify", "--json"])
         .ended(0)

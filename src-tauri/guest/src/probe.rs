@@ -50,7 +50,7 @@ const ECHO_REQUEST_6: [u8; 8] = [128, 0, 0, 0, 0, 0, 0, 1];
 /// Longest answer of a gateway, in bytes.
 const ANSWER: usize = 4096;
 
-/// `canary FOLDER TEXT`, or any number of `tcp:ADDRESS`, `udp:ADDRESS`, `icmp:ADDRESS`, `name:HOST`,
+/// `canary FOLDER TEXT`, or any number of `file:PATH`, `tcp:ADDRESS`, `udp:ADDRESS`, `icmp:ADDRESS`, `name:HOST`,
 /// `proxy:HOST:PORT` (to be refused), `allowed:HOST:PORT` (to be let through), `links`. Before them `patient`: the
 /// gateway has more time to answer; then `relay`: in a container of its own there is no process 1 of ours that passes on
 /// to a gateway.
@@ -118,6 +118,7 @@ fn canary(folder: &Path, text: &str, out: &mut impl Write) -> io::Result<()> {
 
 fn attempt(target: &str, waits: &Waits) -> (&'static str, String) {
     match target.split_once(':') {
+        Some(("file", path)) => file(Path::new(path)),
         Some(("tcp", address)) => address.parse().map_or_else(|_| unknown(), tcp),
         Some(("proxy", target)) => by_proxy(target, waits.refused),
         Some(("allowed", target)) => by_proxy(target, waits.allowed),
@@ -133,6 +134,21 @@ fn attempt(target: &str, waits: &Waits) -> (&'static str, String) {
 
 fn unknown() -> (&'static str, String) {
     ("unknown", "not a target".to_owned())
+}
+
+/// Looks for something of the user's; whatever it is, it is not opened.
+fn file(path: &Path) -> (&'static str, String) {
+    match std::fs::symlink_metadata(path) {
+        Ok(_) => ("seen", "it is there".to_owned()),
+        Err(error) => {
+            let outcome = match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "missing",
+                io::ErrorKind::PermissionDenied => "denied",
+                _ => "failed",
+            };
+            (outcome, error.to_string())
+        }
+    }
 }
 
 fn tcp(address: SocketAddr) -> (&'static str, String) {
@@ -306,6 +322,20 @@ mod tests {
             ["answered", "no-socket", "no-way"].contains(&outcome),
             "{outcome}: {detail}"
         );
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_seen_and_one_that_is_not_is_missing() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        let target = |name: &str| format!("file:{}", folder.path().join(name).display());
+        std::fs::write(folder.path().join("mine"), "").expect("writes");
+        std::os::unix::fs::symlink("nowhere", folder.path().join("link")).expect("links");
+        for there in ["", "mine", "link"] {
+            assert_eq!(attempt(&target(there), &USUAL).0, "seen", "{there}");
+        }
+        for away in ["yours", "mine/below"] {
+            assert_eq!(attempt(&target(away), &USUAL).0, "missing", "{away}");
+        }
     }
 
     #[test]

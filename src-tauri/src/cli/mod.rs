@@ -20,6 +20,7 @@ mod review;
 mod save;
 mod shell;
 mod sites;
+mod store;
 mod usage;
 mod verbs;
 mod wanted;

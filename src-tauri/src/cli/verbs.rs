@@ -1,21 +1,18 @@
 //! The verbs: parse, call the engine, print.
 
-use std::collections::BTreeSet;
-
 use clap::CommandFactory;
 use sandbox_engine::network::rules::NetworkChange;
 use sandbox_engine::sandbox::{Check, HAND_OVER_NOTE, State, is_paused_by_user};
 use sandbox_engine::{Engine, Error, Operation, SandboxId};
-use sandbox_workspace::Size;
 use sandbox_workspace::escape::escaped;
 use serde_json::{Value, json};
 
 use super::answer::{self, Printer};
-use super::args::{self, Cli, CompletionShell, Global, Store, Verb};
+use super::args::{self, Cli, CompletionShell, Global, Verb};
 use super::mistake::Mistake;
 use super::wanted::{mode, new_sandbox, package_names, paths};
 use super::words::{
-    check_json, check_text, damage, network_word, row_json, row_text, snapshot_json, snapshot_text,
+    check_json, check_text, network_word, row_json, row_text, snapshot_json, snapshot_text,
 };
 use super::{
     agents as cli_agents, exec, keys, limits, log_ins, preview, progress, proxy, shell, sites,
@@ -372,60 +369,6 @@ impl Call<'_> {
             }
             text
         })
-    }
-
-    fn store(&self, store: &Store) -> Done {
-        match store {
-            Store::Verify => {
-                let found = self.engine.verify(self.op.cancel())?;
-                let damaged: Vec<Value> = found.damaged.iter().map(damage).collect();
-                let count = damaged.len();
-                let document = json!({
-                    "blobs": found.blobs, "trees": found.trees, "damaged": damaged,
-                });
-                self.answer(&document, |_| {
-                    let mut text = format!(
-                        "{} contents and {} trees read, {count} damaged",
-                        found.blobs, found.trees
-                    );
-                    for row in &found.damaged {
-                        text += &format!("\n{}", row.reason);
-                        let files = row.files.iter().filter_map(|(_, path)| path.as_ref());
-                        let names: BTreeSet<String> = files.map(ToString::to_string).collect();
-                        for name in names {
-                            text += &format!("\n  {name}");
-                        }
-                    }
-                    text
-                })?;
-                Ok(u8::from(count > 0))
-            }
-            Store::Prune => {
-                let freed = self.engine.tidy_up()?;
-                let document =
-                    json!({ "trees": freed.trees, "blobs": freed.blobs, "freed": freed.freed });
-                self.answer(&document, |_| {
-                    format!(
-                        "{} freed; what was stored within the last hour stays until a later one",
-                        Size(freed.freed)
-                    )
-                })
-            }
-            Store::Stats => {
-                let stats = self.engine.store_stats()?;
-                let document = json!({
-                    "trees": stats.trees, "logical": stats.logical, "on_disk": stats.on_disk,
-                    "blobs": stats.blobs, "packs": stats.packs,
-                });
-                self.answer(&document, |_| {
-                    format!(
-                        "{} on the disk for {} of snapshots",
-                        Size(stats.on_disk),
-                        Size(stats.logical)
-                    )
-                })
-            }
-        }
     }
 
     fn activity(&self, sandbox: &str) -> Done {

@@ -172,6 +172,9 @@ pub struct SandboxDiskUse {
     /// Absent where the container engine cannot tell.
     #[ts(type = "number | null")]
     pub home: Option<u64>,
+    /// What no other sandbox needs of the snapshots' contents, which are kept once for all.
+    #[ts(type = "number")]
+    pub snapshots: u64,
     #[ts(type = "number")]
     pub trash: u64,
     #[ts(type = "number")]

@@ -2,41 +2,24 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use agent_sandbox::engine_app::EngineApp;
 use agent_sandbox::ipc::app::{EngineState, ImageState};
 use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::event::Event;
 use agent_sandbox::ipc::from::sentence;
-use agent_sandbox::ipc::handover::{Phase, ProgressReport};
+use agent_sandbox::ipc::handover::ProgressReport;
 use agent_sandbox::ipc::network::SiteAsk;
 use agent_sandbox::ipc::sandbox::{Attention, NetworkMode, SandboxRow, SandboxStatus};
-use sandbox_engine::docker::events::EngineEvent;
-use sandbox_engine::event::Event as Told;
 use sandbox_engine::network::presets;
-use sandbox_engine::sandbox::{PausedBy, RoomGuard, State, Watching, paused_by};
+use sandbox_engine::sandbox::{PausedBy, State, Watching, paused_by};
 use sandbox_engine::terminal::TerminalHub;
 use sandbox_engine::{Code, Engine, Error, Operation, Phase as EnginePhase, SandboxId};
 use sandbox_workspace::{Cancel, Step};
 use tauri::async_runtime::JoinHandle;
-use tokio::sync::broadcast::error::RecvError;
 
 use super::feed::Feed;
-
-/// Between two tries to reach a container engine that is away.
-const RETRY: Duration = Duration::from_secs(3);
-
-/// Without a change for this long, a workspace is quiet.
-const QUIET: Duration = Duration::from_secs(30);
-
-/// How often the free space is looked at: one system call.
-const SPACE_CHECK: Duration = Duration::from_secs(2);
-/// With less than this free, what runs is frozen: copy-outs and snapshots must still have room.
-const LOW_SPACE: u64 = 1 << 30;
-/// How often the app thins what it holds, and how long after the start it first does.
-const TIDYING: Duration = Duration::from_secs(12 * 60 * 60);
-const SETTLED: Duration = Duration::from_secs(120);
+use super::pace::{Pace, wire_phase};
 
 /// Shared by all commands.
 #[derive(Clone)]
@@ -115,7 +98,7 @@ impl Desk {
     }
 
     /// Nothing is prepared any more; what failed meanwhile is said where it was asked for.
-    async fn image_ended(&self) {
+    pub async fn image_ended(&self) {
         let prepares = || matches!(self.image(), Some(ImageState::Preparing { .. }));
         if prepares() {
             let state = self.ready_or_missing().await;
@@ -233,6 +216,11 @@ impl Desk {
         })
     }
 
+    /// The snapshots that wait.
+    pub fn quiet(&self) -> MutexGuard<'_, HashMap<SandboxId, JoinHandle<()>>> {
+        self.0.quiet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn failed(&self) -> MutexGuard<'_, HashMap<SandboxId, WireError>> {
         self.0.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -288,166 +276,6 @@ impl Desk {
         }
     }
 
-    /// Passes on what the engine tells, for ever.
-    pub async fn pass_on(self) {
-        let mut told = self.engine().events().subscribe();
-        loop {
-            match told.recv().await {
-                Ok(numbered) => self.translate(numbered.event).await,
-                // The page sees a gap by the rows that come; nothing of it is lost on disk.
-                Err(RecvError::Lagged(_)) => self.tell_all_rows().await,
-                Err(RecvError::Closed) => return,
-            }
-        }
-    }
-
-    async fn tell_all_rows(&self) {
-        for record in self.engine().records().unwrap_or_default() {
-            self.tell_row(&record.id).await;
-        }
-    }
-
-    async fn translate(&self, event: Told) {
-        let feed = self.feed();
-        match event {
-            Told::Engine => {
-                let state = self.engine_state().await;
-                feed.tell(Event::Engine { state });
-            }
-            Told::Image(progress) => {
-                if let Some(line) = progress.line {
-                    feed.tell(Event::ImageLog { line });
-                }
-                self.set_image(ImageState::Preparing {
-                    phase: progress.phase,
-                    fraction: progress.fraction,
-                });
-            }
-            Told::ImageEnded => self.image_ended().await,
-            Told::Sandbox(id) => {
-                if let Err(error) = self.watching().watch(&id) {
-                    tracing::warn!(%error, "a workspace is not watched");
-                }
-                self.tell_row(&id).await;
-            }
-            Told::SandboxRemoved(id) => {
-                self.watching().forget(&id);
-                self.forget_failure(&id);
-                if let Some(waiting) = self.quiet().remove(&id) {
-                    waiting.abort();
-                }
-                let sandbox = id.to_string();
-                feed.tell(Event::SandboxRemoved { sandbox });
-            }
-            Told::Workspace(id) => {
-                feed.tell(Event::Workspace {
-                    sandbox: id.to_string(),
-                });
-                self.snapshot_when_quiet(id);
-            }
-            Told::Terminal(id, terminal) => {
-                let known = self.engine().known_terminals(&id).await;
-                if let Some(state) = known.iter().find(|state| state.id == terminal) {
-                    feed.tell(Event::Terminal {
-                        sandbox: id.to_string(),
-                        terminal: state.into(),
-                    });
-                }
-                self.tell_row(&id).await;
-            }
-            Told::TerminalClosed(id, terminal) => {
-                let sandbox = id.to_string();
-                feed.tell(Event::TerminalClosed { sandbox, terminal });
-            }
-            Told::Activity(id, entry) => feed.tell(Event::Activity {
-                sandbox: id.to_string(),
-                entry: (&entry).into(),
-            }),
-            Told::Snapshots(id) => {
-                feed.tell(Event::Snapshots {
-                    sandbox: id.to_string(),
-                });
-                self.tell_row(&id).await;
-            }
-            Told::Review(id) => feed.tell(Event::Review {
-                sandbox: id.to_string(),
-            }),
-            Told::Ask(id, ask) => {
-                let ask = wire_ask(&id, &ask);
-                feed.tell(Event::Ask { ask });
-                self.tell_row(&id).await;
-            }
-            Told::AskEnded(id, ask) => {
-                let sandbox = id.to_string();
-                feed.tell(Event::AskEnded { sandbox, ask });
-                self.tell_row(&id).await;
-            }
-            Told::Ports(id) => feed.tell(Event::Ports {
-                sandbox: id.to_string(),
-            }),
-            Told::Settings => {
-                if let Ok(settings) = self.engine().settings() {
-                    feed.tell(Event::Settings {
-                        settings: (&settings).into(),
-                    });
-                }
-            }
-        }
-    }
-
-    fn quiet(&self) -> MutexGuard<'_, HashMap<SandboxId, JoinHandle<()>>> {
-        self.0.quiet.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The workspace changed: once nothing more changes for a while, its state is kept.
-    fn snapshot_when_quiet(&self, id: SandboxId) {
-        let (desk, sandbox) = (self.clone(), id.clone());
-        let waiting = tauri::async_runtime::spawn(async move {
-            tokio::time::sleep(QUIET).await;
-            let op = Operation::silent();
-            match desk.engine().auto_snapshot(&sandbox, &op).await {
-                Ok(_) => {}
-                // Removed meanwhile, or something else works on it and will change it again.
-                Err(Error::NotFound { .. } | Error::Busy { .. }) => {}
-                Err(error) => tracing::warn!(%error, "no automatic snapshot"),
-            }
-        });
-        if let Some(earlier) = self.quiet().insert(id, waiting) {
-            earlier.abort();
-        }
-    }
-
-    /// For ever: stops what runs before the disk is full, and thins what the app holds.
-    pub async fn keep_house(self) {
-        let mut next_tidying = Instant::now() + SETTLED;
-        loop {
-            tokio::time::sleep(SPACE_CHECK).await;
-            if let Err(error) = self.engine().guard_space(LOW_SPACE).await {
-                tracing::warn!(%error, "the free space is not watched");
-            }
-            if Instant::now() >= next_tidying {
-                next_tidying = Instant::now() + TIDYING;
-                let engine = self.engine().clone();
-                let tidied = tokio::task::spawn(async move { engine.tidy_up() }).await;
-                if let Ok(Err(error)) = tidied {
-                    tracing::warn!(%error, "not tidied up");
-                }
-            }
-        }
-    }
-
-    /// For ever: stops what runs once its workspace is larger than its limit. Beside the free space, which is looked at
-    /// more often than a workspace is counted.
-    pub async fn keep_rooms(self) {
-        let mut rooms = RoomGuard::default();
-        loop {
-            tokio::time::sleep(RoomGuard::OFTEN).await;
-            if let Err(error) = rooms.look(self.engine()).await {
-                tracing::warn!(%error, "the workspaces are not counted");
-            }
-        }
-    }
-
     /// Stops every sandbox that runs.
     pub async fn stop_all(&self) {
         for record in self.engine().records().unwrap_or_default() {
@@ -467,70 +295,12 @@ impl Desk {
         }
         Ok(())
     }
-
-    /// Watches the container engine, for ever: says when it comes and goes, and what happens to containers.
-    pub async fn attend_engine(self) {
-        let mut was_there = None;
-        loop {
-            let docker = self.engine().docker().await.ok();
-            if was_there != Some(docker.is_some()) {
-                was_there = Some(docker.is_some());
-                if docker.is_some() {
-                    // Nobody looked while it, or this window, was away.
-                    let desk = self.clone();
-                    tokio::spawn(async move {
-                        for (id, error) in desk.engine().prove_all().await {
-                            desk.note_failure(&id, &error, true).await;
-                            desk.tell_row(&id).await;
-                        }
-                    });
-                }
-                let state = self.engine_state().await;
-                self.feed().tell(Event::Engine { state });
-                self.tell_all_rows().await;
-            }
-            let Some(docker) = docker else {
-                tokio::time::sleep(RETRY).await;
-                continue;
-            };
-            let mut events = docker.events(self.engine().data().instance());
-            while let Some(event) = events.next().await {
-                match event {
-                    EngineEvent::Connected => self.tell_all_rows().await,
-                    EngineEvent::Lost => break,
-                    EngineEvent::Container { sandbox, .. } => self.tell_row(&sandbox).await,
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    }
-
-    /// Before anything else: what a crash interrupted is finished, and every workspace is watched.
-    pub async fn begin(self) {
-        match self.engine().recover().await {
-            Ok(found) => {
-                for one in found.iter().filter(|one| !one.resolved) {
-                    tracing::warn!(sandbox = %one.sandbox, what = one.what, outcome = %one.outcome, "not recovered");
-                }
-            }
-            Err(error) => tracing::warn!(%error, "the recovery did not finish"),
-        }
-        for record in self.engine().records().unwrap_or_default() {
-            if let Err(error) = self.watching().watch(&record.id) {
-                tracing::warn!(%error, "a workspace is not watched");
-            }
-        }
-    }
 }
 
 /// A sandbox's id as the page sends it.
 pub fn id(text: &str) -> Answer<SandboxId> {
     SandboxId::try_from(text.to_owned())
         .map_err(|error| WireError::new(ErrorCode::InvalidRequest, &error))
-}
-
-fn is_up(status: SandboxStatus) -> bool {
-    !matches!(status, SandboxStatus::Stopped | SandboxStatus::Attention)
 }
 
 /// A question as the page shows it.
@@ -551,50 +321,6 @@ pub fn opens(error: &Error) -> Option<String> {
     Some(app.name.to_owned())
 }
 
-fn wire_phase(phase: EnginePhase) -> Phase {
-    match phase {
-        EnginePhase::Counting => Phase::Counting,
-        EnginePhase::Copying => Phase::Copying,
-        EnginePhase::Baseline => Phase::Baseline,
-        EnginePhase::Image => Phase::Image,
-        EnginePhase::Preparing => Phase::Preparing,
-        EnginePhase::Starting => Phase::Starting,
-        EnginePhase::Capturing => Phase::Capturing,
-        EnginePhase::Comparing => Phase::Comparing,
-        EnginePhase::Staging => Phase::Staging,
-        EnginePhase::Writing => Phase::Writing,
-        EnginePhase::Restoring => Phase::Restoring,
-        EnginePhase::Removing => Phase::Removing,
-    }
-}
-
-/// How fast a phase goes.
-#[derive(Default)]
-struct Pace {
-    phase: Option<(EnginePhase, Instant)>,
-}
-
-impl Pace {
-    /// Nothing before two seconds and a tenth of the way: earlier it would be a guess.
-    fn seconds_left(&mut self, phase: EnginePhase, step: Step) -> Option<u32> {
-        let since = match self.phase {
-            Some((known, since)) if known == phase => since,
-            _ => {
-                let now = Instant::now();
-                self.phase = Some((phase, now));
-                now
-            }
-        };
-        let (done, total) = if step.bytes_total > 0 {
-            (step.bytes, step.bytes_total)
-        } else {
-            (step.entries, step.entries_total)
-        };
-        let elapsed = since.elapsed();
-        if elapsed < Duration::from_secs(2) || done == 0 || done < total / 10 || done >= total {
-            return None;
-        }
-        let left = elapsed.as_secs_f64() * (total - done) as f64 / done as f64;
-        Some(left.ceil() as u32)
-    }
+fn is_up(status: SandboxStatus) -> bool {
+    !matches!(status, SandboxStatus::Stopped | SandboxStatus::Attention)
 }

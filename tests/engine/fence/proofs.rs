@@ -181,3 +181,40 @@ async fn a_computer_that_is_too_busy_to_answer_is_no_open_fence() {
     assert_eq!(left, (0, String::new()), "what ran runs");
     engine.remove(&id).await.unwrap();
 }
+
+/// It goes by the rules that it was told last, which may be others by now: nothing runs on by them, and nothing is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_cannot_be_handed_its_rules_makes_the_sandbox_stand_still() {
+    let house = House::new(guest());
+    let site = NetworkPolicy {
+        mode: NetworkMode::Approved,
+        ..NetworkPolicy::default()
+    };
+    let id = house.sandbox(site, true).await;
+    let gateway = id.gateway_name();
+    let signal = |signal: &str| said("docker", &["kill", "--signal", signal, &gateway]);
+    let (engine, op) = (&house.engine, Operation::silent());
+    let state = async || engine.glimpse(&id).await.unwrap().state;
+    let work = "sleep 600 > /dev/null 2>&1 < /dev/null & echo $! > /tmp/pid";
+    house.sh(&id, work).await;
+    assert!(engine.prove_all().await.is_empty(), "it takes them");
+    assert!(matches!(state().await, State::Running));
+
+    signal("STOP");
+    let unproven = engine.prove_all().await;
+    let [(which, Error::FenceUnclear { message })] = &unproven[..] else {
+        panic!("{unproven:?}");
+    };
+    assert!(
+        *which == id && message.contains("the gateway does not answer"),
+        "{message}"
+    );
+    assert!(matches!(state().await, State::Paused));
+
+    signal("CONT");
+    engine.start(&id, &op).await.unwrap();
+    assert!(matches!(state().await, State::Running));
+    let left = house.sh(&id, "kill -0 $(cat /tmp/pid)").await;
+    assert_eq!(left, (0, String::new()), "what ran runs");
+    engine.remove(&id).await.unwrap();
+}

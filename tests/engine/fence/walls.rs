@@ -1,6 +1,8 @@
 //! What a sandbox is behind: tried from inside and from beside, with somebody who has no walls as the control.
 
-use sandbox_engine::docker::probe::{Beside, Guard, Patience, ProbeNetwork};
+use std::path::Path;
+
+use sandbox_engine::docker::probe::{Beside, Guard, Hidden, Patience, ProbeNetwork};
 use support::containers::Run;
 
 use super::{Network, outcomes, said, settled};
@@ -8,9 +10,15 @@ use super::{Network, outcomes, said, settled};
 #[tokio::test]
 async fn a_fenced_container_reaches_nothing_that_an_unprotected_one_reaches() {
     let run = Run::new().await;
+    let file = run.folder().join("mine");
+    std::fs::write(&file, "").unwrap();
+    let hidden = [
+        hidden("a file of mine", &file),
+        hidden("the socket", &run.docker.endpoint().socket),
+    ];
     let prove = async |network| {
         run.docker
-            .prove_fence(&run.instance, &run.guest, run.owner, network)
+            .prove_fence(&run.instance, &run.guest, run.owner, network, &hidden)
             .await
             .expect("the probe runs")
     };
@@ -30,6 +38,10 @@ async fn a_fenced_container_reaches_nothing_that_an_unprotected_one_reaches() {
             .any(|o| o.contains("a neighbour on your network")),
         "it has a way to the router: {open:?}"
     );
+    for what in ["a file of mine", "the socket"] {
+        let seen = |o: &&String| o.starts_with(what) && o.ends_with("it was seen");
+        assert_eq!(open.iter().filter(seen).count(), 1, "{what}: {open:?}");
+    }
 
     let fenced = prove(ProbeNetwork::Fenced).await;
     assert!(fenced.is_closed(), "{:?}", fenced.open());
@@ -51,13 +63,31 @@ async fn a_running_sandbox_is_proven_from_inside_within_seconds() {
     let run = Run::new().await;
     let sandbox = run.sandbox().await;
     let started = std::time::Instant::now();
-    let (fence, _) = run
-        .docker
-        .prove_fence_in(&sandbox, &Guard::Nothing, Patience::Usual)
-        .await
-        .expect("the probe runs");
+    let prove = async |path: &Path| {
+        let mine = hidden("a file of mine", path);
+        let proven = run
+            .docker
+            .prove_fence_in(&sandbox, &mine, &Guard::Nothing, Patience::Usual);
+        proven.await.expect("the probe runs").0
+    };
+    let file = run.folder().join("mine");
+    std::fs::write(&file, "").unwrap();
+    let fence = prove(&file).await;
     assert!(fence.is_closed(), "{:?}", fence.open());
     assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+    // The control: what is in it is seen.
+    let fence = prove(Path::new("/workspace")).await;
+    assert_eq!(
+        fence.open(),
+        ["a file of mine (file:/workspace): it was seen"]
+    );
+}
+
+fn hidden(what: &'static str, path: &Path) -> Hidden {
+    Hidden {
+        what,
+        path: path.to_owned(),
+    }
 }
 
 /// From beside an agent has no hand in it; the control is a container that has a way out.

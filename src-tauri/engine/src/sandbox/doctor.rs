@@ -1,5 +1,6 @@
 //! The check of this computer: each row was tried, not assumed.
 
+use std::path::Path;
 use std::time::Duration;
 
 use sandbox_protocol::policy::TEST_SITE;
@@ -7,7 +8,7 @@ use sandbox_workspace::Dir;
 
 use super::{Engine, proof};
 use crate::docker::Docker;
-use crate::docker::probe::{Fence, ProbeNetwork};
+use crate::docker::probe::{Fence, Hidden, ProbeNetwork};
 use crate::network::link::Link;
 use crate::network::rules;
 use crate::state::record::{NetworkMode, NetworkPolicy, Owner};
@@ -157,7 +158,13 @@ impl Engine {
         let known = self.data().ids()?;
         docker.sweep_trials(instance, &known, LEFT).await?;
         let mut fence = docker
-            .prove_fence(instance, guest, owner, ProbeNetwork::Fenced)
+            .prove_fence(
+                instance,
+                guest,
+                owner,
+                ProbeNetwork::Fenced,
+                &self.hidden(&docker),
+            )
             .await?;
         // There no gateway can be bounded either, and no sandbox is made.
         if docker.info().unbounded {
@@ -170,6 +177,24 @@ impl Engine {
         docker.remove_trial(instance, &trial).await?;
         fence.findings.extend(tried?.findings);
         Ok(fence)
+    }
+
+    /// What no container of ours may see. None of it is given to one, and nothing of the kind is in the probe's image.
+    fn hidden(&self, docker: &Docker) -> Vec<Hidden> {
+        let config = self.config();
+        let named = |what, path: &Path| Hidden {
+            what,
+            path: path.to_owned(),
+        };
+        let home = config
+            .home
+            .iter()
+            .map(|home| named("your home folder", home));
+        let rest = [
+            named("the folder of this app's data", self.data().root()),
+            named("the container engine's socket", &docker.endpoint().socket),
+        ];
+        home.chain(rest).collect()
     }
 
     /// A gateway of nobody's, with the rules that a sandbox could have.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Engine, network, pause, up};
 use crate::docker::lifecycle::{ContainerState, Found};
-use crate::docker::probe::{Beside, Fence, Guard, Patience};
+use crate::docker::probe::{Beside, Fence, Guard, Hidden, Patience};
 use crate::docker::{Docker, DockerError};
 use crate::event::Event;
 use crate::state::activity::ActivityKind;
@@ -286,7 +286,12 @@ impl Place<'_> {
     async fn attempt(&self, guard: &Guard, patience: Patience) -> Tried {
         let (docker, container) = (self.docker, self.container);
         if self.record.runtime.is_some() || self.agent == Agent::NotYet {
-            return Box::pin(docker.prove_fence_in(container, guard, patience)).await;
+            let hidden = Hidden {
+                what: "the app's own file of this sandbox, which is among yours",
+                path: self.engine.data().sandbox(&self.record.id).record(),
+            };
+            let inside = docker.prove_fence_in(container, &hidden, guard, patience);
+            return Box::pin(inside).await;
         }
         let beside = Beside {
             instance: self.engine.data().instance(),

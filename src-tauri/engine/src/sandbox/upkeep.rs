@@ -1,6 +1,7 @@
 //! The store: checking, freeing, sizes.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sandbox_workspace::Cancel;
@@ -9,6 +10,8 @@ use sandbox_workspace::store::{Pruned, Stats, TreeId, Verified};
 use tokio::task::block_in_place;
 
 use super::{Engine, capture};
+use crate::state::data_dir::SandboxDir;
+use crate::state::record::Record;
 use crate::{Error, Result};
 
 /// What is younger is kept: another process may be about to name it.
@@ -42,18 +45,25 @@ impl Engine {
                 });
             }
             let (_, record) = self.load(&id)?;
-            live.insert(record.base);
-            let listed = Snapshots::new(dir.snapshots()).list()?;
-            if let Some(path) = listed.unreadable.first() {
+            let (trees, unreadable) = needed(&dir, &record)?;
+            if let Some(path) = unreadable.first() {
                 return Err(Error::Damaged {
                     path: path.clone(),
                     reason: "what this snapshot needs is not known, so nothing was freed"
                         .to_owned(),
                 });
             }
-            live.extend(listed.snapshots.iter().flat_map(Snapshot::trees));
-            live.extend(capture::all(&dir)?.iter().map(|c| c.tree));
+            live.extend(trees);
         }
         Ok(block_in_place(|| self.store().prune(&live, GRACE))?)
     }
+}
+
+/// The trees that a sandbox needs, and its records of snapshots that cannot be read, which may need others.
+pub(super) fn needed(dir: &SandboxDir, record: &Record) -> Result<(Vec<TreeId>, Vec<PathBuf>)> {
+    let listed = Snapshots::new(dir.snapshots()).list()?;
+    let mut trees = vec![record.base];
+    trees.extend(listed.snapshots.iter().flat_map(Snapshot::trees));
+    trees.extend(capture::all(dir)?.iter().map(|c| c.tree));
+    Ok((trees, listed.unreadable))
 }

@@ -4,6 +4,7 @@
 mod changes;
 mod copyout;
 mod diff;
+mod disk_use;
 mod error;
 mod filters;
 mod handover;

@@ -1,10 +1,8 @@
 //! The app itself: what it runs on, settings, disk use, events, links, the clipboard.
 
-use std::path::Path;
-
 use agent_sandbox::engine_app::{EngineApp, NotStarted};
 use agent_sandbox::ipc::app::{
-    AppInfo, AtLogin, Check, CheckId, CheckState, DiskUse, ImageState, SandboxDiskUse, Tried,
+    AppInfo, AtLogin, Check, CheckId, CheckState, DiskUse, ImageState, Tried,
 };
 use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::event::{Dropped, Numbered};
@@ -148,7 +146,7 @@ async fn check_fence(desk: &Desk) -> Check {
                 .findings
                 .iter()
                 .map(|finding| Tried {
-                    what: format!("Reach {} ({})", finding.what, finding.tried),
+                    what: what_was_tried(&finding.what, &finding.tried),
                     happened: finding.happened.clone(),
                     ok: finding.closed,
                 })
@@ -187,6 +185,13 @@ async fn check_fence(desk: &Desk) -> Check {
                 Vec::new(),
             )
         }
+    }
+}
+
+fn what_was_tried(what: &str, tried: &str) -> String {
+    match tried.strip_prefix("file:") {
+        Some(path) => format!("See {what} ({path})"),
+        None => format!("Reach {what} ({tried})"),
     }
 }
 
@@ -287,57 +292,7 @@ pub async fn save_settings(settings: Settings, desk: State<'_, Desk>) -> Answer<
 
 #[tauri::command]
 pub async fn disk_use(desk: State<'_, Desk>) -> Answer<DiskUse> {
-    let engine = desk.engine();
-    let images = match engine.docker().await {
-        Ok(docker) => docker.own_image_bytes().await.unwrap_or(0),
-        Err(_) => 0,
-    };
-    let homes = match engine.docker().await {
-        Ok(docker) => docker
-            .home_bytes(engine.data().instance())
-            .await
-            .unwrap_or_default(),
-        Err(_) => std::collections::HashMap::default(),
-    };
-    block_in_place(|| {
-        let sandboxes = engine
-            .records()?
-            .into_iter()
-            .map(|record| {
-                let dir = engine.data().sandbox(&record.id);
-                SandboxDiskUse {
-                    workspace: bytes_below(&dir.workspace()),
-                    home: homes.get(&record.id.home_volume()).copied(),
-                    trash: bytes_below(&dir.trash()),
-                    backups: bytes_below(&dir.copy_outs()) + bytes_below(&dir.bring_ins()),
-                    sandbox: record.id.to_string(),
-                    name: record.name,
-                }
-            })
-            .collect();
-        Ok(DiskUse {
-            free: engine.free_space()?,
-            store: engine.store_stats()?.on_disk,
-            images,
-            sandboxes,
-        })
-    })
-}
-
-/// What a folder takes, following no link. What cannot be read is not counted.
-fn bytes_below(folder: &Path) -> u64 {
-    let mut open = vec![folder.to_owned()];
-    let mut bytes = 0;
-    while let Some(next) = open.pop() {
-        for entry in std::fs::read_dir(next).into_iter().flatten().flatten() {
-            match entry.metadata() {
-                Ok(meta) if meta.is_dir() => open.push(entry.path()),
-                Ok(meta) => bytes += meta.len(),
-                Err(_) => {}
-            }
-        }
-    }
-    bytes
+    Ok(desk.engine().disk_use().await?.into())
 }
 
 #[tauri::command]

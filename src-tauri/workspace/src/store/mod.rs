@@ -16,6 +16,7 @@
 //! be verified alone. A tree is written last, after everything it names is on the disk: it exists
 //! whole or not at all. Every content is checked against its hash whenever it is read.
 
+mod append;
 mod compress;
 mod error;
 #[cfg(feature = "fuzzing")]
@@ -24,6 +25,7 @@ mod index;
 mod large;
 mod manifest;
 mod pack;
+mod shares;
 mod upkeep;
 mod writer;
 

@@ -454,3 +454,28 @@ fn a_flipped_or_cut_manifest_or_index_is_told_and_takes_nothing_else_along() {
     assert!(store.tree(&good).is_err() && store.tree(&bad).is_err());
     assert_eq!(store.verify(&cancel).unwrap().damaged.len(), 2);
 }
+
+#[test]
+fn what_only_one_needs_is_what_is_freed_without_it() {
+    let (_temp, store) = open();
+    let writer = store.writer().unwrap();
+    let (own, other, small) = (large_noise(), large(3), b"needed by both".as_slice());
+    let first = [("a", own.as_slice()), ("b", &other), ("c", small)];
+    let first = writer.put_tree(&tree_of(&writer, &first)).unwrap();
+    let second = [("b", other.as_slice()), ("c", small), ("d", b"mine")];
+    let second = writer.put_tree(&tree_of(&writer, &second)).unwrap();
+    drop(writer);
+    // A snapshot often has the tree of the one before.
+    let groups = [vec![first, first], vec![second], vec![]];
+    let sums = store.own_bytes(&groups).unwrap();
+    assert!(sums[0] > LARGE && sums[1] < 1024 && sums[1] > 0, "{sums:?}");
+    assert_eq!(sums[2], 0);
+    let both = store.own_bytes(&[vec![first, second]]).unwrap()[0];
+    assert!(both > sums[0] + sums[1] + small.len() as u64, "{both}");
+    let freed = store
+        .prune(&HashSet::from([second]), Duration::ZERO)
+        .unwrap();
+    assert!(freed.freed.abs_diff(sums[0]) <= 8192, "{freed:?} {sums:?}");
+    // One that is gone needs nothing.
+    assert_eq!(store.own_bytes(&[vec![first]]).unwrap(), [0]);
+}

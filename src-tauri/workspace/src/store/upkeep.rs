@@ -67,7 +67,7 @@ pub struct Pruned {
     pub freed: u64,
 }
 
-type Ids = HashSet<BlobId, ByHash>;
+pub(super) type Ids = HashSet<BlobId, ByHash>;
 
 impl Store {
     /// Counts and sizes. Reads the manifests, not the contents.

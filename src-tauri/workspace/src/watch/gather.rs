@@ -20,24 +20,26 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Gathers events until it is time to tell.
 pub(super) struct Gather {
     root: PathBuf,
-    paths: BTreeSet<WorkspacePath>,
+    changed: Named,
     everything: Option<Why>,
     root_touched: bool,
     /// First and last event not yet told.
     since: Option<(Instant, Instant)>,
-    new_folders: BTreeSet<WorkspacePath>,
-    again: Option<Instant>,
+    /// Of what is not yet told.
+    new_folders: Named,
+    /// New folders that were told, and when they are to be told again.
+    again: Option<(Instant, Named)>,
 }
 
 impl Gather {
     pub fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
-            paths: BTreeSet::new(),
+            changed: Named::default(),
             everything: None,
             root_touched: false,
             since: None,
-            new_folders: BTreeSet::new(),
+            new_folders: Named::default(),
             again: None,
         }
     }
@@ -72,24 +74,18 @@ impl Gather {
             return;
         }
         match WorkspacePath::new(bytes) {
-            Ok(path) if self.everything.is_none() => {
-                if new_folder && self.new_folders.len() < NAMED {
-                    self.new_folders.insert(path.clone());
+            Ok(path) => {
+                if new_folder {
+                    self.new_folders.add(path.clone());
                 }
-                self.paths.insert(path);
-                if self.paths.len() > NAMED {
-                    self.everything = Some(Why::Many);
-                    self.paths.clear();
-                }
+                self.changed.add(path);
             }
-            Ok(_) => {}
             Err(_) => self.everything = Some(Why::Failed),
         }
     }
 
     pub fn everything(&mut self, why: Why) {
         self.everything = Some(why);
-        self.paths.clear();
         self.happened();
     }
 
@@ -103,10 +99,8 @@ impl Gather {
         let told = self
             .since
             .map(|(first, last)| (last + times.quiet).min(first + times.latest));
-        match (told, self.again) {
-            (Some(told), Some(again)) => Some(told.min(again)),
-            (told, again) => told.or(again),
-        }
+        let again = self.again.as_ref().map(|(again, _)| *again);
+        told.into_iter().chain(again).min()
     }
 
     pub fn root_touched(&self) -> bool {
@@ -115,21 +109,115 @@ impl Gather {
 
     /// What there is to tell now.
     pub fn take(&mut self) -> Option<Hint> {
-        let now = Instant::now();
-        if self.since.is_none() {
-            if self.again.is_some_and(|again| again <= now) {
-                self.again = None;
-                self.paths = std::mem::take(&mut self.new_folders);
-            }
-        } else if !self.new_folders.is_empty() {
-            self.again = Some(now + AGAIN);
+        self.take_at(Instant::now())
+    }
+
+    fn take_at(&mut self, now: Instant) -> Option<Hint> {
+        let mut told = std::mem::take(&mut self.changed);
+        if let Some((_, folders)) = self.again.take_if(|(again, _)| *again <= now) {
+            told.extend(folders);
+        }
+        // Those that come while others wait are told again after them: also where something happens all the time.
+        if self.again.is_none() && !self.new_folders.is_empty() {
+            self.again = Some((now + AGAIN, std::mem::take(&mut self.new_folders)));
         }
         self.since = None;
         self.root_touched = false;
-        if let Some(why) = self.everything.take() {
-            return Some(Hint::Everything(why));
+        match self.everything.take() {
+            Some(why) => Some(Hint::Everything(why)),
+            None => told.hint(),
         }
-        let paths: Vec<_> = std::mem::take(&mut self.paths).into_iter().collect();
-        (!paths.is_empty()).then_some(Hint::Paths(paths))
+    }
+}
+
+/// Paths, until there are more than are worth naming.
+#[derive(Default)]
+struct Named {
+    paths: BTreeSet<WorkspacePath>,
+    many: bool,
+}
+
+impl Named {
+    fn add(&mut self, path: WorkspacePath) {
+        if self.many {
+            return;
+        }
+        self.paths.insert(path);
+        if self.paths.len() > NAMED {
+            self.many = true;
+            self.paths.clear();
+        }
+    }
+
+    fn extend(&mut self, other: Self) {
+        self.many |= other.many;
+        other.paths.into_iter().for_each(|path| self.add(path));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.paths.is_empty() && !self.many
+    }
+
+    fn hint(self) -> Option<Hint> {
+        match (self.many, self.paths.is_empty()) {
+            (true, _) => Some(Hint::Everything(Why::Many)),
+            (false, false) => Some(Hint::Paths(self.paths.into_iter().collect())),
+            (false, true) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn made(gather: &mut Gather, folder: &str) {
+        let event = notify::Event::new(EventKind::Create(CreateKind::Folder));
+        gather.add(&event.add_path(Path::new("/w").join(folder)));
+    }
+
+    fn named(hint: Option<Hint>) -> Vec<String> {
+        match hint {
+            Some(Hint::Paths(paths)) => paths.iter().map(WorkspacePath::to_lossy).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What was made in a new folder before it was watched had no event of its own.
+    #[test]
+    fn a_new_folder_is_told_twice_also_where_something_happens_all_the_time() {
+        let begun = Instant::now();
+        let after = |ms| begun + Duration::from_millis(ms);
+        let mut gather = Gather::new(Path::new("/w"));
+        made(&mut gather, "a");
+        assert_eq!(named(gather.take_at(after(0))), ["a"]);
+        for ms in [300, 600, 900] {
+            made(&mut gather, "b");
+            assert_eq!(named(gather.take_at(after(ms))), ["b"]);
+        }
+        made(&mut gather, "c");
+        assert_eq!(named(gather.take_at(after(1_000))), ["a", "c"]);
+        assert_eq!(named(gather.take_at(after(2_000))), ["b", "c"]);
+        assert_eq!(gather.take_at(after(9_000)), None);
+        assert_eq!(gather.due(&WatchTimes::default()), None);
+    }
+
+    #[test]
+    fn folders_made_while_events_are_lost_are_looked_at_again_too() {
+        let begun = Instant::now();
+        let mut gather = Gather::new(Path::new("/w"));
+        gather.everything(Why::Overflow);
+        made(&mut gather, "a");
+        assert_eq!(gather.take_at(begun), Some(Hint::Everything(Why::Overflow)));
+        assert_eq!(named(gather.take_at(begun + AGAIN)), ["a"]);
+        let later = begun + AGAIN * 2;
+        for n in 0..=NAMED {
+            made(&mut gather, &format!("f{n}"));
+        }
+        let everything = Some(Hint::Everything(Why::Many));
+        assert_eq!(gather.take_at(later), everything);
+        assert_eq!(gather.take_at(later + AGAIN), everything);
+        assert_eq!(gather.take_at(later + AGAIN * 2), None);
     }
 }

@@ -83,6 +83,7 @@ export function fakeSettings(world: World): Part<Names> {
           name: row.name,
           workspace: (38 + at * 71) * MB,
           home: (12 + at * 9) * MB,
+          snapshots: (21 + at * 13) * MB,
           trash: at * 3 * MB,
           backups: at * 2 * MB,
         })),

@@ -4,4 +4,8 @@ export type SandboxDiskUse = { sandbox: string, name: string, workspace: number,
 /**
  * Absent where the container engine cannot tell.
  */
-home: number | null, trash: number, backups: number, };
+home: number | null, 
+/**
+ * What no other sandbox needs of the snapshots' contents, which are kept once for all.
+ */
+snapshots: number, trash: number, backups: number, };

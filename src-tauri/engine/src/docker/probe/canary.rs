@@ -36,13 +36,13 @@ impl Docker {
             instance,
             owner,
             network: ProbeNetwork::Fenced,
-            mount: Some(Mount {
+            mounts: vec![Mount {
                 typ: Some(MountType::BIND),
                 source: Some(nest.path.to_string_lossy().into_owned()),
                 target: Some(CANARY.to_owned()),
                 read_only: Some(false),
                 ..Default::default()
-            }),
+            }],
         };
         let printed =
             self.run_probe(guest, &probe, args)

@@ -61,6 +61,8 @@ const NO_GATEWAY: &str = "its socket was not reached";
 /// Whether a target's outcome means closed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
+    /// Of this computer's: not there, or not to be looked at.
+    File,
     /// Elsewhere: only "no way there" is closed; even a refusal came back from outside.
     Outside,
     /// Likewise, where not even being able to ask is closed too.
@@ -118,6 +120,7 @@ pub(super) fn judge(targets: &[Target], printed: &[u8]) -> Fence {
 impl Meaning {
     fn is_closed(self, outcome: &str, detail: &str) -> bool {
         match self {
+            Self::File => matches!(outcome, "missing" | "denied"),
             Self::Outside => outcome == "no-way",
             Self::Ping => matches!(outcome, "no-way" | "no-socket"),
             Self::Inside => matches!(outcome, "no-way" | "refused" | "silent"),
@@ -158,6 +161,9 @@ impl Meaning {
 
 fn words(outcome: &str, detail: &str) -> String {
     match outcome {
+        "missing" => "it is not there".to_owned(),
+        "denied" => "it may not look there".to_owned(),
+        "seen" => "it was seen".to_owned(),
         "no-way" => "there is no way there".to_owned(),
         "no-socket" => "it cannot send any".to_owned(),
         "no-name" => "the name is not found".to_owned(),
@@ -214,6 +220,25 @@ mod tests {
             assert_eq!(fence.open().len(), 1, "{outcome}");
         }
         assert!(!judge(&targets(), &printed("lo eth0", "no-way")).is_closed());
+    }
+
+    #[test]
+    fn a_file_that_is_seen_or_is_not_told_of_is_no_closed_fence() {
+        let target = Target {
+            what: "the user's home folder",
+            argument: "file:/home/mira".into(),
+            meaning: Meaning::File,
+        };
+        let is_closed = |outcome: &str| {
+            let line = format!(
+                "{{\"target\":\"file:/home/mira\",\"outcome\":\"{outcome}\",\"detail\":\"\"}}\n"
+            );
+            judge(std::slice::from_ref(&target), line.as_bytes()).is_closed()
+        };
+        assert!(is_closed("missing") && is_closed("denied"));
+        for open in ["seen", "failed", "unknown", "no-way"] {
+            assert!(!is_closed(open), "{open}");
+        }
     }
 
     #[test]

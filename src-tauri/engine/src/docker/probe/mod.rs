@@ -9,9 +9,10 @@ mod sweep;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount};
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptions, InspectNetworkOptions,
     RemoveContainerOptionsBuilder, StartContainerOptions,
@@ -72,8 +73,28 @@ pub enum ProbeNetwork<'a> {
     Of(&'a str),
     /// As a sandbox has it: none.
     Fenced,
-    /// The engine's usual one: shows that the targets can be reached where nothing protects.
+    /// The engine's usual one, and what must not be seen is mounted where it lies: shows that the targets can be
+    /// reached where nothing protects.
     Unprotected,
+}
+
+/// Something of this computer's that no sandbox may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hidden {
+    /// In words.
+    pub what: &'static str,
+    /// Where it lies here. One whose path is no text cannot be tried.
+    pub path: PathBuf,
+}
+
+impl Hidden {
+    fn target(&self) -> Option<Target> {
+        Some(Target {
+            what: self.what,
+            argument: format!("file:{}", self.path.to_str()?),
+            meaning: Meaning::File,
+        })
+    }
 }
 
 /// What stands between a sandbox and the world.
@@ -96,15 +117,21 @@ impl Docker {
         guest: &[u8],
         owner: Owner,
         network: ProbeNetwork<'_>,
+        hidden: &[Hidden],
     ) -> Result<Fence, DockerError> {
-        let targets = [self.targets().await, names()].concat();
+        let files = hidden.iter().filter_map(Hidden::target).collect();
+        let targets = [files, self.targets().await, names()].concat();
         let mut args = vec!["probe".to_owned()];
         args.extend(targets.iter().map(|t| t.argument.clone()));
+        let mounts = match network {
+            ProbeNetwork::Unprotected => hidden.iter().map(|one| in_its_place(&one.path)).collect(),
+            _ => Vec::new(),
+        };
         let probe = Probe {
             instance,
             owner,
             network,
-            mount: None,
+            mounts,
         };
         let printed = self.run_probe(guest, &probe, args).await?;
         Ok(judge(&targets, &printed))
@@ -128,7 +155,7 @@ impl Docker {
             instance,
             owner,
             network: ProbeNetwork::Fenced,
-            mount: Some(relay_mount(relay, true)),
+            mounts: vec![relay_mount(relay, true)],
         };
         let printed = self.run_probe(guest, &probe, args).await?;
         Ok(judge(&targets, &printed))
@@ -151,7 +178,7 @@ impl Docker {
             instance: beside.instance,
             owner: beside.owner,
             network: ProbeNetwork::Of(container),
-            mount: None,
+            mounts: Vec::new(),
         };
         let printed = self.run_probe(beside.guest, &probe, args).await?;
         let command = [&format!("{GUEST}/sandbox-guest"), "probe", "links"];
@@ -174,10 +201,12 @@ impl Docker {
     pub async fn prove_fence_in(
         &self,
         container: &str,
+        hidden: &Hidden,
         guard: &Guard,
         patience: Patience,
     ) -> Result<(Fence, Option<String>), DockerError> {
-        let targets = self.targets_of(guard).await;
+        let mut targets = self.targets_of(guard).await;
+        targets.extend(hidden.target());
         let mut command = vec![format!("{GUEST}/sandbox-guest")];
         command.extend(patience.words());
         command.extend(targets.iter().map(|t| t.argument.clone()));
@@ -387,12 +416,11 @@ struct Probe<'a> {
     instance: &'a str,
     owner: Owner,
     network: ProbeNetwork<'a>,
-    mount: Option<Mount>,
+    mounts: Vec<Mount>,
 }
 
 impl Probe<'_> {
     fn body(&self, image: String, args: Vec<String>) -> ContainerCreateBody {
-        let mounts = self.mount.clone().map(|mount| vec![mount]);
         let network = match self.network {
             ProbeNetwork::Fenced => "none".to_owned(),
             ProbeNetwork::Unprotected => "bridge".to_owned(),
@@ -407,7 +435,7 @@ impl Probe<'_> {
             user: Some(format!("{}:{}", self.owner.uid, self.owner.gid)),
             labels: Some(labels),
             host_config: Some(HostConfig {
-                mounts,
+                mounts: Some(self.mounts.clone()),
                 network_mode: Some(network),
                 cap_drop: Some(vec!["ALL".to_owned()]),
                 security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
@@ -428,6 +456,18 @@ impl Probe<'_> {
             }),
             ..Default::default()
         }
+    }
+}
+
+/// Mounts what lies at a path at the same path.
+fn in_its_place(path: &Path) -> Mount {
+    let path = path.to_string_lossy().into_owned();
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(path.clone()),
+        target: Some(path),
+        read_only: Some(true),
+        ..Default::default()
     }
 }
 
