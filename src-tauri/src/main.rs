@@ -3,11 +3,6 @@
 use std::io;
 use std::process::{Command, ExitCode};
 
-/// Quicker than the system's with the many small pieces that a scan is made of.
-#[cfg(target_os = "linux")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     match agent_sandbox::cli::run(std::env::args_os()) {
         Some(code) => code,

@@ -19,11 +19,6 @@ use std::path::{Path, PathBuf};
 
 use table::Table;
 
-/// Quicker than the system's with the many small pieces that a scan is made of.
-#[cfg(target_os = "linux")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 type Done<T> = Result<T, Box<dyn Error>>;
 
 /// A name and the folders that are put together under it.

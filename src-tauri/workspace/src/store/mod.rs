@@ -149,7 +149,7 @@ impl Store {
     pub fn tree(&self, id: &TreeId) -> Result<Tree, StoreError> {
         let manifest = self.manifest(id)?;
         let read = |chunk: &BlobId| -> Result<(Vec<Entry>, bool), StoreError> {
-            let mut entries = Vec::with_capacity(manifest::CHUNK_MAX);
+            let mut entries = Vec::new();
             manifest::read_chunk(&self.small(chunk)?, &mut entries)
                 .ok_or_else(|| self.damaged_tree("an entry of a tree", id))?;
             let sorted = entries.is_sorted_by(|a, b| a.path < b.path);
