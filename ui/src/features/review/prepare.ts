@@ -33,8 +33,9 @@ async function rehearse(review: ReviewState): Promise<void> {
 async function drawn<Props extends Record<string, unknown>>(part: Component<Props>, props: Props): Promise<void> {
   const target = document.createElement('div');
   target.inert = true;
-  // Below the window's own ground: painted, and covered by it.
-  target.style.cssText = 'position: fixed; inset: 0; z-index: -1; contain: strict';
+  // Below the window's own ground: painted, and covered by it. As in the review, the part is as high as its place.
+  target.style.cssText =
+    'position: fixed; inset: 0; z-index: -1; contain: strict; display: grid; grid-template: minmax(0, 1fr) / minmax(0, 1fr)';
   document.body.append(target);
   const made = mount(part, { target, props });
   await new Promise((resolve) => requestAnimationFrame(resolve));
