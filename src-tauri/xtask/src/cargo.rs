@@ -153,6 +153,8 @@ pub fn bench(shell: &Shell, options: &[&str]) -> Result<(), Failure> {
     crate::ready::everything(shell)?;
     run("sandbox-tests", "bench_reset", &[])?;
     run("sandbox-tests", "bench_opening", &[])?;
+    shell.run("cargo", &["build", "--release", "-p", "agent-sandbox"])?;
+    run("sandbox-tests", "bench_window", &[])?;
     gateway(shell)
 }
 
