@@ -188,10 +188,12 @@ async fn check_fence(desk: &Desk) -> Check {
     }
 }
 
+/// `tried` is a kind, a colon and an address; of some kinds there is but one.
 fn what_was_tried(what: &str, tried: &str) -> String {
-    match tried.strip_prefix("file:") {
-        Some(path) => format!("See {what} ({path})"),
-        None => format!("Reach {what} ({tried})"),
+    match tried.split_once(':') {
+        Some(("file", path)) => format!("See {what} ({path})"),
+        Some((_, address)) => format!("Reach {what} ({address})"),
+        None => format!("Reach {what}"),
     }
 }
 

@@ -82,7 +82,7 @@ describe('the first-start check', () => {
   it('shows what was tried behind a disclosure', async () => {
     const { user } = await open('first-start-ok');
     await user.click(await screen.findByRole('button', { name: 'What was tried' }));
-    expect(screen.getByText('Become root')).toBeInTheDocument();
+    expect(screen.getByText('See your home folder (/home/mira)')).toBeInTheDocument();
   });
 
   it('a check that could not run is a failed row, not an empty one', async () => {

@@ -147,7 +147,9 @@ function fenceCheck(world: World): Check {
       figure: '8 of 9 passed',
       summary:
         'A test sandbox reached your network, so no agent is started. Turn off “host networking” in the settings of your container engine, then check again.',
-      tried: TRIED.map((probe, at) => (at === 2 ? { ...probe, happened: 'It answered', ok: false } : probe)),
+      tried: TRIED.map((probe, at) =>
+        at === 4 ? { ...probe, happened: 'refused by what is there', ok: false } : probe,
+      ),
     };
   return {
     id,
@@ -160,15 +162,23 @@ function fenceCheck(world: World): Check {
 }
 
 const TRIED = [
-  { what: 'Read /home/mira from inside', happened: 'No such file or directory', ok: true },
-  { what: 'List the computer’s disks', happened: 'Only the sandbox’s own are there', ok: true },
-  { what: 'Reach the router at 192.168.1.1', happened: 'Network is unreachable', ok: true },
-  { what: 'Reach this computer’s own services', happened: 'Connection refused', ok: true },
-  { what: 'Reach 1.1.1.1 on the internet', happened: 'Network is unreachable', ok: true },
-  { what: 'Ask a name server outside', happened: 'No answer', ok: true },
-  { what: 'Talk to the container engine', happened: 'Its socket is not there', ok: true },
-  { what: 'Become root', happened: 'Operation not permitted', ok: true },
-  { what: 'Fork without end', happened: 'Stopped at 512 processes', ok: true },
+  { what: 'See your home folder (/home/mira)', happened: 'it is not there', ok: true },
+  {
+    what: 'See the folder of this app’s data (/home/mira/.local/share/agent-sandbox)',
+    happened: 'it is not there',
+    ok: true,
+  },
+  { what: 'See the container engine’s socket (/var/run/docker.sock)', happened: 'it is not there', ok: true },
+  { what: 'Reach any network interface', happened: 'only its own loopback', ok: true },
+  { what: 'Reach a neighbour on your network (192.168.1.1:80)', happened: 'there is no way there', ok: true },
+  { what: 'Reach the internet (1.1.1.1:443)', happened: 'there is no way there', ok: true },
+  { what: 'Reach a public name server (8.8.8.8:53)', happened: 'there is no way there', ok: true },
+  {
+    what: 'Reach a blocked site, by the gateway (fence-test.invalid:443)',
+    happened: 'the gateway said no',
+    ok: true,
+  },
+  { what: 'Reach an approved site, by the gateway (example.com:443)', happened: 'it was reached', ok: true },
 ];
 
 function engineCheck(world: World): Check {
