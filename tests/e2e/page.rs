@@ -151,12 +151,6 @@ impl Page {
         answer.json().clone()
     }
 
-    /// What a script of the page hands to its last argument, whenever that is.
-    pub async fn awaited(&self, script: &str) -> serde_json::Value {
-        let answer = self.driver.execute_async(script, Vec::new()).await.unwrap();
-        answer.json().clone()
-    }
-
     /// Waits until a script of the page returns `true`.
     pub async fn until_true(&self, what: &str, script: &str) {
         let until = Instant::now() + PATIENCE;

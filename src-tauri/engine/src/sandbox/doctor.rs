@@ -186,10 +186,9 @@ impl Engine {
             what,
             path: path.to_owned(),
         };
-        let home = config
-            .home
-            .iter()
-            .map(|home| named("your home folder", home));
+        // A home that is the root of all is in every container too.
+        let home = config.home.iter().filter(|home| home.parent().is_some());
+        let home = home.map(|home| named("your home folder", home));
         let rest = [
             named("the folder of this app's data", self.data().root()),
             named("the container engine's socket", &docker.endpoint().socket),
