@@ -10,8 +10,9 @@
 #[path = "../engine/house.rs"]
 #[allow(dead_code)]
 mod house;
+#[path = "large.rs"]
+mod large;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sandbox_engine::state::record::NetworkPolicy;
@@ -22,10 +23,6 @@ use house::House;
 
 type Failure = Box<dyn std::error::Error>;
 
-const FOLDERS: usize = 200;
-const FILES_EACH: usize = 100;
-const CHANGED_EACH: usize = 10;
-
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let runs: usize = match std::env::args().nth(1) {
@@ -33,10 +30,10 @@ async fn main() -> Result<(), Failure> {
         None => 5,
     };
     let house = House::new(guest());
-    each_file(&house.project(), FILES_EACH, &lines(""))?;
+    large::make(&house.project())?;
     let id = house.sandbox(NetworkPolicy::default(), false).await;
     let workspace = house.dir(&id).join("workspace");
-    each_file(&workspace, CHANGED_EACH, &lines("changed"))?;
+    large::change(&workspace)?;
     let measured = measure(&house, &id, runs).await;
     house.engine.remove(&id).await?;
     let [mut first, mut again, mut diff] = measured?;
@@ -76,7 +73,8 @@ async fn measure(
             kind.push(begun.elapsed());
             let review = review.ok_or("there is no review")?;
             let changes = review.changes();
-            if changes.len() != FOLDERS * CHANGED_EACH || !review.conflicts.is_empty() {
+            if changes.len() != large::FOLDERS * large::CHANGED_EACH || !review.conflicts.is_empty()
+            {
                 return Err(format!("{} changes", changes.len()).into());
             }
         }
@@ -87,28 +85,6 @@ async fn measure(
         took[2].push(begun.elapsed());
     }
     Ok(took)
-}
-
-/// Writes the first so many files of each folder.
-fn each_file(root: &Path, files: usize, content: &str) -> Result<(), Failure> {
-    for folder in 0..FOLDERS {
-        let folder = root.join(format!("src/m{folder:03}"));
-        std::fs::create_dir_all(&folder)?;
-        for file in 0..files {
-            std::fs::write(folder.join(format!("f{file:02}.js")), content)?;
-        }
-    }
-    Ok(())
-}
-
-/// 30 lines of which two can differ.
-fn lines(word: &str) -> String {
-    (0..30)
-        .map(|n| match n {
-            7 | 20 => format!("export const v{n} = {n};{word}\n"),
-            _ => format!("export const v{n} = {n};\n"),
-        })
-        .collect()
 }
 
 fn median(took: &mut [Duration]) -> Duration {

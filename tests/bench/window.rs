@@ -9,6 +9,8 @@
 
 #[path = "../e2e/display.rs"]
 mod display;
+#[path = "large.rs"]
+mod large;
 #[path = "../e2e/page.rs"]
 mod page;
 
@@ -22,10 +24,6 @@ use display::{Driver, Screen};
 use page::Page;
 
 type Done<T> = Result<T, Box<dyn Error>>;
-
-const FOLDERS: usize = 200;
-const FILES_EACH: usize = 100;
-const CHANGED_EACH: usize = 10;
 
 /// To reach, in milliseconds.
 const OPENED: f64 = 300.0;
@@ -100,7 +98,7 @@ impl Bench {
         fs::create_dir_all(&home)?;
         fs::create_dir_all(&pictures)?;
         let project = root.join("project");
-        fill(&project, FILES_EACH, "")?;
+        large::make(&project)?;
         let made = Command::new(built("agent-sandbox")?)
             .env("AGENT_SANDBOX_DATA_DIR", &data)
             .args(["create", "--json", "--no-start"])
@@ -111,7 +109,7 @@ impl Bench {
         }
         let answer: serde_json::Value = serde_json::from_slice(&made.stdout)?;
         let workspace = answer["workspace"].as_str().ok_or("no workspace")?;
-        fill(Path::new(workspace), CHANGED_EACH, "changed")?;
+        large::change(Path::new(workspace))?;
         Ok(Self {
             home,
             data,
@@ -185,23 +183,6 @@ fn built(name: &str) -> Done<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.ancestors().nth(2).ok_or("no build folder")?;
     Ok(folder.join(name))
-}
-
-/// Writes the first so many files of each folder: 30 lines, of which two can differ.
-fn fill(root: &Path, files: usize, word: &str) -> Done<()> {
-    let line = |n| match n {
-        7 | 20 => format!("export const v{n} = {n};{word}\n"),
-        _ => format!("export const v{n} = {n};\n"),
-    };
-    let text: String = (0..30).map(line).collect();
-    for folder in 0..FOLDERS {
-        let folder = root.join(format!("src/m{folder:03}"));
-        fs::create_dir_all(&folder)?;
-        for file in 0..files {
-            fs::write(folder.join(format!("f{file:02}.js")), &text)?;
-        }
-    }
-    Ok(())
 }
 
 /// Milliseconds that a script says it took, when it is done.

@@ -4,11 +4,27 @@ use std::time::Duration;
 
 use sandbox_engine::sandbox::State;
 use sandbox_engine::state::record::{NetworkMode, NetworkPolicy};
-use sandbox_engine::{Error, Operation};
+use sandbox_engine::{Error, Operation, SandboxId};
 use support::containers::guest;
 
 use super::said;
 use crate::house::House;
+
+/// Something that runs on by itself.
+async fn begin_work(house: &House, id: &SandboxId) {
+    let work = "sleep 600 > /dev/null 2>&1 < /dev/null & echo $! > /tmp/pid";
+    house.sh(id, work).await;
+}
+
+async fn work_goes_on(house: &House, id: &SandboxId) {
+    let left = house.sh(id, "kill -0 $(cat /tmp/pid)").await;
+    assert_eq!(left, (0, String::new()), "what ran runs");
+}
+
+/// Stops a container's process 1, or lets it go on.
+fn send(container: &str, signal: &str) {
+    said("docker", &["kill", "--signal", signal, container]);
+}
 
 /// A way out that somebody opens into a sandbox that runs is found when the app comes back, and by a start.
 #[tokio::test(flavor = "multi_thread")]
@@ -148,11 +164,10 @@ async fn a_computer_that_is_too_busy_to_answer_is_no_open_fence() {
     };
     let id = house.sandbox(site, true).await;
     let name = id.container_name();
-    let signal = |signal: &str| said("docker", &["kill", "--signal", signal, &name]);
+    let signal = |signal: &str| send(&name, signal);
     let (engine, op) = (&house.engine, Operation::silent());
     let state = async || engine.glimpse(&id).await.unwrap().state;
-    let work = "sleep 600 > /dev/null 2>&1 < /dev/null & echo $! > /tmp/pid";
-    house.sh(&id, work).await;
+    begin_work(&house, &id).await;
     let first = house.proof(&id);
 
     signal("STOP");
@@ -177,8 +192,7 @@ async fn a_computer_that_is_too_busy_to_answer_is_no_open_fence() {
     assert!(noted.iter().any(|note| note.what == why), "{noted:?}");
     signal("CONT");
     engine.start(&id, &op).await.unwrap();
-    let left = house.sh(&id, "kill -0 $(cat /tmp/pid)").await;
-    assert_eq!(left, (0, String::new()), "what ran runs");
+    work_goes_on(&house, &id).await;
     engine.remove(&id).await.unwrap();
 }
 
@@ -192,11 +206,10 @@ async fn a_gateway_that_cannot_be_handed_its_rules_makes_the_sandbox_stand_still
     };
     let id = house.sandbox(site, true).await;
     let gateway = id.gateway_name();
-    let signal = |signal: &str| said("docker", &["kill", "--signal", signal, &gateway]);
+    let signal = |signal: &str| send(&gateway, signal);
     let (engine, op) = (&house.engine, Operation::silent());
     let state = async || engine.glimpse(&id).await.unwrap().state;
-    let work = "sleep 600 > /dev/null 2>&1 < /dev/null & echo $! > /tmp/pid";
-    house.sh(&id, work).await;
+    begin_work(&house, &id).await;
     assert!(engine.prove_all().await.is_empty(), "it takes them");
     assert!(matches!(state().await, State::Running));
 
@@ -214,7 +227,6 @@ async fn a_gateway_that_cannot_be_handed_its_rules_makes_the_sandbox_stand_still
     signal("CONT");
     engine.start(&id, &op).await.unwrap();
     assert!(matches!(state().await, State::Running));
-    let left = house.sh(&id, "kill -0 $(cat /tmp/pid)").await;
-    assert_eq!(left, (0, String::new()), "what ran runs");
+    work_goes_on(&house, &id).await;
     engine.remove(&id).await.unwrap();
 }

@@ -13,8 +13,8 @@ async fn a_fenced_container_reaches_nothing_that_an_unprotected_one_reaches() {
     let file = run.folder().join("mine");
     std::fs::write(&file, "").unwrap();
     let hidden = [
-        hidden("a file of mine", &file),
-        hidden("the socket", &run.docker.endpoint().socket),
+        Hidden::new("a file of mine", &file),
+        Hidden::new("the socket", &run.docker.endpoint().socket),
     ];
     let prove = async |network| {
         run.docker
@@ -64,7 +64,7 @@ async fn a_running_sandbox_is_proven_from_inside_within_seconds() {
     let sandbox = run.sandbox().await;
     let started = std::time::Instant::now();
     let prove = async |path: &Path| {
-        let mine = hidden("a file of mine", path);
+        let mine = Hidden::new("a file of mine", path);
         let proven = run
             .docker
             .prove_fence_in(&sandbox, &mine, &Guard::Nothing, Patience::Usual);
@@ -81,13 +81,6 @@ async fn a_running_sandbox_is_proven_from_inside_within_seconds() {
         fence.open(),
         ["a file of mine (file:/workspace): it was seen"]
     );
-}
-
-fn hidden(what: &'static str, path: &Path) -> Hidden {
-    Hidden {
-        what,
-        path: path.to_owned(),
-    }
 }
 
 /// From beside an agent has no hand in it; the control is a container that has a way out.

@@ -1,6 +1,5 @@
 //! The check of this computer: each row was tried, not assumed.
 
-use std::path::Path;
 use std::time::Duration;
 
 use sandbox_protocol::policy::TEST_SITE;
@@ -182,16 +181,12 @@ impl Engine {
     /// What no container of ours may see. None of it is given to one, and nothing of the kind is in the probe's image.
     fn hidden(&self, docker: &Docker) -> Vec<Hidden> {
         let config = self.config();
-        let named = |what, path: &Path| Hidden {
-            what,
-            path: path.to_owned(),
-        };
         // A home that is the root of all is in every container too.
         let home = config.home.iter().filter(|home| home.parent().is_some());
-        let home = home.map(|home| named("your home folder", home));
+        let home = home.map(|home| Hidden::new("your home folder", home));
         let rest = [
-            named("the folder of this app's data", self.data().root()),
-            named("the container engine's socket", &docker.endpoint().socket),
+            Hidden::new("the folder of this app's data", self.data().root()),
+            Hidden::new("the container engine's socket", &docker.endpoint().socket),
         ];
         home.chain(rest).collect()
     }

@@ -286,10 +286,10 @@ impl Place<'_> {
     async fn attempt(&self, guard: &Guard, patience: Patience) -> Tried {
         let (docker, container) = (self.docker, self.container);
         if self.record.runtime.is_some() || self.agent == Agent::NotYet {
-            let hidden = Hidden {
-                what: "the app's own file of this sandbox, which is among yours",
-                path: self.engine.data().sandbox(&self.record.id).record(),
-            };
+            let hidden = Hidden::new(
+                "the app's own file of this sandbox, which is among yours",
+                self.engine.data().sandbox(&self.record.id).record(),
+            );
             let inside = docker.prove_fence_in(container, &hidden, guard, patience);
             return Box::pin(inside).await;
         }

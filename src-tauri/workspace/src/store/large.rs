@@ -26,11 +26,14 @@ pub(super) fn path(root: &Path, id: &BlobId, codec: Codec) -> PathBuf {
     }
 }
 
+/// Where the content can lie, in whichever way it is kept.
+pub(super) fn places(root: &Path, id: &BlobId) -> [PathBuf; 2] {
+    [Codec::Raw, Codec::Zstd].map(|codec| path(root, id, codec))
+}
+
 /// Whether the content is there, in whichever way.
 pub(super) fn exists(root: &Path, id: &BlobId) -> bool {
-    [Codec::Raw, Codec::Zstd]
-        .iter()
-        .any(|codec| path(root, id, *codec).exists())
+    places(root, id).iter().any(|path| path.exists())
 }
 
 /// The content that a file with this path holds.

@@ -14,7 +14,7 @@ use crate::tree::{BlobId, Entry, EntryKind, FileTime, Special, Tree, Unreadable}
 const MAGIC: &[u8; 8] = b"ASTREE\x00\x01";
 const CHUNK_MAGIC: u8 = 1;
 /// Entries of a chunk at most.
-pub(super) const CHUNK_MAX: usize = 512;
+const CHUNK_MAX: usize = 512;
 /// And on average, about: a chunk is written anew for one changed entry, and each costs a line of the manifest.
 const CHUNK_USUAL: u64 = 64;
 

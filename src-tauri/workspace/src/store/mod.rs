@@ -149,9 +149,7 @@ impl Store {
     pub fn tree(&self, id: &TreeId) -> Result<Tree, StoreError> {
         let manifest = self.manifest(id)?;
         let read = |chunk: &BlobId| -> Result<(Vec<Entry>, bool), StoreError> {
-            let mut entries = Vec::new();
-            manifest::read_chunk(&self.small(chunk)?, &mut entries)
-                .ok_or_else(|| self.damaged_tree("an entry of a tree", id))?;
+            let entries = self.entries_of(chunk, id)?;
             let sorted = entries.is_sorted_by(|a, b| a.path < b.path);
             Ok((entries, sorted))
         };
@@ -181,6 +179,14 @@ impl Store {
         tree.unreadable = manifest.notes.unreadable;
         tree.torn = manifest.notes.torn;
         Ok(tree)
+    }
+
+    /// The entries of one chunk of a tree.
+    fn entries_of(&self, chunk: &BlobId, tree: &TreeId) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::new();
+        manifest::read_chunk(&self.small(chunk)?, &mut entries)
+            .ok_or_else(|| self.damaged_tree("an entry of a tree", tree))?;
+        Ok(entries)
     }
 
     /// What a stored tree holds, without reading its entries.

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::fs;
 
 use super::index::ByHash;
-use super::pack::{Codec, HEADER};
+use super::pack::HEADER;
 use super::upkeep::Ids;
-use super::{Store, StoreError, TreeId, large, manifest};
+use super::{Store, StoreError, TreeId, large};
 use crate::system::allocated;
 use crate::tree::{BlobId, EntryKind};
 
@@ -46,19 +46,16 @@ impl Store {
         };
         // Snapshots of one sandbox share most of their parts: each is read once.
         let mut seen = Ids::default();
-        for manifest in trees.iter().filter_map(|tree| self.manifest(tree).ok()) {
-            for chunk in manifest.chunks {
+        for tree in trees {
+            let chunks = self.manifest(tree).map(|manifest| manifest.chunks);
+            for chunk in chunks.unwrap_or_default() {
                 if !seen.insert(chunk) {
                     continue;
                 }
                 note(chunk);
-                let mut entries = Vec::new();
-                let read = self.small(&chunk).ok();
-                if read.is_some_and(|bytes| manifest::read_chunk(&bytes, &mut entries).is_some()) {
-                    for entry in entries {
-                        if let EntryKind::File { blob, .. } = entry.kind {
-                            note(blob);
-                        }
+                for entry in self.entries_of(&chunk, tree).unwrap_or_default() {
+                    if let EntryKind::File { blob, .. } = entry.kind {
+                        note(blob);
                     }
                 }
             }
@@ -70,7 +67,7 @@ impl Store {
         if let Some(found) = self.inner.index.find(id) {
             return u64::from(found.place.stored) + HEADER as u64;
         }
-        let files = [Codec::Raw, Codec::Zstd].map(|codec| large::path(&self.inner.root, id, codec));
+        let files = large::places(&self.inner.root, id);
         let sizes = files.iter().filter_map(|path| fs::metadata(path).ok());
         sizes.map(|metadata| allocated(&metadata)).sum()
     }

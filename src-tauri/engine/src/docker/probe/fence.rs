@@ -204,6 +204,16 @@ mod tests {
         .into_bytes()
     }
 
+    fn line(target: &str, outcome: &str) -> String {
+        format!("{{\"target\":\"{target}\",\"outcome\":\"{outcome}\",\"detail\":\"\"}}\n")
+    }
+
+    /// What one target's outcome means.
+    fn judged(target: &Target, outcome: &str) -> Fence {
+        let line = line(&target.argument, outcome);
+        judge(std::slice::from_ref(target), line.as_bytes())
+    }
+
     #[test]
     fn only_what_is_known_to_be_closed_is_closed() {
         assert!(judge(&targets(), &printed("lo", "no-way")).is_closed());
@@ -229,12 +239,7 @@ mod tests {
             argument: "file:/home/mira".into(),
             meaning: Meaning::File,
         };
-        let is_closed = |outcome: &str| {
-            let line = format!(
-                "{{\"target\":\"file:/home/mira\",\"outcome\":\"{outcome}\",\"detail\":\"\"}}\n"
-            );
-            judge(std::slice::from_ref(&target), line.as_bytes()).is_closed()
-        };
+        let is_closed = |outcome: &str| judged(&target, outcome).is_closed();
         assert!(is_closed("missing") && is_closed("denied"));
         for open in ["seen", "failed", "unknown", "no-way"] {
             assert!(!is_closed(open), "{open}");
@@ -253,9 +258,7 @@ mod tests {
         ]
         .concat();
         let printed = |tcp: &str, proxy: &str| {
-            let line = format!(
-                "{{\"target\":\"proxy:169.254.169.254:443\",\"outcome\":\"{proxy}\",\"detail\":\"\"}}\n"
-            );
+            let line = line("proxy:169.254.169.254:443", proxy);
             [printed("lo", tcp), line.into_bytes()].concat()
         };
         let judged = |tcp: &str, proxy: &str| {
@@ -297,10 +300,7 @@ mod tests {
             meaning: Meaning::Approved,
         };
         let judged = |outcome: &str| {
-            let line = format!(
-                "{{\"target\":\"allowed:a.org:443\",\"outcome\":\"{outcome}\",\"detail\":\"\"}}\n"
-            );
-            let fence = judge(std::slice::from_ref(&target), line.as_bytes());
+            let fence = judged(&target, outcome);
             (fence.is_closed(), fence.findings[0].happened.clone())
         };
         assert_eq!(judged("let-through"), (true, "it was reached".to_owned()));

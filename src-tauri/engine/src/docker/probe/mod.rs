@@ -88,6 +88,12 @@ pub struct Hidden {
 }
 
 impl Hidden {
+    /// What lies at this path, in words.
+    pub fn new(what: &'static str, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        Self { what, path }
+    }
+
     fn target(&self) -> Option<Target> {
         Some(Target {
             what: self.what,
