@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use bollard::models::{HostConfig, VolumeCreateRequest};
+use sandbox_engine::docker::labels;
 use sandbox_engine::docker::lifecycle::ContainerState;
+use sandbox_engine::image;
 use support::containers::{LIMITS, Run};
 
 /// Starts it in the background inside; the command that starts it ends.
@@ -128,4 +131,53 @@ async fn a_paused_sandbox_says_so_and_is_removed_all_the_same() {
         .remove_own(&spec.instance, &id)
         .await
         .expect("removes");
+}
+
+/// What two sandboxes both see is a way between them even where it is read-only: who holds a lock on it, who opened it.
+/// So the guest lies in the image, of which each container has its own view, not in a volume that all would share.
+#[tokio::test]
+async fn two_sandboxes_see_no_lock_of_each_other() {
+    let run = Run::new().await;
+    let (first, second) = (run.sandbox().await, run.sandbox().await);
+    let guest = "/opt/agent-sandbox/sandbox-guest";
+    for file in [guest, "/bin/sh", "/etc/passwd", "/etc/hostname"] {
+        assert!(
+            !lock_is_seen(&run, &first, &second, file).await,
+            "{file} carries signals between sandboxes"
+        );
+    }
+
+    let volume = format!("{}-shared", run.instance);
+    let labels = [(labels::INSTANCE.to_owned(), run.instance.clone())];
+    let request = VolumeCreateRequest {
+        name: Some(volume.clone()),
+        labels: Some(labels.into()),
+        ..Default::default()
+    };
+    run.raw.create_volume(request).await.expect("a volume");
+    let host = |mode| HostConfig {
+        binds: Some(vec![
+            format!("{volume}:/shared:{mode}"),
+            format!("{}:/workspace", run.workspace().display()),
+        ]),
+        ..Default::default()
+    };
+    let filler = run.control_of(image::BASE, host("rw")).await;
+    let filled = run.sh(&filler, "cp /bin/true /shared/file").await;
+    assert_eq!(filled.0, 0, "{filled:?}");
+    let one = run.control_of(image::BASE, host("ro")).await;
+    let other = run.control_of(image::BASE, host("ro")).await;
+    assert!(
+        lock_is_seen(&run, &one, &other, "/shared/file").await,
+        "in a volume that is shared, read-only, a lock is seen"
+    );
+}
+
+/// Whether a lock that one container holds on a file keeps another from it.
+async fn lock_is_seen(run: &Run, holder: &str, other: &str, file: &str) -> bool {
+    let hold = format!("exec 9<{file} && flock 9 && echo held && sleep 300");
+    unleash(run, holder, &hold).await;
+    let tried = run.sh(other, &format!("flock -n {file} true")).await;
+    assert!(matches!(tried.0, 0 | 1), "{file}: {tried:?}");
+    tried.0 == 1
 }

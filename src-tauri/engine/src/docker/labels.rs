@@ -8,7 +8,7 @@ use crate::SandboxId;
 pub const INSTANCE: &str = "io.agent-sandbox.instance";
 /// Which sandbox it belongs to.
 pub const SANDBOX: &str = "io.agent-sandbox.sandbox";
-/// What it is for: `agent`, `home`, `home-copier`, `gateway`, `probe`, `guest`, `image`.
+/// What it is for: `agent`, `home`, `home-copier`, `gateway`, `relay`, `probe`, `image`.
 pub const ROLE: &str = "io.agent-sandbox.role";
 /// Version of these labels.
 pub const SCHEMA: &str = "io.agent-sandbox.schema";
@@ -21,7 +21,7 @@ pub fn of_sandbox(instance: &str, sandbox: &SandboxId, role: &str) -> HashMap<St
     labels
 }
 
-/// The labels of an object that all data directories share (images, the guest's volume).
+/// The labels of an object that all data directories share (images, probes of them).
 pub fn shared(role: &str) -> HashMap<String, String> {
     HashMap::from([
         (ROLE.to_owned(), role.to_owned()),

@@ -1,4 +1,4 @@
-//! Named volumes: a sandbox's home, the guest.
+//! Named volumes: a sandbox's home, its gateway's socket.
 
 use bollard::models::VolumeCreateRequest;
 use bollard::query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptions};

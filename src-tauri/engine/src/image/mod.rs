@@ -8,7 +8,11 @@ pub mod packages;
 pub mod volumes;
 
 use std::io;
+use std::path::Path;
 
+use sandbox_protocol::egress::RELAY_FOLDER;
+
+use crate::docker::gateway::{GATEWAY_USER, GUEST_ONLY};
 use crate::ids::hex;
 
 /// The environment's recipe.
@@ -149,22 +153,25 @@ pub fn one_file(dockerfile: &[u8]) -> io::Result<Vec<u8>> {
     tar.into_inner()
 }
 
-/// The recipe of the guest's own image. The folder of the gateway's socket gives its volume an owner.
-pub const GUEST_ONLY_RECIPE: &str = "FROM scratch\nCOPY sandbox-guest /sandbox-guest\n\
-    COPY --chown=10002:10002 relay/ /run/agent-sandbox/\n";
-
-/// The build context of an image that holds the guest and nothing else, for probes and gateways.
+/// What an image holds that has the guest and nothing else, for probes and gateways. The folder of the gateway's socket
+/// gives its volume an owner.
 pub fn guest_only(guest: &[u8]) -> io::Result<Vec<u8>> {
     let mut tar = tar::Builder::new(Vec::new());
-    add(&mut tar, "Dockerfile", 0o644, GUEST_ONLY_RECIPE.as_bytes())?;
-    add(&mut tar, "sandbox-guest", 0o755, guest)?;
-    let mut folder = tar::Header::new_gnu();
-    folder.set_entry_type(tar::EntryType::Directory);
-    folder.set_size(0);
-    folder.set_mode(0o755);
-    folder.set_cksum();
-    tar.append_data(&mut folder, "relay", io::empty())?;
+    add(&mut tar, within_root(GUEST_ONLY), 0o755, guest)?;
+    // Some engines make a folder that is not listed so that only root may look into it.
+    let socket = Path::new(within_root(RELAY_FOLDER));
+    for above in socket.ancestors().skip(1) {
+        if !above.as_os_str().is_empty() {
+            add_folder(&mut tar, above, 0)?;
+        }
+    }
+    add_folder(&mut tar, socket, GATEWAY_USER)?;
     tar.into_inner()
+}
+
+/// A path of a container as a tar names it.
+fn within_root(path: &str) -> &str {
+    path.trim_start_matches('/')
 }
 
 /// Adds a line behind the first (root's), so that it is found before others of the same number.
@@ -184,4 +191,15 @@ fn add(tar: &mut tar::Builder<Vec<u8>>, name: &str, mode: u32, content: &[u8]) -
     header.set_mode(mode);
     header.set_cksum();
     tar.append_data(&mut header, name, content)
+}
+
+fn add_folder(tar: &mut tar::Builder<Vec<u8>>, path: &Path, owner: u32) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Directory);
+    header.set_size(0);
+    header.set_mode(0o755);
+    header.set_uid(owner.into());
+    header.set_gid(owner.into());
+    header.set_cksum();
+    tar.append_data(&mut header, path, io::empty())
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bollard::models::BuildInfo;
-use bollard::query_parameters::BuildImageOptionsBuilder;
+use bollard::query_parameters::{BuildImageOptionsBuilder, CreateImageOptionsBuilder};
 use futures_util::{Stream, StreamExt};
 use sandbox_workspace::Cancel;
 
@@ -30,6 +30,29 @@ impl Docker {
         let body = bollard::body_full(context.into());
         let messages = self.client.build_image(options, None, Some(body));
         self.follow_build(tag, messages, cancel, listener).await
+    }
+
+    /// Makes an image of a tar's files.
+    pub(super) async fn import(&self, tag: &str, content: Vec<u8>) -> Result<(), DockerError> {
+        let labels: Vec<String> = image_labels()
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let options = CreateImageOptionsBuilder::default()
+            .from_src("-")
+            .repo(tag)
+            .changes(vec![format!("LABEL {}", labels.join(" "))])
+            .build();
+        let body = bollard::body_full(content.into());
+        let mut messages = self.client.create_image(Some(options), Some(body), None);
+        let cancel = Cancel::default();
+        while let Some(message) = self
+            .next("import an image", &cancel, messages.next())
+            .await?
+        {
+            message.map_err(|e| DockerError::from_bollard("import an image", e))?;
+        }
+        Ok(())
     }
 
     /// Reads what a build says and tells how it goes; gives the image's id. Dropped, the engine stops building.

@@ -343,16 +343,14 @@ impl Docker {
         })
     }
 
-    /// An image with the guest and nothing else; gives its tag.
+    /// An image with the guest and nothing else; gives its tag. Imported, not built: no builder and no registry is needed.
     pub async fn ensure_guest_image(&self, guest: &[u8]) -> Result<String, DockerError> {
-        let key = image::key(&[image::GUEST_ONLY_RECIPE.as_bytes(), guest]);
-        let tag = format!("agent-sandbox/guest:{key}");
+        let content = image::guest_only(guest).map_err(|e| tar_failed(&e))?;
+        let tag = format!("agent-sandbox/guest:{}", image::key(&[&content]));
         if self.image(&tag).await?.is_some() {
             return Ok(tag);
         }
-        let context = image::guest_only(guest).map_err(|e| tar_failed(&e))?;
-        self.build(&tag, context, &Cancel::default(), &|_| {})
-            .await?;
+        self.import(&tag, content).await?;
         Ok(tag)
     }
 }
