@@ -1,9 +1,12 @@
-//! Statistics and the process list.
+//! Statistics, the process list, sizes.
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use sandbox_engine::state::record::NetworkPolicy;
 use support::containers::{LIMITS, Run};
+
+use crate::house::House;
 
 #[tokio::test]
 async fn a_busy_sandbox_reads_busy_within_its_limits() {
@@ -57,4 +60,23 @@ async fn statistics_end_with_the_container() {
     tokio::time::timeout(Duration::from_secs(30), end)
         .await
         .expect("ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_size_of_a_home_is_told_by_engines_of_every_age() {
+    let run = Run::new().await;
+    let house = House::new(run.guest.clone());
+    let id = house.sandbox(NetworkPolicy::default(), true).await;
+    let before = house.engine.home_bytes(&id).await.expect("is measured");
+    let written = house
+        .sh(&id, "head -c 5000000 /dev/urandom > ~/large")
+        .await;
+    assert_eq!(written, (0, String::new()));
+    let now = house.engine.home_bytes(&id).await.expect("is measured");
+    let grown = now - before;
+    assert!((5_000_000..5_100_000).contains(&grown), "{before} {now}");
+    let usage = house.engine.disk_use().await.unwrap();
+    assert_eq!(usage.sandboxes[0].home, Some(now), "the same in the list");
+    house.engine.remove(&id).await.unwrap();
+    assert_eq!(house.engine.home_bytes(&id).await, None, "there is none");
 }

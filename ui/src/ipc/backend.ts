@@ -237,6 +237,8 @@ export interface Backend {
   // Snapshots
   snapshots(sandbox: string): Promise<SnapshotRow[]>;
   /** With the home folder: installed packages and log-ins. */
+  /** Bytes of the home folder; null where it is not known. Measuring takes a while. */
+  homeSize(sandbox: string): Promise<number | null>;
   takeSnapshot(sandbox: string, name: string | null, withHome: boolean, operation: string): Promise<SnapshotRow>;
   nameSnapshot(sandbox: string, snapshot: string, name: string | null): Promise<void>;
   deleteSnapshot(sandbox: string, snapshot: string): Promise<void>;

@@ -136,6 +136,7 @@ export function tauriBackend(): Backend {
 
     // Snapshots
     snapshots: (sandbox) => invoke('snapshots', { sandbox }),
+    homeSize: (sandbox) => invoke('home_size', { sandbox }),
     takeSnapshot: (sandbox, name, withHome, operation) =>
       invoke('take_snapshot', { sandbox, name, withHome, operation }),
     nameSnapshot: (sandbox, snapshot, name) => invoke('name_snapshot', { sandbox, snapshot, name }),

@@ -55,12 +55,8 @@ struct More {
 
 /// Whether a Podman is an ordinary user's. One that does not say so is taken for root's: then the canary finds out.
 pub(super) async fn is_rootless(socket: &Path, patience: Duration) -> bool {
-    let asked = tokio::time::timeout(patience, socket::read(socket, "/v1.41/info")).await;
-    let Ok(Ok(answer)) = asked else { return false };
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
-    let body = end.map(|end| &answer[end + 4..]);
-    body.and_then(|body| serde_json::from_slice::<More>(body).ok())
-        .is_some_and(|more| more.rootless)
+    let more = socket::answer::<More>(socket, "/v1.41/info", patience).await;
+    more.is_some_and(|more| more.rootless)
 }
 
 /// What a container of Podman has where nothing is dropped, in every version since 4.

@@ -2,10 +2,11 @@
 
 use bollard::models::VolumeCreateRequest;
 use bollard::query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptions};
+use serde::Deserialize;
 use std::collections::HashMap;
 
 use super::error::DockerError;
-use super::{Docker, labels};
+use super::{Docker, labels, socket};
 use crate::SandboxId;
 
 impl Docker {
@@ -67,24 +68,16 @@ impl Docker {
     }
 
     /// Bytes of this instance's volumes, by name. The engine measures them, which takes a while.
-    pub async fn home_bytes(&self, instance: &str) -> Result<HashMap<String, u64>, DockerError> {
+    pub async fn volume_bytes(&self, instance: &str) -> Result<HashMap<String, u64>, DockerError> {
         let own = self.own_volumes(instance).await?;
-        let options = None::<bollard::query_parameters::DataUsageOptions>;
-        let usage = self
-            .change("measure the volumes", self.client.df(options))
-            .await?;
-        // Engines before 28 tell it in a form that the library no longer reads: then nothing is known.
-        let volumes = usage
-            .volume_usage
-            .and_then(|usage| usage.items)
-            .unwrap_or_default();
-        Ok(volumes
+        // The client library reads only the form of the newest engines.
+        let socket = &self.endpoint().socket;
+        let what = "/system/df?type=volume";
+        let used: Option<DiskUsage> = socket::answer(socket, what, self.deadlines.change).await;
+        let measured = used.map(DiskUsage::bytes).unwrap_or_default();
+        Ok(measured
             .into_iter()
-            .filter_map(|volume| {
-                let name = volume.get("Name")?.as_str()?.to_owned();
-                let bytes = volume.get("UsageData")?.get("Size")?.as_u64()?;
-                own.contains(&name).then_some((name, bytes))
-            })
+            .filter(|(name, _)| own.contains(name))
             .collect())
     }
 
@@ -103,5 +96,65 @@ impl Docker {
             .into_iter()
             .map(|v| v.name)
             .collect())
+    }
+}
+
+/// What an engine says of its disk, in either of two forms: before version 28, and since.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DiskUsage {
+    volumes: Option<Vec<MeasuredVolume>>,
+    volume_usage: Option<VolumeUsage>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct VolumeUsage {
+    items: Option<Vec<MeasuredVolume>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MeasuredVolume {
+    name: String,
+    usage_data: Option<UsageData>,
+}
+
+/// Below zero where it cannot be told.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UsageData {
+    size: i64,
+}
+
+impl DiskUsage {
+    fn bytes(self) -> HashMap<String, u64> {
+        let newer = self.volume_usage.and_then(|usage| usage.items);
+        let volumes = newer.or(self.volumes).unwrap_or_default();
+        let measured = volumes.into_iter().filter_map(|volume| {
+            let size = volume.usage_data?.size;
+            Some((volume.name, u64::try_from(size).ok()?))
+        });
+        measured.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_engines_are_read_and_what_is_not_measured_is_left_out() {
+        let volumes = r#"[{"Name": "a", "UsageData": {"Size": 7, "RefCount": 1}},
+            {"Name": "b", "UsageData": {"Size": -1}}, {"Name": "c", "UsageData": null}, {"Name": "d"}]"#;
+        for text in [
+            format!(r#"{{"LayersSize": 1, "Images": [], "Volumes": {volumes}}}"#),
+            format!(r#"{{"VolumeUsage": {{"ActiveCount": 1, "Items": {volumes}}}}}"#),
+        ] {
+            let read: DiskUsage = serde_json::from_str(&text).expect(&text);
+            assert_eq!(read.bytes(), HashMap::from([("a".to_owned(), 7)]), "{text}");
+        }
+        let nothing: DiskUsage = serde_json::from_str(r#"{"Volumes": null}"#).expect("reads");
+        assert!(nothing.bytes().is_empty());
     }
 }

@@ -48,7 +48,7 @@ impl Engine {
         let (mut images, mut homes) = (0, Default::default());
         if let Ok(docker) = self.docker().await {
             images = docker.own_image_bytes().await.unwrap_or(0);
-            let measured = docker.home_bytes(self.data().instance()).await;
+            let measured = docker.volume_bytes(self.data().instance()).await;
             homes = measured.unwrap_or_default();
         }
         let home = |id: &SandboxId| homes.get(&id.home_volume()).copied();
@@ -73,6 +73,13 @@ impl Engine {
                 images,
             })
         })
+    }
+
+    /// Bytes of a sandbox's home volume; absent where there is none, or the container engine does not tell.
+    pub async fn home_bytes(&self, id: &SandboxId) -> Option<u64> {
+        let docker = self.docker().await.ok()?;
+        let measured = docker.volume_bytes(self.data().instance()).await.ok()?;
+        measured.get(&id.home_volume()).copied()
     }
 
     /// Every sandbox with the bytes of the store that no other one needs.

@@ -126,6 +126,7 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         snapshots::put_back,
         snapshots::reset,
         snapshots::snapshots,
+        snapshots::home_size,
         snapshots::take_snapshot,
         snapshots::wipe,
         terminals::ack_terminal,

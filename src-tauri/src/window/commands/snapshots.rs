@@ -28,6 +28,11 @@ pub async fn snapshots(sandbox: &str, desk: State<'_, Desk>) -> Answer<Vec<Snaps
 }
 
 #[tauri::command]
+pub async fn home_size(sandbox: &str, desk: State<'_, Desk>) -> Answer<Option<u64>> {
+    Ok(desk.engine().home_bytes(&id(sandbox)?).await)
+}
+
+#[tauri::command]
 pub async fn take_snapshot(
     sandbox: &str,
     name: Option<String>,

@@ -8,6 +8,7 @@ import type { World } from './world';
 
 type Names =
   | 'snapshots'
+  | 'homeSize'
   | 'takeSnapshot'
   | 'nameSnapshot'
   | 'deleteSnapshot'
@@ -122,6 +123,7 @@ export function fakeSnapshots(world: World): Part<Names> {
   const same = (a: CompareSide, b: CompareSide): boolean => JSON.stringify(a) === JSON.stringify(b);
   return {
     snapshots: () => world.answer(rows),
+    homeSize: () => world.answer(HOME),
     takeSnapshot: async (sandbox, name, withHome) =>
       world.answer(add(sandbox, { kind: 'named', name, changed: 15 }, withHome)),
     nameSnapshot: async (sandbox, snapshot, name) => {

@@ -41,13 +41,13 @@ pub(in crate::docker) async fn connect(path: &Path) -> io::Result<()> {
     UnixStream::connect(path).await.map(drop)
 }
 
-/// What an engine answers to a plain question, as it comes, at most 1 MiB.
-pub(in crate::docker) async fn read(path: &Path, what: &str) -> io::Result<Vec<u8>> {
+/// What an engine answers to a plain question, as it comes, at most 8 MiB.
+pub(super) async fn read(path: &Path, what: &str) -> io::Result<Vec<u8>> {
     let mut stream = UnixStream::connect(path).await?;
     // The old version of HTTP: the answer is in one piece and ends with the connection.
     let asked = format!("GET {what} HTTP/1.0\r\nHost: localhost\r\n\r\n");
     stream.write_all(asked.as_bytes()).await?;
     let mut answer = Vec::new();
-    stream.take(1 << 20).read_to_end(&mut answer).await?;
+    stream.take(8 << 20).read_to_end(&mut answer).await?;
     Ok(answer)
 }

@@ -33,6 +33,6 @@ pub(in crate::docker) async fn connect(path: &Path) -> io::Result<()> {
 }
 
 /// Not here: what is asked by it concerns engines on Linux.
-pub(in crate::docker) async fn read(_path: &Path, _what: &str) -> io::Result<Vec<u8>> {
+pub(super) async fn read(_path: &Path, _what: &str) -> io::Result<Vec<u8>> {
     Err(io::ErrorKind::Unsupported.into())
 }
