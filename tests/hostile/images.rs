@@ -106,6 +106,35 @@ async fn an_image_that_would_act_or_hide_what_is_ours_is_refused() {
             "has another folder for the workspace",
             "RUN ln -s /etc /workspace",
         ),
+        // What is ours would lie where the agent writes, the guest first of all.
+        (
+            "has the guest in the workspace",
+            "RUN rm -rf /opt && ln -s /workspace /opt",
+        ),
+        (
+            "has the guest's folder in the workspace",
+            "RUN mkdir -p /opt && ln -s /workspace /opt/agent-sandbox",
+        ),
+        (
+            "has the homes in the workspace",
+            "RUN rm -rf /home && ln -s /workspace /home",
+        ),
+        (
+            "has the home elsewhere",
+            "RUN rm -rf /home/agent && ln -s /etc /home/agent",
+        ),
+        (
+            "has the gateway's socket in the workspace",
+            "RUN rm -rf /run && ln -s /workspace /run",
+        ),
+        (
+            "has the memory for /tmp in the workspace",
+            "RUN rm -rf /tmp && ln -s /workspace /tmp",
+        ),
+        (
+            "mounts inside the workspace by a link",
+            "RUN ln -s /workspace /data\nVOLUME /data/sub",
+        ),
     ] {
         let tag = run.build(&format!("FROM {}\n{line}\n", image::BASE)).await;
         let made = run
@@ -128,8 +157,10 @@ async fn an_image_without_accounts_or_with_links_for_them_still_gives_a_working_
             "RUN ln -sf /proc/self/environ /etc/passwd",
         ),
         (
-            "a home that is a link",
-            "RUN rm -rf /home/agent && ln -s /etc /home/agent",
+            "engine's files that lead into the workspace",
+            "RUN mkdir /links && cd /links && ln -s /workspace/1 hosts \\\n \
+             && ln -s /workspace/2 hostname && ln -s /workspace/3 resolv.conf\n\
+             FROM agent-sandbox/base:trixie\nCOPY --from=0 /links/ /etc/",
         ),
         (
             "another agent",
@@ -147,6 +178,9 @@ async fn an_image_without_accounts_or_with_links_for_them_still_gives_a_working_
             )
             .await;
         assert_eq!(status, 0, "{what}: {out} {err}");
+        let files = std::fs::read_dir(run.workspace()).expect("the workspace");
+        let names: Vec<_> = files.flatten().map(|file| file.file_name()).collect();
+        assert_eq!(names, ["x"], "{what}: nothing else came into it");
         run.docker
             .remove_own(&run.instance, &id)
             .await

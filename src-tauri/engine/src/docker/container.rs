@@ -31,6 +31,9 @@ pub(super) const OPEN_FILES: i64 = 16_384;
 const UNBOUNDED: &str = "this container engine runs as an ordinary user and the computer has control groups of \
     version 1: there it cannot bound memory, processors or processes, and one sandbox could take the whole computer. \
     Switch the computer to version 2 (systemd.unified_cgroup_hierarchy=1), or use an engine that runs as root";
+const UNFILTERED: &str = "this container engine lets containers make every system call (it has no seccomp filter, or is \
+    set to seccomp-profile=unconfined), which weakens the wall around a sandbox too much. Remove that setting from the engine's \
+    configuration (daemon.json) and restart it; where the kernel has no seccomp, use another kernel";
 /// Shared memory in bytes.
 const SHARED_MEMORY: i64 = 256 * 1024 * 1024;
 
@@ -326,6 +329,10 @@ impl Docker {
         }
         if self.info().unbounded {
             return Err(DockerError::new(Problem::Unsupported, UNBOUNDED));
+        }
+        // A runtime of its own, such as gVisor's, keeps the calls from the kernel by itself.
+        if self.info().unfiltered && spec.runtime.is_none() {
+            return Err(DockerError::new(Problem::Unsupported, UNFILTERED));
         }
         let name = spec.sandbox.container_name();
         let options = CreateContainerOptionsBuilder::default().name(&name).build();

@@ -21,6 +21,8 @@ pub const GATEWAY_USER: u32 = 10_002;
 /// Enough for a thousand connections, in bytes.
 pub const MEMORY: i64 = 128 * 1024 * 1024;
 const PROCESSES: i64 = 64;
+/// One processor, in billionths: what a sandbox lets it do is not beyond every limit.
+const PROCESSORS: i64 = 1_000_000_000;
 
 /// The volume with the socket, as a sandbox or its gateway sees it.
 pub(crate) fn relay_mount(volume: &str, read_only: bool) -> Mount {
@@ -158,6 +160,7 @@ fn body(
             memory: Some(MEMORY),
             memory_swap: Some(MEMORY),
             pids_limit: Some(PROCESSES),
+            nano_cpus: Some(PROCESSORS),
             sysctls: Some(sysctls()),
             ulimits: Some(limits()),
             log_config: Some(one_log("1m")),
@@ -193,6 +196,7 @@ pub fn violations(found: &ContainerInspectResponse, network: &str, volume: &str)
         "memory limit",
     );
     want(host.pids_limit == Some(PROCESSES), "process limit");
+    want(host.nano_cpus == Some(PROCESSORS), "processor limit");
     want(
         contract::limits(host.ulimits.as_deref()) == contract::limits(Some(&limits())),
         "limits of files",

@@ -21,6 +21,8 @@ pub struct EngineInfo {
     pub userns_remap: bool,
     /// AppArmor is there.
     pub apparmor: bool,
+    /// Containers may make every system call: it has no filter of them, or is told not to use it.
+    pub unfiltered: bool,
     /// Runs in a virtual machine: any container user may write a shared folder.
     pub desktop: bool,
     /// Names of the runtimes that can be asked for.
@@ -76,6 +78,7 @@ impl EngineInfo {
             unbounded: rootless && old_groups,
             userns_remap: has("userns"),
             apparmor: has("apparmor"),
+            unfiltered: unfiltered(&options),
             desktop: os.contains("Docker Desktop")
                 || ["colima", "orbstack", ".rd/", "podman/machine"]
                     .iter()
@@ -127,6 +130,14 @@ impl EngineInfo {
         names.sort();
         names.into_iter().cloned().collect()
     }
+}
+
+/// Whether nothing keeps containers from system calls, by the engine's list of what protects them.
+fn unfiltered(protected_by: &[String]) -> bool {
+    let filter = protected_by
+        .iter()
+        .find(|option| option.contains("name=seccomp"));
+    filter.is_none_or(|filter| filter.contains("profile=unconfined"))
 }
 
 /// How engines before Docker 23 also name `runc`.
@@ -231,11 +242,25 @@ mod tests {
             runtimes: names.iter().map(|name| (*name).to_owned()).collect(),
             default_runtime: default.to_owned(),
             unbounded: false,
+            unfiltered: false,
             cpus: 1,
             memory: 0,
             arch: String::new(),
             warnings: Vec::new(),
         }
+    }
+
+    #[test]
+    fn an_engine_without_a_filter_of_system_calls_is_known_by_what_it_says() {
+        let says = |options: &[&str]| {
+            let options: Vec<String> = options.iter().map(|o| (*o).to_owned()).collect();
+            unfiltered(&options)
+        };
+        assert!(!says(&["name=apparmor", "name=seccomp,profile=default"]));
+        assert!(!says(&["name=seccomp,profile=builtin", "name=cgroupns"]));
+        assert!(!says(&["name=seccomp,profile=/etc/docker/mine.json"]));
+        assert!(says(&["name=seccomp,profile=unconfined"]));
+        assert!(says(&["name=apparmor"]));
     }
 
     #[test]

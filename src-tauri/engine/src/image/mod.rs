@@ -26,7 +26,7 @@ pub const CERTIFICATES: &str = "/etc/agent-sandbox/ca-certificates.crt";
 /// The same for the JVM, which reads no such file.
 pub const JAVA_CERTIFICATES: &str = "/etc/agent-sandbox/ca-certificates.jks";
 /// Raised when the personal layer changes.
-const LAYER: &str = "personal layer 3";
+const LAYER: &str = "personal layer 4";
 
 const BASHRC: &str = r#"# ~/.bashrc of the sandbox
 case $- in *i*) ;; *) return ;; esac

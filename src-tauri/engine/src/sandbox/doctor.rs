@@ -251,5 +251,15 @@ fn engine_row(docker: &Docker) -> Check {
             ),
         );
     }
+    if info.unfiltered {
+        return Check::bad(
+            "engine",
+            words.join("; ") + "; it lets containers make every system call",
+            Some(
+                "Remove seccomp-profile=unconfined from the engine's configuration (daemon.json) and restart it."
+                    .to_owned(),
+            ),
+        );
+    }
     Check::good("engine", words.join("; "))
 }

@@ -1,5 +1,6 @@
 //! What an image has in it, from a container that is never started.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use bollard::models::ContainerCreateBody;
@@ -8,18 +9,47 @@ use bollard::query_parameters::{
     DownloadFromContainerOptionsBuilder, RemoveContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
+use sandbox_protocol::egress::RELAY_FOLDER;
 use sandbox_workspace::Cancel;
 
-use crate::docker::container::WORKSPACE;
+use crate::docker::container::{GUEST, HOME, WORKSPACE};
 use crate::docker::error::{DockerError, Problem};
 use crate::docker::{Docker, labels};
+use crate::image::CERTIFICATES;
+
+/// Folders in which something of ours, or of the engine's, is put or mounted.
+const OURS: [&str; 9] = [
+    WORKSPACE,
+    HOME,
+    GUEST,
+    RELAY_FOLDER,
+    CERTIFICATES,
+    "/tmp",
+    "/dev",
+    "/proc",
+    "/sys",
+];
+/// How the engine's interface says that something is a symbolic link.
+const MODE_LINK: u32 = 1 << 27;
+
+/// The path and all folders above it but the root.
+fn way_to(path: &str) -> impl Iterator<Item = &str> {
+    let path = path.trim_end_matches('/');
+    let above = path.match_indices('/').map(move |(at, _)| &path[..at]);
+    above.chain([path]).filter(|part| !part.is_empty())
+}
 
 impl Docker {
     /// `/etc/passwd` and `/etc/group` of an image, from a container that is never started.
+    ///
+    /// # Errors
+    /// [`Problem::Unsupported`] where a folder of ours, or one of its `volumes`, is or lies behind a link: what is
+    /// copied or mounted there would come to lie elsewhere, in the workspace for instance.
     pub(super) async fn accounts(
         &self,
         image: &str,
         name: &str,
+        volumes: &[String],
     ) -> Result<(Vec<u8>, Vec<u8>), DockerError> {
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
@@ -35,7 +65,7 @@ impl Docker {
         let made = self.change("look into the image", call).await?;
         let passwd = self.read_file(&made.id, "/etc/passwd").await;
         let group = self.read_file(&made.id, "/etc/group").await;
-        let link = self.is_link(&made.id, WORKSPACE).await;
+        let link = self.link_on_the_way(&made.id, volumes).await;
         let options = RemoveContainerOptionsBuilder::default()
             .force(true)
             .v(true)
@@ -43,15 +73,32 @@ impl Docker {
         let call = self.client.remove_container(&made.id, Some(options));
         self.change("put the look into the image away", call)
             .await?;
-        if link? {
+        if let Some(link) = link? {
             return Err(DockerError::new(
                 Problem::Unsupported,
                 format!(
-                    "{WORKSPACE} is a link in the image {name}: the workspace would hide another folder of it"
+                    "{} is a link in the image {name}, so that what the sandbox has there would lie elsewhere; choose an image where it is a folder",
+                    link.escape_default()
                 ),
             ));
         }
         Ok((passwd?, group?))
+    }
+
+    /// The first link on the way to a folder of ours, or to one of the volumes.
+    async fn link_on_the_way(
+        &self,
+        container: &str,
+        volumes: &[String],
+    ) -> Result<Option<String>, DockerError> {
+        let folders = OURS.into_iter().chain(volumes.iter().map(String::as_str));
+        let ways: BTreeSet<&str> = folders.flat_map(way_to).collect();
+        for path in ways {
+            if self.is_link(container, path).await? {
+                return Ok(Some(path.to_owned()));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether a path of a container that never ran is a symbolic link; false where nothing is there.
@@ -63,7 +110,7 @@ impl Docker {
             .client
             .get_container_archive_info(container, Some(options));
         match self.ask("look into the image", call).await {
-            Ok(found) => Ok(!found.link_target.is_empty()),
+            Ok(found) => Ok(found.file_mode & MODE_LINK != 0),
             Err(error) if error.is_missing() => Ok(false),
             Err(error) => Err(error),
         }
@@ -110,5 +157,18 @@ impl Docker {
             }
         }
         Ok(content)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::way_to;
+
+    #[test]
+    fn each_folder_on_a_way_is_looked_at() {
+        let way: Vec<&str> = way_to("/home/agent/").collect();
+        assert_eq!(way, ["/home", "/home/agent"]);
+        assert_eq!(way_to("/tmp").collect::<Vec<_>>(), ["/tmp"]);
+        assert_eq!(way_to("/").count(), 0);
     }
 }

@@ -312,6 +312,8 @@ impl Docker {
                 ),
             ));
         }
+        let volumes = config.volumes.unwrap_or_default();
+        image::volumes::check(below, &volumes)?;
         let layer = Layer {
             image: &id,
             uid,
@@ -323,14 +325,12 @@ impl Docker {
         let own = match self.image(&tag).await? {
             Some(own) => own.id.unwrap_or_default(),
             None => {
-                let (passwd, group) = self.accounts(&id, below).await?;
+                let (passwd, group) = self.accounts(&id, below, &volumes).await?;
                 let context = layer.context(&passwd, &group).map_err(|e| tar_failed(&e))?;
                 self.build(&tag, context, &Cancel::default(), &|_| {})
                     .await?
             }
         };
-        let volumes = config.volumes.unwrap_or_default();
-        image::volumes::check(below, &volumes)?;
         let env = config.env.unwrap_or_default();
         Ok(Personal {
             id: own,
