@@ -13,8 +13,8 @@ use hyper::http::request::Parts;
 const PAGE: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; \
      base-uri 'none'; frame-ancestors 'none'";
 
-/// Whether a request is one of a browser that was sent here: by this computer's name, only reading, and not from
-/// a page's script.
+/// Whether a request is one of a browser that was sent here: by this computer's name, only reading, and neither from
+/// a page's script nor for a picture or a frame of one.
 pub(super) fn lets_in(request: &Parts, port: u16) -> bool {
     let mut hosts = request.headers.get_all(HOST).iter();
     let by_name = match (hosts.next(), hosts.next()) {
@@ -27,6 +27,13 @@ pub(super) fn lets_in(request: &Parts, port: u16) -> bool {
         && request.uri.authority().is_none()
         && request.method == Method::GET
         && !request.headers.contains_key(ORIGIN)
+        && says_at_most(&request.headers, "sec-fetch-mode", "navigate")
+        && says_at_most(&request.headers, "sec-fetch-dest", "document")
+}
+
+/// Browsers say what a request is for; old ones say nothing.
+fn says_at_most(headers: &HeaderMap, name: &str, value: &str) -> bool {
+    headers.get_all(name).iter().all(|said| said == value)
 }
 
 /// Cookies ignore ports: those of the user's own local servers come along, and are not the sandbox's to see.
@@ -68,5 +75,16 @@ mod tests {
         assert!(!asks(Method::GET, &[]));
         let from_a_page = [("host", "localhost:1455"), ("origin", "https://evil.test")];
         assert!(!asks(Method::GET, &from_a_page));
+        let for_what = |mode, dest| {
+            let host = ("host", "localhost:1455");
+            asks(
+                Method::GET,
+                &[host, ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)],
+            )
+        };
+        assert!(for_what("navigate", "document"));
+        assert!(!for_what("navigate", "iframe"));
+        assert!(!for_what("no-cors", "image"));
+        assert!(!for_what("no-cors", "empty"));
     }
 }
