@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sandbox_engine::credentials::Place;
+use sandbox_engine::credentials::{NewKey, Place, Secret};
 use sandbox_engine::sandbox::State;
 use sandbox_engine::state::record::{NetworkMode, NetworkPolicy};
 use sandbox_engine::{Error, Operation, SandboxId};
@@ -13,6 +13,8 @@ use crate::house::House;
 
 const AGENT: &str =
     "[[agent]]\nid = \"mine\"\nname = \"Mine\"\nlogin_files = [\".mine/token.json\"]\n";
+/// The same, and it can use a key.
+const AGENT_WITH_KEY: &str = "[agent.keys.openai.env]\nMINE = \"{placeholder}\"\n";
 const TOKEN: &str = "{\"token\":\"canary-log-in-1\"}";
 
 fn house() -> House {
@@ -135,6 +137,39 @@ async fn a_log_in_goes_where_the_user_wants_it_and_nowhere_else() {
     for id in [first, second] {
         engine.remove(&id).await.unwrap();
     }
+}
+
+/// A key for other programs in the sandbox is none of the agent's; with one of its own it needs no log-in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_is_put_in_unless_the_agent_itself_has_a_key() {
+    let house = house();
+    let engine = &house.engine;
+    let id = house.agent("mine", approved(), true).await;
+    log_in(&house, &id, TOKEN).await;
+    engine.keep_log_in(&id, Place::Session).await.unwrap();
+    let key = NewKey {
+        provider: "openai".to_owned(),
+        key: Secret::new("sk-canary-of-the-test".to_owned()),
+        place: Some(Place::Session),
+        server: None,
+        model: None,
+    };
+    engine.set_key(key).await.unwrap();
+    engine
+        .use_keys(&id, vec!["openai".to_owned()])
+        .await
+        .unwrap();
+    let gone = "rm ~/.mine/token.json";
+    assert_eq!(house.sh(&id, gone).await.0, 0);
+    restart(&house, &id).await;
+    assert_eq!(token(&house, &id).await, TOKEN, "the key is not its own");
+
+    let recipes = engine.data().root().join("agents.toml");
+    std::fs::write(recipes, format!("{AGENT}{AGENT_WITH_KEY}")).unwrap();
+    assert_eq!(house.sh(&id, gone).await.0, 0);
+    restart(&house, &id).await;
+    assert_eq!(token(&house, &id).await, "", "it has a key");
+    engine.remove(&id).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

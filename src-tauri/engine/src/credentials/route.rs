@@ -38,6 +38,14 @@ impl Engine {
         kept
     }
 
+    /// Whether one of them is its agent's own: not one that was chosen for other programs in it.
+    pub(crate) fn agent_has_key(&self, record: &Record) -> bool {
+        let recipes = self.recipes();
+        let recipe = recipes.find(&record.agent);
+        let mut kept = self.keys_for(record).into_iter();
+        kept.any(|kept| recipe.is_some_and(|recipe| recipe.keys.contains_key(&kept.provider)))
+    }
+
     /// What a sandbox's gateway adds. A key that cannot be had now is left out and said in the log.
     pub(crate) async fn routes_for(&self, record: &Record) -> Routes {
         let mut list = Vec::new();

@@ -103,8 +103,8 @@ pub(super) async fn put_in(working: &mut Working, docker: &Docker, container: &s
 async fn try_put_in(working: &mut Working, docker: &Docker, container: &str) -> Result<bool> {
     let engine = working.engine.clone();
     let record = &working.record;
-    // With a key, or without a network, its agent has no use for it.
-    if record.network.mode == NetworkMode::Offline || !engine.keys_for(record).is_empty() {
+    // With a key of its own, or without a network, its agent has no use for it.
+    if record.network.mode == NetworkMode::Offline || engine.agent_has_key(record) {
         return Ok(false);
     }
     let paths = engine.login_files(record);
