@@ -41,6 +41,7 @@ class App {
   failure = $state<unknown>(null);
 
   #askedAt = new Map<string, number>();
+  #justMade = new Set<string>();
   #seq: number | null = null;
   #stop: Stop | null = null;
   #listeners = new Set<(event: Event) => void>();
@@ -97,6 +98,16 @@ class App {
     const at = this.sandboxes.findIndex((other) => other.id === row.id);
     if (at < 0) this.sandboxes = [row, ...this.sandboxes];
     else this.sandboxes[at] = row;
+  }
+
+  /** It was made here: its agent starts by itself when it is first looked at, however long the making took. */
+  made(row: SandboxRow): void {
+    this.#justMade.add(row.id);
+  }
+
+  /** Whether its agent is to start by itself; asked once. */
+  takeJustMade(sandbox: string): boolean {
+    return this.#justMade.delete(sandbox);
   }
 
   setTerminal(sandbox: string, terminal: TerminalRow): void {

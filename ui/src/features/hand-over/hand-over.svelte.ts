@@ -131,7 +131,7 @@ export class HandOver {
     this.cancelling = false;
     this.error = null;
     try {
-      return await backend().createSandbox({
+      const made = await backend().createSandbox({
         operation,
         project: this.project,
         name: this.name.trim(),
@@ -144,6 +144,8 @@ export class HandOver {
         keys: this.moreKeys.map(({ provider }) => provider).filter((provider) => this.keys.includes(provider)),
         ...wanted(this.environment, app.settings?.image ?? null),
       });
+      app.made(made);
+      return made;
     } catch (cause) {
       const error = asWireError(cause);
       if (error.code !== 'cancelled') this.error = error;
