@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sandbox_protocol::egress::{Answer, BLOCKED_HOST, FromGateway, Grant, PATIENCE, Refusal};
-use sandbox_protocol::policy::{Authority, Host, Reach, Verdict, Via};
+use sandbox_protocol::policy::{Authority, Host, Verdict, Via};
 use sandbox_protocol::streams::{Stream, Streams};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -36,7 +36,8 @@ pub struct Gateway {
 #[derive(Default)]
 struct Inner {
     grant: Grant,
-    once: HashSet<String>,
+    /// Sites that no rule is about and that the user allowed until the gateway ends.
+    once: HashSet<Authority>,
     asks: Asks,
     decisions: Decisions,
     listeners: Vec<Listener>,
@@ -65,10 +66,15 @@ impl Inner {
 
     fn decide(&self, target: &Authority, via: Via) -> Verdict {
         match self.grant.policy.decide(target, via) {
-            Verdict::Ask if self.once.contains(&target.to_string()) => Verdict::Allow,
+            Verdict::Ask if self.once.contains(target) => Verdict::Allow,
             other => other,
         }
     }
+}
+
+/// Whether only the user's word can let it through. A plain read is what most rules are about.
+fn is_undecided(grant: &Grant, site: &Authority) -> bool {
+    grant.policy.decide(site, Via::PlainRead) == Verdict::Ask
 }
 
 impl Gateway {
@@ -92,12 +98,11 @@ impl Gateway {
         self.inner().grant.clone()
     }
 
-    /// From now on decides by this one.
+    /// From now on decides by this one. What was allowed once ends where a rule decides instead, and everywhere when
+    /// the sandbox goes offline: when that rule goes again, the user is asked again.
     pub fn set_grant(&self, grant: Grant) {
         let mut inner = self.inner();
-        if grant.policy.reach == Reach::Offline {
-            inner.once.clear();
-        }
+        inner.once.retain(|site| is_undecided(&grant, site));
         inner.grant = grant;
         drop(inner);
         self.grants.send_modify(|count| *count += 1);
@@ -112,7 +117,9 @@ impl Gateway {
     ) -> Result<(), Refusal> {
         match self.admit_unasked(target, via) {
             // What a rule without a port would not let through is not worth a question.
-            Err(Refusal::Unapproved) if via != Via::PlainWrite => self.ask(target, claim).await,
+            Err(Refusal::Unapproved) if via != Via::PlainWrite => {
+                self.ask(target, via, claim).await
+            }
             decided => decided,
         }
     }
@@ -126,47 +133,48 @@ impl Gateway {
         }
     }
 
-    async fn ask(&self, target: &Authority, claim: Option<&str>) -> Result<(), Refusal> {
-        let joined = {
+    async fn ask(&self, target: &Authority, via: Via, claim: Option<&str>) -> Result<(), Refusal> {
+        let mut joined = {
             let mut inner = self.inner();
             if !inner.somebody_answers() {
                 return Err(Refusal::Unapproved);
             }
             let joined = inner.asks.join(target, claim);
-            if let Some((_, Some(ask))) = &joined {
+            let joined = joined.ok_or(Refusal::Unapproved)?;
+            if let Some(ask) = &joined.new {
                 inner.tell(&FromGateway::Ask(ask.clone()), true);
             }
             joined
         };
-        let Some((mut outcome, _)) = joined else {
-            return Err(Refusal::Unapproved);
-        };
         let waiter = Waiter {
             gateway: self,
             target,
+            ask: joined.id,
         };
-        let patience = Duration::from_secs(PATIENCE);
-        let answered = tokio::time::timeout(patience, outcome.wait_for(Option::is_some)).await;
-        let answer = match answered {
-            Ok(Ok(answer)) => answer.flatten(),
-            _ => None,
+        let answered = async {
+            tokio::select! {
+                answer = joined.outcome.wait_for(Option::is_some) => answer.ok().and_then(|answer| *answer),
+                // A rule came meanwhile, by the answer or by another way.
+                () = self.until(|inner| inner.decide(target, via) != Verdict::Ask) => None,
+            }
         };
+        let answer = tokio::time::timeout(Duration::from_secs(PATIENCE), answered).await;
         drop(waiter);
         match answer {
-            Some(Answer::Once | Answer::Always) => Ok(()),
-            Some(Answer::Block) => Err(Refusal::User),
-            None => Err(Refusal::Unapproved),
+            Ok(Some(Answer::Block)) => Err(Refusal::User),
+            _ => self.admit_unasked(target, via),
         }
     }
 
-    /// What the user said. `Always` and `Block` are followed by a grant; what waits goes on at once.
+    /// What the user said. *Once* holds until the gateway ends or a rule decides; *Always* and *Block* are rules of the
+    /// next grants, and nothing is kept of them here: a rule that the user takes away is then gone.
     pub fn answer(&self, ask: u64, answer: Answer) {
         let mut inner = self.inner();
-        let Some(asked) = inner.asks.end(ask, Some(answer)) else {
+        let Some(asked) = inner.asks.end(ask, answer) else {
             return;
         };
-        if answer != Answer::Block {
-            inner.once.insert(format!("{}:{}", asked.host, asked.port));
+        if answer == Answer::Once && is_undecided(&inner.grant, &asked) {
+            inner.once.insert(asked);
         }
         inner.tell(&FromGateway::AskEnded(ask), true);
     }
@@ -216,27 +224,26 @@ impl Gateway {
         services.open_route(route).await.ok()
     }
 
-    /// Comes back when the user closed a service again.
-    pub async fn closed(&self, port: u16) {
+    /// Comes back when it holds: looked at now and after each grant.
+    async fn until(&self, holds: impl Fn(&Inner) -> bool) {
         let mut grants = self.grants.subscribe();
-        while self.inner().grant.services.contains(&port) {
+        while !holds(&self.inner()) {
             if grants.changed().await.is_err() {
                 return std::future::pending().await;
             }
         }
     }
 
+    /// Comes back when the user closed a service again.
+    pub async fn closed(&self, port: u16) {
+        self.until(|inner| !inner.grant.services.contains(&port))
+            .await;
+    }
+
     /// Comes back when a connection that was let through would not be any more.
     pub async fn revoked(&self, target: &Authority, via: Via) {
-        let mut grants = self.grants.subscribe();
-        loop {
-            if self.inner().decide(target, via) != Verdict::Allow {
-                return;
-            }
-            if grants.changed().await.is_err() {
-                return std::future::pending().await;
-            }
-        }
+        self.until(|inner| inner.decide(target, via) != Verdict::Allow)
+            .await;
     }
 
     /// Writes down how a connection ended.
@@ -312,9 +319,7 @@ impl Gateway {
         if inner.somebody_answers() {
             return;
         }
-        for ask in inner.asks.all() {
-            inner.asks.end(ask.id, None);
-        }
+        inner.asks.end_all();
     }
 }
 
@@ -322,13 +327,14 @@ impl Gateway {
 struct Waiter<'a> {
     gateway: &'a Gateway,
     target: &'a Authority,
+    ask: u64,
 }
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         let mut inner = self.gateway.inner();
-        if let Some(ended) = inner.asks.leave(self.target) {
-            inner.tell(&FromGateway::AskEnded(ended), true);
+        if inner.asks.leave(self.target, self.ask) {
+            inner.tell(&FromGateway::AskEnded(self.ask), true);
         }
     }
 }

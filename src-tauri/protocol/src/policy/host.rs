@@ -98,7 +98,7 @@ fn is_number(label: &str) -> bool {
 }
 
 /// A name or a literal address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
     /// To be resolved.
     Name(HostName),
@@ -133,7 +133,7 @@ impl fmt::Display for Host {
 }
 
 /// `host:port`, both stated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Authority {
     /// The host.
     pub host: Host,
