@@ -20,6 +20,9 @@ globalThis.matchMedia ??= ((query: string) => ({
   media: query,
   addEventListener() {},
   removeEventListener() {},
+  // As xterm listens.
+  addListener() {},
+  removeListener() {},
 })) as unknown as typeof matchMedia;
 Element.prototype.scrollIntoView ??= () => {};
 Element.prototype.animate ??= (() => ({ cancel() {}, finished: Promise.resolve() })) as unknown as Element['animate'];

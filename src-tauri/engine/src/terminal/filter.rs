@@ -215,7 +215,7 @@ fn harmless(parameters: &[u8], end: u8) -> bool {
     }
 }
 
-/// A title, cleaned, or a link with a usual scheme; nothing else.
+/// A title, cleaned, or a link to a web page; nothing else.
 fn command(held: &[u8]) -> Vec<u8> {
     let semicolon = held
         .iter()
@@ -239,7 +239,7 @@ fn link(rest: &[u8]) -> Vec<u8> {
         .position(|byte| *byte == b';')
         .map_or(rest.len(), |at| at + 1);
     let address = &rest[start..];
-    let usual = [&b"https://"[..], b"http://", b"mailto:"]
+    let usual = [&b"https://"[..], b"http://"]
         .iter()
         .any(|scheme| address.starts_with(scheme));
     let plain = address.iter().all(|byte| matches!(byte, 0x21..=0x7e));
@@ -336,9 +336,13 @@ mod tests {
         for odd in [
             "file:///etc/passwd",
             "javascript:x",
+            "data:text/html,x",
             "ssh://x",
+            "mailto:a@example.com",
             "vscode://x",
             "HTTPS://x",
+            "https:x",
+            " https://x",
             "https://a\u{202e}b",
         ] {
             let text = format!("\x1b]8;id=1;{odd}\x1b\\text");
