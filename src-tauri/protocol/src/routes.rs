@@ -116,13 +116,16 @@ pub struct Route {
 pub struct Routes {
     /// By provider, each once.
     pub list: Vec<Route>,
+    /// Providers whose key is kept and cannot be had by who hands over: what the gateway has of them stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub as_before: Vec<String>,
 }
 
 impl Routes {
     /// Reads what was handed over; anything unreadable is no route at all.
     pub fn read(bytes: &[u8]) -> Self {
         let read: Self = serde_json::from_slice(bytes).unwrap_or_default();
-        if read.list.len() > MAX_ROUTES {
+        if read.list.len() + read.as_before.len() > MAX_ROUTES {
             return Self::default();
         }
         read

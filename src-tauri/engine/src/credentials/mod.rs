@@ -1,5 +1,6 @@
 //! Keys of model providers, and log-ins that are used again. Keys are kept outside of every sandbox, go to gateways only, and are added there.
 
+mod elsewhere;
 mod keep;
 mod log_ins;
 pub mod providers;
@@ -22,6 +23,7 @@ pub(crate) use route::{by_rank, filled};
 pub use sandbox_protocol::routes::{PLACEHOLDER, Secret};
 pub use server::Server;
 
+use self::elsewhere::Announced;
 use self::keep::Files;
 use self::providers::{OWN, Provider};
 use crate::event::Event;
@@ -32,7 +34,11 @@ use crate::{Engine, Error, Result};
 const LIST: &str = "keys.json";
 
 /// Keys of this program's life only.
-pub(crate) type Session = Mutex<HashMap<String, (Kept, Option<Secret>)>>;
+#[derive(Default)]
+pub(crate) struct Session {
+    keys: Mutex<HashMap<String, (Kept, Option<Secret>)>>,
+    announced: Announced,
+}
 
 /// One key, but for the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,12 +80,12 @@ pub struct NewKey {
 }
 
 impl Engine {
-    /// All keys that are kept, without the keys.
+    /// All keys that are kept, without the keys; also those in the memory of another program of ours that runs.
     pub fn keys(&self) -> Result<Vec<Kept>> {
         let mut all = self.written_keys()?;
-        for (kept, _) in self.session().values() {
+        for kept in self.keys_elsewhere().into_iter().chain(self.own_session()) {
             all.retain(|other| other.provider != kept.provider);
-            all.push(kept.clone());
+            all.push(kept);
         }
         let place = |kept: &Kept| {
             providers::PROVIDERS
@@ -100,9 +106,41 @@ impl Engine {
     }
 
     fn session(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Kept, Option<Secret>)>> {
-        self.session_keys()
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        let keys = &self.session_keys().keys;
+        keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn own_session(&self) -> Vec<Kept> {
+        let session = self.session();
+        session.values().map(|(kept, _)| kept.clone()).collect()
+    }
+
+    fn keys_elsewhere(&self) -> Vec<Kept> {
+        elsewhere::held(self.data().root(), &self.session_keys().announced)
+    }
+
+    /// Whether a key is in the memory of another program: this one can neither read nor forget it.
+    fn is_elsewhere(&self, kept: &Kept) -> bool {
+        kept.place == Place::Session && !self.session().contains_key(&kept.provider)
+    }
+
+    /// Tells the other programs what is in this one's memory.
+    fn announce(&self) -> Result<()> {
+        let announced = &self.session_keys().announced;
+        announced.write(self.data().root(), &self.own_session())
+    }
+
+    fn not_elsewhere(&self, provider: &str) -> Result<()> {
+        let all = self.keys()?;
+        let kept = all.iter().find(|kept| kept.provider == provider);
+        match kept.is_some_and(|kept| self.is_elsewhere(kept)) {
+            true => Err(Error::NotSupported {
+                message: "that key is in the memory of the window that is open, and only there. Nothing was changed. \
+                    Remove or replace it in that window (Settings, Agents and keys), or close it"
+                    .to_owned(),
+            }),
+            false => Ok(()),
+        }
     }
 
     fn files(&self) -> Files {
@@ -131,6 +169,7 @@ impl Engine {
     /// is kept then, and nothing is put anywhere else.
     pub async fn set_key(&self, new: NewKey) -> Result<Kept> {
         let provider = known(&new.provider)?;
+        self.not_elsewhere(provider.id)?;
         let server = match &new.server {
             Some(text) => Some(Server::parse(text).map(|_| text.trim().to_owned())?),
             None if provider.id == OWN => {
@@ -184,6 +223,7 @@ impl Engine {
             self.session().remove(&id);
             list.push(kept.clone());
         }
+        self.announce()?;
         self.write_keys(&list)?;
         // Only now: the old one is not needed any more.
         if let Some(before) = before.filter(|before| before.place != kept.place) {
@@ -205,8 +245,10 @@ impl Engine {
             what: "key",
             name: provider.to_owned(),
         })?;
+        self.not_elsewhere(provider)?;
         self.forget_at(provider, kept.place).await?;
         self.session().remove(provider);
+        self.announce()?;
         let mut list = self.written_keys()?;
         list.retain(|one| one.provider != provider);
         self.write_keys(&list)?;

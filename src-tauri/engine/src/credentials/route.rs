@@ -8,6 +8,7 @@ use sandbox_protocol::routes::{Credential, PLACEHOLDER, ROUTE_PATH, Route, Route
 use super::providers::{OWN, Provider};
 use super::{Kept, Server};
 use crate::agents::Recipe;
+use crate::state::activity::ActivityKind;
 use crate::state::record::{NetworkMode, Record};
 use crate::{Engine, Result};
 
@@ -46,21 +47,34 @@ impl Engine {
         kept.any(|kept| recipe.is_some_and(|recipe| recipe.keys.contains_key(&kept.provider)))
     }
 
-    /// What a sandbox's gateway adds. A key that cannot be had now is left out and said in the log.
+    /// What a sandbox's gateway adds. Of a key that cannot be had now it goes on with what it has, and the activity
+    /// says so.
     pub(crate) async fn routes_for(&self, record: &Record) -> Routes {
-        let mut list = Vec::new();
+        let mut routes = Routes::default();
         for kept in self.keys_for(record) {
+            if self.is_elsewhere(&kept) {
+                routes.as_before.push(kept.provider);
+                continue;
+            }
             match self.route(&kept).await {
-                Ok(Some(route)) => list.push(route),
-                Ok(None) => {
-                    tracing::warn!(provider = %kept.provider, "a key is listed and not there");
-                }
+                Ok(Some(route)) => routes.list.push(route),
+                Ok(None) => self.key_not_read(record, &kept, "it is not there any more"),
                 Err(error) => {
-                    tracing::warn!(%error, provider = %kept.provider, "a key is not handed over");
+                    self.key_not_read(record, &kept, &error.to_string());
+                    routes.as_before.push(kept.provider);
                 }
             }
         }
-        Routes { list }
+        routes
+    }
+
+    fn key_not_read(&self, record: &Record, kept: &Kept, why: &str) {
+        let name = kept.provider().map_or("", |provider| provider.name);
+        let what = format!("The key of {name} could not be read");
+        let detail = format!(
+            "{why}. What the sandbox already had of it is used on; start the sandbox again once it can be read"
+        );
+        self.note(&record.id, ActivityKind::Network, &what, detail, None);
     }
 
     async fn route(&self, kept: &Kept) -> Result<Option<Route>> {

@@ -11,8 +11,11 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::docker::{Deadlines, EndpointSearch};
-use crate::sandbox::Config;
-use crate::state::record::Owner;
+use sandbox_protocol::routes::Routes;
+
+use crate::Operation;
+use crate::sandbox::{Config, LimitsWanted, NewSandbox};
+use crate::state::record::{NetworkMode, NetworkPolicy, Owner, Record};
 
 const KEY: &str = "sk-canary-0123456789";
 
@@ -163,6 +166,101 @@ async fn without_a_keychain_nothing_is_kept_anywhere() {
     *drawer.locked.lock().unwrap() = false;
     engine.remove_key("openai").await.unwrap();
     assert!(drawer.kept.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_the_memory_of_another_program_is_known_and_left_to_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let window = engine(temp.path(), None);
+    let command = engine(temp.path(), None);
+    window
+        .set_key(new("anthropic", Place::Session))
+        .await
+        .unwrap();
+    assert_eq!(command.keys().unwrap(), window.keys().unwrap());
+    assert!(!holds(window.data().root(), KEY), "only that there is one");
+    for refused in [
+        command
+            .set_key(new("anthropic", Place::File))
+            .await
+            .map(drop),
+        command.remove_key("anthropic").await,
+    ] {
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("the window that is open"), "{error}");
+    }
+    assert_eq!(window.keys().unwrap()[0].place, Place::Session);
+
+    // A gateway goes on with it whoever hands over.
+    let record = sandbox(&window, temp.path()).await;
+    assert_eq!(window.routes_for(&record).await.list.len(), 1);
+    let routes = command.routes_for(&record).await;
+    assert_eq!(
+        (routes.list.len(), routes.as_before),
+        (0, vec!["anthropic".to_owned()])
+    );
+
+    window.remove_key("anthropic").await.unwrap();
+    assert_eq!(command.keys().unwrap(), []);
+    window
+        .set_key(new("anthropic", Place::Session))
+        .await
+        .unwrap();
+    drop(window);
+    assert_eq!(command.keys().unwrap(), [], "it ended with its program");
+    command
+        .set_key(new("anthropic", Place::Session))
+        .await
+        .unwrap();
+    assert_eq!(command.keys().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_goes_on_with_a_key_that_the_keychain_does_not_give_again() {
+    let temp = tempfile::tempdir().unwrap();
+    let drawer = Arc::new(Drawer::default());
+    let engine = engine(temp.path(), Some(drawer.clone()));
+    engine
+        .set_key(new("anthropic", Place::Keychain))
+        .await
+        .unwrap();
+    let record = sandbox(&engine, temp.path()).await;
+    assert_eq!(engine.routes_for(&record).await.list.len(), 1);
+    *drawer.locked.lock().unwrap() = true;
+    let routes = engine.routes_for(&record).await;
+    assert_eq!(
+        (routes.list.len(), routes.as_before),
+        (0, vec!["anthropic".to_owned()])
+    );
+    *drawer.locked.lock().unwrap() = false;
+    drawer.kept.lock().unwrap().clear();
+    let routes = engine.routes_for(&record).await;
+    assert_eq!(routes, Routes::default(), "what was deleted there is gone");
+}
+
+/// A sandbox with a network, whose agent uses Anthropic's key.
+async fn sandbox(engine: &Engine, folder: &Path) -> Record {
+    let project = folder.join("site");
+    fs::create_dir(&project).unwrap();
+    let new = NewSandbox {
+        project,
+        name: None,
+        agent: "claude".to_owned(),
+        command: None,
+        image: None,
+        image_from: None,
+        runtime: None,
+        keys: Vec::new(),
+        network: NetworkPolicy {
+            mode: NetworkMode::Approved,
+            ..NetworkPolicy::default()
+        },
+        limits: LimitsWanted::default(),
+        rules: sandbox_workspace::Rules::default(),
+        start: false,
+    };
+    engine.create(new, &Operation::silent()).await.unwrap();
+    engine.records().unwrap().remove(0)
 }
 
 #[tokio::test(flavor = "multi_thread")]

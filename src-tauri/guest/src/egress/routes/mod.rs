@@ -127,7 +127,11 @@ fn find(
     let ask = ask::parse(head).map_err(|Malformed(why)| ("400 Bad Request", why.to_owned()))?;
     let route = gateway.routes.find(&ask.route);
     let found = route.and_then(|route| Some((upstream::target(&route)?, route)));
-    let (target, route) = found.ok_or_else(|| ("404 Not Found", NO_KEY.to_owned()))?;
+    let (target, route) = found.ok_or_else(|| {
+        let out_of_reach = gateway.routes.is_out_of_reach(&ask.route);
+        let why = if out_of_reach { NOT_READ } else { NO_KEY };
+        ("404 Not Found", why.to_owned())
+    })?;
     if ask.path != "/" && !ask.is_allowed(&route) {
         let why = format!(
             "the key for {} is used for its model only, and {} is something else of it.",
@@ -140,6 +144,9 @@ fn find(
 
 const NO_KEY: &str = "no key is kept for this provider in this sandbox. Nothing is broken: tell the user that \
     one can be added in the Agent Sandbox window (Settings, Agents and keys), or with `agent-sandbox key set`.";
+
+const NOT_READ: &str = "a key is kept for this provider, and Agent Sandbox could not read it when the sandbox started. \
+    Tell the user to unlock the keychain and to start the sandbox again.";
 
 /// One request on its way.
 struct Turn<'a> {

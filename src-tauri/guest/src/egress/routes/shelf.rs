@@ -19,6 +19,7 @@ pub struct Shelf {
 struct Inner {
     routes: Vec<Arc<Route>>,
     tls: Option<Arc<ClientConfig>>,
+    out_of_reach: Vec<String>,
 }
 
 impl Default for Shelf {
@@ -35,12 +36,31 @@ impl Shelf {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on these, and no others. Certificates are PEM; those that do not read are passed over.
+    /// From now on these, and of those that were there what is to stay as before. Certificates are PEM; those that do
+    /// not read are passed over.
     pub fn put(&self, routes: Routes, certificates: &[u8]) {
         let tls = client(certificates).ok().map(Arc::new);
-        let routes = routes.list.into_iter().map(Arc::new).collect();
-        *self.inner() = Inner { routes, tls };
+        let Routes { list, as_before } = routes;
+        let mut inner = self.inner();
+        let stays = |route: &Arc<Route>| {
+            as_before.contains(&route.id) && list.iter().all(|new| new.id != route.id)
+        };
+        let mut all: Vec<Arc<Route>> = inner.routes.extract_if(.., |one| stays(one)).collect();
+        // None come with an empty list.
+        let tls = tls.or(inner.tls.take().filter(|_| !all.is_empty()));
+        all.extend(list.into_iter().map(Arc::new));
+        *inner = Inner {
+            routes: all,
+            tls,
+            out_of_reach: as_before,
+        };
+        drop(inner);
         self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Whether a key of it is kept and could not be handed over.
+    pub fn is_out_of_reach(&self, id: &str) -> bool {
+        self.inner().out_of_reach.iter().any(|one| one == id)
     }
 
     /// The route of that id.

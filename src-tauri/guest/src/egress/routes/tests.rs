@@ -166,6 +166,7 @@ fn routes() -> Routes {
                 ..route("bearer", "api.test")
             },
         ],
+        as_before: Vec::new(),
     }
 }
 
@@ -430,6 +431,41 @@ async fn rules_go_before_keys_and_each_key_is_for_its_model() {
 }
 
 #[tokio::test]
+async fn a_key_that_cannot_be_read_again_stays_and_one_that_is_taken_away_goes() {
+    let stage = stage(vec![OK.to_vec(), OK.to_vec()]).await;
+    let shelf = &stage.gateway.routes;
+    let before = shelf.find("played").unwrap();
+    // Certificates come with keys only.
+    let given = Routes {
+        list: Vec::new(),
+        as_before: vec!["played".to_owned(), "never".to_owned()],
+    };
+    shelf.put(given, b"");
+    assert_eq!(shelf.find("played"), Some(before));
+    assert_eq!(shelf.find("bearer"), None, "it was not named");
+    let said = stage.ask(&post("played/v1/messages", "")).await;
+    assert!(said.starts_with("HTTP/1.1 200"), "it is used: {said}");
+    let said = stage.ask(&post("never/v1/messages", "")).await;
+    assert!(said.contains("unlock the keychain"), "{said}");
+    let said = stage.ask(&post("bearer/v1/messages", "")).await;
+    assert!(said.contains("no key is kept"), "{said}");
+
+    // What comes again takes the place of what was there.
+    let newer = Route {
+        base: "/newer".to_owned(),
+        ..routes().list.remove(0)
+    };
+    let given = Routes {
+        list: vec![newer.clone()],
+        as_before: vec!["played".to_owned()],
+    };
+    shelf.put(given, TRUST);
+    assert_eq!(shelf.find("played").as_deref(), Some(&newer));
+    shelf.put(Routes::default(), b"");
+    assert_eq!(shelf.find("played"), None);
+}
+
+#[tokio::test]
 async fn a_server_of_the_users_own_is_reached_by_the_computer_or_not_at_all() {
     let stage = stage(vec![OK.to_vec()]).await;
     let own = Route {
@@ -455,7 +491,11 @@ async fn a_server_of_the_users_own_is_reached_by_the_computer_or_not_at_all() {
         ..own.clone()
     };
     let list = vec![own, clear];
-    stage.gateway.routes.put(Routes { list }, TRUST);
+    let given = Routes {
+        list,
+        ..Routes::default()
+    };
+    stage.gateway.routes.put(given, TRUST);
     let said = stage.ask(&post("own/v1/chat/completions", "")).await;
     assert!(said.starts_with("HTTP/1.1 504"), "nobody is there: {said}");
     let said = stage.ask(&post("clear/v1", "")).await;
