@@ -6,7 +6,7 @@ use rustls::server::Acceptor;
 use sandbox_protocol::policy::{Authority, Host, HostName};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Longest greeting.
+/// Longest greeting, in bytes: what a thousand of them take fits into the gateway's memory.
 const MAX_GREETING: usize = 32 * 1024;
 /// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -48,7 +48,12 @@ pub async fn check(
                     _ => return None,
                 }
             }
-            if bytes.len() >= MAX_GREETING || from.read_buf(&mut bytes).await.ok()? == 0 {
+            let room = MAX_GREETING.saturating_sub(bytes.len());
+            if room == 0 {
+                return None;
+            }
+            let mut some = (&mut *from).take(room as u64);
+            if some.read_buf(&mut bytes).await.ok()? == 0 {
                 closed = true;
                 return None;
             }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::time::Duration;
 
-use sandbox_protocol::egress::{Grant, Refusal, UpstreamProxy};
+use sandbox_protocol::egress::{Grant, LOCAL_HOST, Refusal, UpstreamProxy};
 use sandbox_protocol::policy::{Authority, Host, is_public};
 use sandbox_protocol::streams::UPSTREAM_PROXY;
 use tokio::net::TcpStream;
@@ -129,6 +129,9 @@ async fn leads_inside(outside: &dyn Outside, grant: &Grant, name: &str) -> bool 
 }
 
 async fn look_up(outside: &dyn Outside, name: &str) -> Result<Vec<IpAddr>, Refusal> {
+    if name == LOCAL_HOST {
+        return Err(Refusal::LeadsInside);
+    }
     let asked = outside.resolve(name.to_owned());
     match tokio::time::timeout(LOOKUP, asked).await {
         Ok(Ok(found)) if !found.is_empty() => Ok(found),

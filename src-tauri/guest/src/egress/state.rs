@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sandbox_protocol::egress::{Answer, BLOCKED_HOST, FromGateway, Grant, PATIENCE, Refusal};
-use sandbox_protocol::policy::{Authority, Host, Verdict, Via};
+use sandbox_protocol::policy::{Authority, Host, Policy, Verdict, Via};
 use sandbox_protocol::streams::{Stream, Streams};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -72,9 +72,11 @@ impl Inner {
     }
 }
 
-/// Whether only the user's word can let it through. A plain read is what most rules are about.
+/// Whether only the user's word can let it through, in one of the ways in which there are questions.
 fn is_undecided(grant: &Grant, site: &Authority) -> bool {
-    grant.policy.decide(site, Via::PlainRead) == Verdict::Ask
+    [Via::Tunnel, Via::PlainRead]
+        .into_iter()
+        .any(|via| grant.policy.decide(site, via) == Verdict::Ask)
 }
 
 impl Gateway {
@@ -155,7 +157,7 @@ impl Gateway {
             tokio::select! {
                 answer = joined.outcome.wait_for(Option::is_some) => answer.ok().and_then(|answer| *answer),
                 // A rule came meanwhile, by the answer or by another way.
-                () = self.until(|inner| inner.decide(target, via) != Verdict::Ask) => None,
+                () = self.until(|inner| (inner.decide(target, via) != Verdict::Ask).then_some(())) => None,
             }
         };
         let answer = tokio::time::timeout(Duration::from_secs(PATIENCE), answered).await;
@@ -224,10 +226,18 @@ impl Gateway {
         services.open_route(route).await.ok()
     }
 
-    /// Comes back when it holds: looked at now and after each grant.
-    async fn until(&self, holds: impl Fn(&Inner) -> bool) {
+    /// Comes back when the rules refuse, with why: looked at now and after each grant.
+    pub async fn refused_by(&self, rules: impl Fn(&Policy) -> Result<(), Refusal>) -> Refusal {
+        self.until(|inner| rules(&inner.grant.policy).err()).await
+    }
+
+    /// Comes back with what there is: looked at now and after each grant.
+    async fn until<T>(&self, found: impl Fn(&Inner) -> Option<T>) -> T {
         let mut grants = self.grants.subscribe();
-        while !holds(&self.inner()) {
+        loop {
+            if let Some(found) = found(&self.inner()) {
+                return found;
+            }
             if grants.changed().await.is_err() {
                 return std::future::pending().await;
             }
@@ -236,13 +246,13 @@ impl Gateway {
 
     /// Comes back when the user closed a service again.
     pub async fn closed(&self, port: u16) {
-        self.until(|inner| !inner.grant.services.contains(&port))
+        self.until(|inner| (!inner.grant.services.contains(&port)).then_some(()))
             .await;
     }
 
     /// Comes back when a connection that was let through would not be any more.
     pub async fn revoked(&self, target: &Authority, via: Via) {
-        self.until(|inner| inner.decide(target, via) != Verdict::Allow)
+        self.until(|inner| (inner.decide(target, via) != Verdict::Allow).then_some(()))
             .await;
     }
 

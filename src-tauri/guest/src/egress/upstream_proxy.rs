@@ -1,7 +1,7 @@
 //! A proxy of the computer's own network, which everybody there must use: the gateway asks it for a tunnel.
 
 use std::net::IpAddr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sandbox_protocol::egress::{Refusal, UpstreamProxy};
@@ -86,7 +86,7 @@ fn no_log_in(proxy: &UpstreamProxy) -> Refusal {
 }
 
 /// A plain request by the proxy, and its answer. The proxy's own wish for a password stays here, and the password
-/// is masked in what comes back: a proxy may show it to the site.
+/// is masked in what comes back: a proxy may show it to the site. `begun`: the client has seen something of it.
 pub async fn plain(
     wire: Wire,
     client: &mut UnixStream,
@@ -94,23 +94,24 @@ pub async fn plain(
     head: &[u8],
     body: (&[u8], u64),
     counts: &Counts,
+    begun: &AtomicBool,
 ) -> Result<(), Refusal> {
     let (from_proxy, mut to_proxy) = tokio::io::split(wire);
     let (from_client, mut to_client) = client.split();
     let (early, left) = body;
-    let begun = async {
+    let asked = async {
         to_proxy.write_all(head).await?;
         to_proxy.write_all(early).await?;
         to_proxy.flush().await
     };
-    begun.await.map_err(|_| Refusal::NoUpstream)?;
+    asked.await.map_err(|_| Refusal::NoUpstream)?;
     let sent = (head.len() + early.len()) as u64;
     counts.sent.fetch_add(sent, Ordering::Relaxed);
     let sending = async {
         let from_client = from_client.take(left);
         pass_on(from_client, &mut to_proxy, counts, &counts.sent).await;
     };
-    let answering = answer(from_proxy, &mut to_client, proxy, counts);
+    let answering = answer(from_proxy, &mut to_client, proxy, counts, begun);
     tokio::pin!(answering);
     // The answer ends it, also where it comes before the whole request was sent.
     tokio::select! {
@@ -124,6 +125,7 @@ async fn answer(
     to: &mut (impl AsyncWrite + Unpin),
     proxy: &UpstreamProxy,
     counts: &Counts,
+    begun: &AtomicBool,
 ) -> Result<(), Refusal> {
     let mut piece = vec![0; PIECE];
     let mut length = 0;
@@ -138,6 +140,7 @@ async fn answer(
     if piece[STATUS_END - 3..STATUS_END] == *WANTS_LOG_IN.to_string().as_bytes() {
         return Err(no_log_in(proxy));
     }
+    begun.store(true, Ordering::Relaxed);
     let mut mask = Mask::new(proxy.log_in.as_ref().map(Secret::expose));
     loop {
         let clean = match length {

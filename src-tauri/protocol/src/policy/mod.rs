@@ -8,6 +8,8 @@ mod host;
 
 use serde::{Deserialize, Serialize};
 
+use crate::egress::LOCAL_HOST;
+
 pub use address::is_public;
 pub use host::{Authority, Host, HostError, HostName, HostPattern};
 
@@ -20,7 +22,7 @@ pub enum Reach {
     Offline,
     /// To approved sites.
     Approved,
-    /// To any public host.
+    /// To any public host that is asked for by name; to an address, and to [`UNSEEN_PORT`], only where that is approved.
     Open,
 }
 
@@ -71,15 +73,19 @@ pub enum Reason {
     Offline,
     /// A rule blocks it.
     Blocked,
-    /// A bare address; only names can be approved by asking.
+    /// A bare address that no rule names; only names can be approved by asking.
     Address,
-    /// A private, local or reserved address.
+    /// A private, local or reserved address, or the name of the user's own computer.
     NotPublic,
     /// Approved, but not this port or not this way.
     Port,
     /// A tunnel to the port of plain requests could not be looked into.
     TunnelToPlain,
 }
+
+/// SSH's port. What goes through a tunnel to it says nothing that could be held against its host, so it is open by
+/// a rule that states the port, or by an answer about it: in every mode.
+pub const UNSEEN_PORT: u16 = 22;
 
 const PLAIN: u16 = 80;
 const TLS: u16 = 443;
@@ -105,15 +111,15 @@ impl Policy {
         if via == Via::Tunnel && target.port == PLAIN {
             return Verdict::Deny(Reason::TunnelToPlain);
         }
-        if let Host::Address(address) = target.host
-            && !is_public(address)
-        {
+        if is_inside(&target.host) {
             return Verdict::Deny(Reason::NotPublic);
         }
-        if self.reach == Reach::Open {
-            return Verdict::Allow;
+        // What cannot be looked into, and an address, which a block by name says nothing of, are by a rule only.
+        let is_looked_into = via != Via::Tunnel || target.port != UNSEEN_PORT;
+        match target.host {
+            Host::Name(_) if self.reach == Reach::Open && is_looked_into => Verdict::Allow,
+            _ => self.approved(target, via),
         }
-        self.approved(target, via)
     }
 
     /// A site that is let through, which the self-test asks for: the first one that a rule names alone, or
@@ -146,6 +152,14 @@ impl Policy {
             return Verdict::Allow;
         }
         Verdict::Deny(Reason::Port)
+    }
+}
+
+/// Whether it is, by what it is called, no public host.
+fn is_inside(host: &Host) -> bool {
+    match host {
+        Host::Name(name) => name.as_str() == LOCAL_HOST,
+        Host::Address(address) => !is_public(*address),
     }
 }
 
@@ -270,18 +284,52 @@ mod tests {
             let parsed = Authority::parse(target.as_bytes()).unwrap();
             assert_eq!(rules.decide(&parsed, via), expected, "{target} {via:?}");
         }
-        let open = policy(Reach::Open, &[], &["evil.org"]);
-        for (target, expected) in [
-            ("anything.example:443", Allow),
-            ("anything.example:80", Deny(TunnelToPlain)),
-            ("evil.org:443", Deny(Blocked)),
-            ("8.8.8.8:443", Allow),
-            ("10.1.2.3:443", Deny(NotPublic)),
-            ("172.17.0.1:2375", Deny(NotPublic)),
-            ("192.168.65.7:2375", Deny(NotPublic)),
+        let allow = [
+            "ssh.example:22",
+            "tls.example",
+            "1.1.1.1",
+            "9.9.9.9:853",
+            "[2606::1]:22",
+            "host.sandbox",
+            "10.1.2.3",
+        ];
+        let open = policy(Reach::Open, &allow, &["evil.org"]);
+        for (target, via, expected) in [
+            ("anything.example:443", Tunnel, Allow),
+            ("anything.example:8443", Tunnel, Allow),
+            ("anything.example:80", Tunnel, Deny(TunnelToPlain)),
+            ("anything.example:80", PlainWrite, Allow),
+            ("tls.example:8443", Tunnel, Allow),
+            ("evil.org:443", Tunnel, Deny(Blocked)),
+            // What an address is called nobody knows, so a block by name would not hold.
+            ("8.8.8.8:443", Tunnel, Deny(Address)),
+            ("8.8.8.8:80", PlainRead, Deny(Address)),
+            ("[2606:4700::1111]:443", Tunnel, Deny(Address)),
+            ("1.1.1.1:443", Tunnel, Allow),
+            ("1.1.1.1:80", PlainRead, Allow),
+            ("1.1.1.1:8443", Tunnel, Deny(Port)),
+            ("9.9.9.9:853", Tunnel, Allow),
+            ("9.9.9.9:443", Tunnel, Deny(Port)),
+            // Nobody can look into it.
+            ("anything.example:22", Tunnel, Ask),
+            ("tls.example:22", Tunnel, Deny(Port)),
+            ("ssh.example:22", Tunnel, Allow),
+            ("anything.example:22", PlainRead, Allow),
+            ("[2606::1]:22", Tunnel, Allow),
+            ("1.1.1.1:22", Tunnel, Deny(Port)),
+            // Never, whatever a rule says.
+            ("10.1.2.3:443", Tunnel, Deny(NotPublic)),
+            ("172.17.0.1:2375", Tunnel, Deny(NotPublic)),
+            ("192.168.65.7:2375", Tunnel, Deny(NotPublic)),
+            ("host.sandbox:443", Tunnel, Deny(NotPublic)),
+            ("HOST.sandbox.:80", PlainRead, Deny(NotPublic)),
         ] {
             let parsed = Authority::parse(target.as_bytes()).unwrap();
-            assert_eq!(open.decide(&parsed, Tunnel), expected, "open: {target}");
+            assert_eq!(
+                open.decide(&parsed, via),
+                expected,
+                "open: {target} {via:?}"
+            );
         }
     }
 }

@@ -93,9 +93,14 @@ async fn answer_one(
         counts: &counts,
         answered: AtomicBool::new(false),
     };
+    // The rules and the key are looked at before each step: without them not one more byte goes out.
     let ended = tokio::select! {
-        ended = pass(gateway, client, &turn, rest) => ended,
+        biased;
+        refusal = gateway.refused_by(|rules| upstream::may(rules, &route, &target)) => {
+            Ended::Failed(Failed::Refused(refusal))
+        }
         () = gateway.routes.taken_away(&route) => Ended::Failed(Failed::Refused(Refusal::Policy(Reason::Blocked))),
+        ended = pass(gateway, client, &turn, rest) => ended,
     };
     let refused = match ended {
         Ended::Whole | Ended::Left => None,

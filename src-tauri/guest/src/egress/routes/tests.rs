@@ -85,7 +85,7 @@ async fn request(from: &mut (impl AsyncReadExt + Unpin)) -> io::Result<String> {
     }
 }
 
-/// The provider sends these pieces, one after the other, and closes; an empty piece waits for ever.
+/// The provider sends these pieces, one after the other, and closes; instead of an empty one it reads on.
 async fn stage(pieces: Vec<Vec<u8>>) -> Stage {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let world = Arc::new(World {
@@ -101,10 +101,19 @@ async fn stage(pieces: Vec<Vec<u8>>) -> Stage {
             tokio::spawn(async move {
                 let mut stream = acceptor().accept(stream).await?;
                 let request = request(&mut stream).await?;
-                sees.lock().unwrap().push(request);
+                let number = {
+                    let mut sees = sees.lock().unwrap();
+                    sees.push(request);
+                    sees.len() - 1
+                };
                 for piece in pieces {
                     if piece.is_empty() {
-                        return std::future::pending().await;
+                        let mut more = [0; 4096];
+                        while let count @ 1.. = stream.read(&mut more).await? {
+                            let more = String::from_utf8_lossy(&more[..count]);
+                            sees.lock().unwrap()[number].push_str(&more);
+                        }
+                        return Ok(());
                     }
                     stream.write_all(&piece).await?;
                     stream.flush().await?;
@@ -182,6 +191,23 @@ impl Stage {
         let gateway = self.gateway.clone();
         tokio::spawn(async move { serve(&gateway, server).await });
         client
+    }
+
+    /// How the only request ended, once it was written down.
+    async fn decided(&self) -> Option<Refusal> {
+        for _ in 0..500 {
+            self.gateway
+                .tell_decisions(Instant::now() + Duration::from_secs(60));
+            let (listener, _, told) = self.gateway.attend(0, false);
+            self.gateway.leave(listener);
+            for message in told {
+                if let FromGateway::Decided(decided) = message {
+                    return decided.refused;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("nothing was written down");
     }
 
     fn seen(&self) -> Vec<String> {
@@ -295,6 +321,86 @@ async fn what_comes_back_streams_and_never_holds_the_key() {
         !rest.contains("0\r\n\r\n") && !rest.contains("HTTP/1.1"),
         "{rest}"
     );
+}
+
+/// The beginning of an answer that goes on for as long as the provider likes.
+const BEGUN: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n";
+
+#[tokio::test]
+async fn a_rule_that_blocks_the_provider_cuts_what_streams_and_what_is_sent() {
+    for rules in [
+        grant(Reach::Approved, &["api.test"]),
+        grant(Reach::Open, &["api.test"]),
+        Grant::default(),
+    ] {
+        let stage = stage(vec![BEGUN.to_vec(), Vec::new()]).await;
+        let mut client = stage.open();
+        client
+            .write_all(post("played/v1/messages", "").as_bytes())
+            .await
+            .unwrap();
+        let mut text = String::new();
+        while !text.contains("begun\r\n") {
+            let mut piece = [0; 4096];
+            let count = client.read(&mut piece).await.unwrap();
+            assert!(count > 0, "it ended: {text}");
+            text.push_str(std::str::from_utf8(&piece[..count]).unwrap());
+        }
+        // A rule about another site leaves it alone.
+        stage
+            .gateway
+            .set_grant(grant(Reach::Approved, &["other.test"]));
+        let more = tokio::time::timeout(Duration::from_millis(50), client.read_u8()).await;
+        assert!(more.is_err(), "it goes on");
+        stage.gateway.set_grant(rules);
+        let rest = all(&mut client).await;
+        assert_eq!(rest, "", "cut, without an end that could be taken for one");
+        let refused = stage.decided().await;
+        assert!(matches!(refused, Some(Refusal::Policy(_))), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_is_blocked_while_the_program_sends_gets_no_more() {
+    let stage = stage(vec![OK.to_vec()]).await;
+    let request = post("played/v1/messages", "");
+    let (first, rest) = request.split_at(request.len() - 2);
+    let mut client = stage.open();
+    client.write_all(first.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stage
+        .gateway
+        .set_grant(grant(Reach::Approved, &["api.test"]));
+    let _ = client.write_all(rest.as_bytes()).await;
+    let answer = all(&mut client).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 403") && answer.contains("has blocked it"),
+        "{answer}"
+    );
+    assert_eq!(stage.seen(), Vec::<String>::new(), "never whole");
+}
+
+/// However the bytes are split: what comes behind a body is no second request, with the key or without.
+#[tokio::test]
+async fn a_body_ends_where_it_says() {
+    let second = "POST /v1/organizations HTTP/1.1\r\nHost: api.test\r\nContent-Length: 0\r\n\r\n";
+    let first = post("played/v1/messages", "");
+    let whole = format!("{first}{second}");
+    for cut in [first.len() - 4, first.len() - 2, first.len(), whole.len()] {
+        // It waits before it answers, so that all that is sent would come.
+        let stage = stage(vec![BEGUN.to_vec(), Vec::new()]).await;
+        let mut client = stage.open();
+        let (early, rest) = whole.split_at(cut);
+        client.write_all(early.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        client.write_all(rest.as_bytes()).await.unwrap();
+        let mut piece = [0; 5];
+        client.read_exact(&mut piece).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let seen = stage.seen();
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert!(seen[0].ends_with("\r\n\r\nbody"), "cut at {cut}: {seen:?}");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use sandbox_protocol::egress::Refusal;
-use sandbox_protocol::policy::{Authority, Reach, Reason, Verdict, Via};
+use sandbox_protocol::policy::{Authority, Policy, Reason, Verdict, Via};
 use sandbox_protocol::routes::Route;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
@@ -36,13 +36,12 @@ pub fn target(route: &Route) -> Option<Authority> {
     Authority::parse(text.as_bytes()).ok()
 }
 
-/// Connects. That the user keeps a key for it approves the host; a rule that blocks it goes before.
+/// Connects, while [`may`] says that one may.
 pub async fn connect(
     gateway: &Gateway,
     route: &Route,
     target: &Authority,
 ) -> Result<Box<dyn Stream>, Failed> {
-    may(gateway, route, target).map_err(Failed::Refused)?;
     let plain: Box<dyn Stream> = if route.upstream.by_computer {
         let stream = gateway.dial_route(&route.id).await;
         Box::new(stream.ok_or(Failed::Refused(Refusal::Unreachable))?)
@@ -68,13 +67,11 @@ pub async fn connect(
     }
 }
 
-fn may(gateway: &Gateway, route: &Route, target: &Authority) -> Result<(), Refusal> {
-    let policy = gateway.grant().policy;
-    if policy.reach == Reach::Offline {
-        return Err(Refusal::Policy(Reason::Offline));
-    }
+/// Whether the rules let a route be used. That the user keeps a key for it approves the host; a rule that blocks it
+/// goes before, and so does a sandbox that is offline.
+pub fn may(policy: &Policy, route: &Route, target: &Authority) -> Result<(), Refusal> {
     match policy.decide(target, Via::Tunnel) {
-        Verdict::Deny(Reason::Blocked) => Err(Refusal::Policy(Reason::Blocked)),
+        Verdict::Deny(reason @ (Reason::Blocked | Reason::Offline)) => Err(Refusal::Policy(reason)),
         Verdict::Deny(Reason::NotPublic) if !route.upstream.by_computer => {
             Err(Refusal::Policy(Reason::NotPublic))
         }

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod asking;
+mod bounds;
+mod cut;
+mod open;
 mod rules;
 
 use std::collections::HashMap;
@@ -18,6 +21,7 @@ use sandbox_protocol::policy::{Policy, Reach, Reason};
 use sandbox_protocol::streams::{End, Inbound, join};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::Notify;
 
 use super::connection::serve;
 use super::outside::{Outside, Soon};
@@ -30,6 +34,8 @@ pub(super) struct World {
     pub(super) lookups: Mutex<Vec<String>>,
     pub(super) dialled: Mutex<Vec<SocketAddr>>,
     moved: AtomicUsize,
+    /// `slow.test` is found from then on.
+    found: Notify,
 }
 
 impl Outside for World {
@@ -45,7 +51,12 @@ impl Outside for World {
             name if name.ends_with(".wide.test") => self.names.get("good.test").cloned(),
             name => self.names.get(name).cloned(),
         };
-        Box::pin(async move { found.ok_or_else(|| io::Error::other("no such name")) })
+        Box::pin(async move {
+            if name == "slow.test" {
+                self.found.notified().await;
+            }
+            found.ok_or_else(|| io::Error::other("no such name"))
+        })
     }
 
     fn connect(&self, to: SocketAddr) -> Soon<'_, TcpStream> {
@@ -61,7 +72,8 @@ pub(super) struct Stage {
     pub(super) seen: Arc<AtomicUsize>,
 }
 
-/// The site behind answers every piece with `pong`, and counts.
+/// The site behind answers every piece with `pong`, and counts. What is asked of `/hold` it answers in part and goes on
+/// reading.
 pub(super) async fn stage(reach: Reach, allow: &[&str], deny: &[&str]) -> Stage {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -75,13 +87,17 @@ pub(super) async fn stage(reach: Reach, allow: &[&str], deny: &[&str]) -> Stage 
                 while let Ok(count @ 1..) = stream.read(&mut piece).await {
                     counter.fetch_add(count, Ordering::SeqCst);
                     let plain = piece.starts_with(b"GET") || piece.starts_with(b"POST");
-                    let answer: &[u8] = if plain {
+                    let line = piece.split(|byte| *byte == b'\r').next();
+                    let holds = plain && line.unwrap().windows(5).any(|five| five == b"/hold");
+                    let answer: &[u8] = if holds {
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\npart"
+                    } else if plain {
                         b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong"
                     } else {
                         b"pong"
                     };
                     let _ = stream.write_all(answer).await;
-                    if plain {
+                    if plain && !holds {
                         return;
                     }
                 }
@@ -97,6 +113,7 @@ pub(super) async fn stage(reach: Reach, allow: &[&str], deny: &[&str]) -> Stage 
         ("mixed.test", vec![ip("203.0.113.5"), ip("169.254.169.254")]),
         ("mapped.test", vec![ip("::ffff:10.0.0.1")]),
         ("host.test", vec![ip("203.0.113.99")]),
+        ("slow.test", vec![ip("203.0.113.8")]),
     ]);
     let world = Arc::new(World {
         names,
@@ -104,6 +121,7 @@ pub(super) async fn stage(reach: Reach, allow: &[&str], deny: &[&str]) -> Stage 
         lookups: Mutex::default(),
         dialled: Mutex::default(),
         moved: AtomicUsize::new(0),
+        found: Notify::new(),
     });
     let gateway = Gateway::new(world.clone());
     gateway.set_grant(grant(reach, allow, deny));
@@ -189,6 +207,11 @@ pub(super) async fn piece(from: &mut UnixStream) -> String {
 
 /// A TLS 1.2 greeting, as short as readers take it.
 pub(super) fn greeting(name: Option<&str>) -> Vec<u8> {
+    padded_greeting(name, 0)
+}
+
+/// Likewise, longer by so many bytes, in as many records as it takes.
+fn padded_greeting(name: Option<&str>, padding: usize) -> Vec<u8> {
     let mut extensions = Vec::new();
     let mut extension = |kind: u16, body: &[u8]| {
         extensions.extend_from_slice(&kind.to_be_bytes());
@@ -206,6 +229,9 @@ pub(super) fn greeting(name: Option<&str>) -> Vec<u8> {
     extension(13, &[0, 2, 4, 3]);
     extension(10, &[0, 2, 0, 23]);
     extension(11, &[1, 0]);
+    if padding > 0 {
+        extension(21, &vec![0; padding]);
+    }
     let mut hello = vec![3, 3];
     hello.extend_from_slice(&[7; 32]);
     hello.push(0);
@@ -215,8 +241,11 @@ pub(super) fn greeting(name: Option<&str>) -> Vec<u8> {
     let mut message = vec![1, 0];
     message.extend_from_slice(&(hello.len() as u16).to_be_bytes());
     message.extend_from_slice(&hello);
-    let mut record = vec![22, 3, 1];
-    record.extend_from_slice(&(message.len() as u16).to_be_bytes());
-    record.extend_from_slice(&message);
-    record
+    let mut records = Vec::new();
+    for part in message.chunks(16 * 1024) {
+        records.extend_from_slice(&[22, 3, 1]);
+        records.extend_from_slice(&(part.len() as u16).to_be_bytes());
+        records.extend_from_slice(part);
+    }
+    records
 }

@@ -29,10 +29,10 @@ async fn an_approved_tunnel_carries_bytes_both_ways_and_is_written_down() {
 
 #[tokio::test]
 async fn nothing_but_the_tunnels_own_name_in_tls_reaches_the_site() {
-    let stage = stage(Reach::Approved, &["good.test"], &[]).await;
+    let stage = stage(Reach::Approved, &["good.test", "good.test:8443"], &[]).await;
     let mut split = greeting(Some("good.test"));
     let tail = split.split_off(9);
-    for first in [
+    let firsts = [
         greeting(Some("other.test")),
         greeting(Some("good.test.evil.test")),
         greeting(Some("sub.good.test")),
@@ -41,20 +41,27 @@ async fn nothing_but_the_tunnels_own_name_in_tls_reaches_the_site() {
         b"SSH-2.0-OpenSSH_9\r\n".to_vec(),
         vec![0; 64],
         vec![22, 3, 1, 0xff, 0xff, 1, 2, 3],
-    ] {
-        let (mut client, answer) = stage.connect("good.test:443").await;
+    ];
+    let ports = ["good.test:443", "good.test:8443"];
+    for (target, first) in ports
+        .iter()
+        .flat_map(|port| firsts.iter().map(move |first| (port, first)))
+    {
+        let (mut client, answer) = stage.connect(target).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        client.write_all(&first).await.unwrap();
+        client.write_all(first).await.unwrap();
         client.shutdown().await.unwrap();
-        assert_eq!(piece(&mut client).await, "", "{first:?}");
+        assert_eq!(piece(&mut client).await, "", "{target} {first:?}");
     }
     assert_eq!(stage.seen.load(Ordering::SeqCst), 0, "upstream bytes");
     // The probe can succeed, also in two pieces.
-    let (mut client, _) = stage.connect("good.test:443").await;
-    client.write_all(&split).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    client.write_all(&tail).await.unwrap();
-    assert_eq!(piece(&mut client).await, "pong");
+    for target in ports {
+        let (mut client, _) = stage.connect(target).await;
+        client.write_all(&split).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        client.write_all(&tail).await.unwrap();
+        assert_eq!(piece(&mut client).await, "pong", "{target}");
+    }
 }
 
 #[tokio::test]

@@ -46,6 +46,8 @@ struct Stage {
     asked: Arc<Mutex<Vec<String>>>,
     /// All of it.
     heads: Arc<Mutex<Vec<String>>>,
+    /// What came behind the heads.
+    bodies: Arc<Mutex<Vec<u8>>>,
 }
 
 /// The proxy answers a tunnel as it is told, then `pong` to every piece.
@@ -67,6 +69,8 @@ async fn stage_of(upstream: UpstreamProxy, answer: &'static str, plain: &'static
     let lines = asked.clone();
     let heads: Arc<Mutex<Vec<String>>> = Arc::default();
     let all = heads.clone();
+    let bodies: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let behind = bodies.clone();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let head = head(&mut stream).await.unwrap_or_default();
@@ -77,9 +81,11 @@ async fn stage_of(upstream: UpstreamProxy, answer: &'static str, plain: &'static
             all.lock().unwrap().push(head.clone());
             let said = if is_tunnel { answer } else { plain };
             let _ = stream.write_all(said.as_bytes()).await;
+            let behind = behind.clone();
             tokio::spawn(async move {
                 let mut piece = [0; 4096];
-                while let Ok(1..) = stream.read(&mut piece).await {
+                while let Ok(count @ 1..) = stream.read(&mut piece).await {
+                    behind.lock().unwrap().extend_from_slice(&piece[..count]);
                     let _ = stream.write_all(b"pong").await;
                 }
             });
@@ -108,6 +114,7 @@ async fn stage_of(upstream: UpstreamProxy, answer: &'static str, plain: &'static
         office,
         asked,
         heads,
+        bodies,
     }
 }
 
@@ -382,5 +389,66 @@ async fn no_name_leads_into_the_proxys_own_computer_or_network() {
         let says = if by_computer { "403" } else { "200" };
         assert!(answer.starts_with(&format!("HTTP/1.1 {says}")), "{answer}");
         assert_eq!(stage.asked.lock().unwrap().len(), usize::from(!by_computer));
+    }
+}
+
+fn with_posts(grant: Grant) -> Grant {
+    Grant {
+        policy: Policy {
+            allow: vec!["good.test:80".parse().unwrap()],
+            ..grant.policy
+        },
+        ..grant
+    }
+}
+
+const POST: &str =
+    "POST http://good.test/a HTTP/1.1\r\nHost: good.test\r\nContent-Length: 4\r\n\r\n";
+
+/// However the bytes are split: what comes behind a body is no second request to the proxy.
+#[tokio::test]
+async fn a_body_ends_where_it_says() {
+    let second = "CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test\r\n\r\n";
+    let whole = format!("{POST}body{second}");
+    for cut in [0, 2, 4, 4 + second.len()] {
+        let stage = stage("proxy.office", YES).await;
+        stage.gateway.set_grant(with_posts(stage.gateway.grant()));
+        let (first, rest) = whole.split_at(POST.len() + cut);
+        let (mut client, answer) = stage.ask(first).await;
+        assert!(answer.contains("said"), "{answer}");
+        client.write_all(rest.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let bodies = stage.bodies.lock().unwrap().clone();
+        assert_eq!(bodies, b"body", "cut at {cut}");
+    }
+}
+
+#[tokio::test]
+async fn a_plain_request_by_the_proxy_is_cut_when_its_rule_goes() {
+    let stage = stage("proxy.office", YES).await;
+    let before = stage.gateway.grant();
+    // In its answer, and in its body.
+    for (request, more) in [(PLAIN, ""), (POST, "bo")] {
+        stage.bodies.lock().unwrap().clear();
+        let rules = [before.clone(), with_posts(before.clone())];
+        let [reads, posts] = rules;
+        stage
+            .gateway
+            .set_grant(if request == POST { posts } else { reads });
+        let (mut client, answer) = stage.ask(&format!("{request}{more}")).await;
+        assert!(answer.contains("said"), "{answer}");
+        while *stage.bodies.lock().unwrap() != more.as_bytes() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut blocked = before.clone();
+        blocked.policy.deny.push("good.test".parse().unwrap());
+        stage.gateway.set_grant(blocked);
+        let _ = client.write_all(b"dy").await;
+        let mut left = Vec::new();
+        let closed = client.read_to_end(&mut left);
+        let _ = tokio::time::timeout(Duration::from_secs(20), closed)
+            .await
+            .unwrap();
+        assert_eq!(*stage.bodies.lock().unwrap(), more.as_bytes());
     }
 }
