@@ -133,9 +133,19 @@ mod tests {
         }
 
         #[test]
-        fn noise_never_panics_and_never_piles_up(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..4000), 0..40)) {
+        fn noise_never_panics_and_never_piles_up(
+            payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..20),
+            noise in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..4000), 0..40),
+        ) {
             let mut decoder = Decoder::new();
-            for piece in pieces {
+            // It comes behind frames that are right.
+            let mut first = Vec::new();
+            payloads.iter().for_each(|payload| put(&mut first, 7, &[payload]));
+            decoder.push(&first);
+            for payload in &payloads {
+                prop_assert_eq!(decoder.frame(), Ok(Some((7, payload.as_slice()))));
+            }
+            for piece in noise {
                 decoder.push(&piece);
                 loop {
                     match decoder.frame() {

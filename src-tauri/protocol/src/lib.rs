@@ -10,6 +10,8 @@ mod frame;
 pub mod home;
 pub mod login;
 mod message;
+#[cfg(test)]
+mod nearly;
 pub mod policy;
 pub mod routes;
 pub mod streams;

@@ -40,7 +40,7 @@ pub enum Network {
     Offline,
     /// Sites on a list
     Approved,
-    /// Any public site
+    /// Any public site by its name; addresses and port 22 only where a rule allows them
     Open,
 }
 

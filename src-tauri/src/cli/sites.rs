@@ -6,6 +6,7 @@ use sandbox_engine::network::rules::NetworkChange;
 use serde_json::{Value, json};
 
 use super::mistake::Mistake;
+use super::words::rule_line;
 
 /// `sites`
 #[derive(Debug, Args)]
@@ -35,10 +36,7 @@ pub async fn run(engine: &Engine, wanted: Sites) -> Result<(Value, String), Mist
         engine.set_sites_for_all(&change).await?
     };
     let lines = |verb: &str, rules: &[String]| -> String {
-        rules
-            .iter()
-            .map(|rule| format!("{verb} {rule}\n"))
-            .collect()
+        rules.iter().map(|rule| rule_line(verb, rule)).collect()
     };
     let mut text = lines("allow", &sites.allow) + &lines("block", &sites.block);
     if text.is_empty() {

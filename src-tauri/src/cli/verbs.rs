@@ -12,7 +12,8 @@ use super::args::{self, Cli, CompletionShell, Global, Verb};
 use super::mistake::Mistake;
 use super::wanted::{mode, new_sandbox, package_names, paths};
 use super::words::{
-    check_json, check_text, network_word, row_json, row_text, snapshot_json, snapshot_text,
+    check_json, check_text, network_word, row_json, row_text, rule_line, snapshot_json,
+    snapshot_text,
 };
 use super::{
     agents as cli_agents, exec, keys, limits, log_ins, preview, progress, proxy, shell, sites,
@@ -364,7 +365,7 @@ impl Call<'_> {
                 ("block", &record.network.block),
             ] {
                 for rule in rules {
-                    text += &format!("{verb} {rule}\n");
+                    text += &rule_line(verb, rule);
                 }
             }
             text

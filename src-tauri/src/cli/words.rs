@@ -1,5 +1,6 @@
 //! Answers: the documents of `--json` and their texts for people.
 
+use sandbox_engine::network::UNSEEN_PORT;
 use sandbox_engine::sandbox::{Check, Row, State};
 use sandbox_engine::state::record::NetworkMode;
 use sandbox_review::changes::{ChangeKind, Status};
@@ -18,6 +19,13 @@ pub fn network_word(mode: NetworkMode) -> &'static str {
         NetworkMode::Approved => "approved",
         NetworkMode::Open => "open",
     }
+}
+
+/// One rule about sites. What goes through SSH's port cannot be looked into, which is said of a rule that opens it.
+pub fn rule_line(verb: &str, rule: &str) -> String {
+    let is_unseen = verb == "allow" && rule.ends_with(&format!(":{UNSEEN_PORT}"));
+    let label = if is_unseen { " (not inspectable)" } else { "" };
+    format!("{verb} {rule}{label}\n")
 }
 
 pub fn check_json(row: &Check) -> Value {

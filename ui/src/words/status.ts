@@ -26,7 +26,10 @@ export const NETWORK_WORDS: Record<NetworkMode, { name: string; sentence: string
     name: 'Approved sites',
     sentence: 'The agent’s own service, package lists and sites you allow; you are asked about others.',
   },
-  open: { name: 'Open', sentence: 'Any public site, but nothing on your own network.' },
+  open: {
+    name: 'Open',
+    sentence: 'Any public site by its name, but nothing on your own network. You are asked about SSH (port 22).',
+  },
 };
 
 export const PHASE_WORDS: Record<Phase, string> = {

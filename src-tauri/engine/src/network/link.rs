@@ -57,8 +57,11 @@ impl Link {
         }
     }
 
-    /// Puts a grant in force, and comes back when it is.
+    /// Puts a grant in force, and comes back when it is. One that is too long would be cut, and deny all: it is refused.
     pub(crate) async fn grant(&mut self, grant: &Grant) -> Result<(), DockerError> {
+        if !grant.fits() {
+            return Err(lost("there are too many rules for one gateway"));
+        }
         self.send(&ToGateway::Grant(grant.clone())).await?;
         loop {
             if self.next_soon().await? == FromGateway::Granted {

@@ -8,3 +8,4 @@ pub(crate) mod streams;
 pub mod upstream;
 
 pub use sandbox_protocol::egress::{Answer, Ask};
+pub use sandbox_protocol::policy::UNSEEN_PORT;

@@ -128,6 +128,7 @@ pub fn grant(policy: &NetworkPolicy, agents: &[&str], refused: Vec<Subnet>) -> R
         refused,
         services: policy.services.clone(),
         upstream: None,
+        tests: Vec::new(),
     };
     if !grant.fits() {
         return Err(Error::InvalidRequest {

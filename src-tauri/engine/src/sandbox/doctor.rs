@@ -212,6 +212,7 @@ impl Engine {
             proxy.log_in = self.proxy_log_in().await;
         }
         let approved = proof::site_to_try(&grant);
+        grant.tests = docker.gateway_tests(approved.as_deref()).await;
         let mut link = Link::open(docker, &gateway).await?;
         link.grant(&grant).await?;
         let relay = trial.relay_volume();

@@ -218,6 +218,8 @@ pub(super) async fn hand_over(
     if let Some(proxy) = &mut grant.upstream {
         proxy.log_in = engine.proxy_log_in().await;
     }
+    let approved = proof::site_to_try(&grant);
+    grant.tests = docker.gateway_tests(approved.as_deref()).await;
     link.grant(&grant).await?;
     key_routes::hand_over(engine, record, link).await
 }

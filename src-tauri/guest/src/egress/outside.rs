@@ -151,6 +151,6 @@ async fn dial(outside: &dyn Outside, addresses: Vec<IpAddr>, port: u16) -> Optio
 }
 
 /// Whether a grant lets anybody reach an address.
-pub fn may_reach(grant: &Grant, address: IpAddr) -> bool {
+fn may_reach(grant: &Grant, address: IpAddr) -> bool {
     is_public(address) && !grant.refused.iter().any(|subnet| subnet.contains(address))
 }

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sandbox_protocol::egress::{Answer, BLOCKED_HOST, FromGateway, Grant, PATIENCE, Refusal};
-use sandbox_protocol::policy::{Authority, Host, Policy, Verdict, Via};
+use sandbox_protocol::policy::{Authority, Policy, Verdict, Via};
 use sandbox_protocol::streams::{Stream, Streams};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::asks::Asks;
 use super::decisions::Decisions;
-use super::outside::{Outside, may_reach};
+use super::outside::Outside;
 use super::routes::Shelf;
 
 /// Messages that wait for one listener; one that takes none any more is let go, and connects again.
@@ -270,17 +270,9 @@ impl Gateway {
             .add(&host, target.port, method, refused, bytes);
     }
 
-    /// Whether the self-test asks for it: for what is blocked in every mode, and for one approved site. Its mark is worth
-    /// nothing anywhere else, or a program in the sandbox could hide under it what it asked for.
+    /// Whether the self-test asks for it: by the list that came with the grant, and by nothing else.
     pub fn is_self_tests(&self, target: &Authority) -> bool {
-        let grant = &self.inner().grant;
-        match target.host {
-            Host::Address(address) => !may_reach(grant, address),
-            Host::Name(_) => {
-                target.host.to_string() == BLOCKED_HOST
-                    || grant.policy.one_approved().as_ref() == Some(target)
-            }
-        }
+        self.inner().grant.tests.contains(target)
     }
 
     /// Writes down a question of the self-test: all of them are one entry.

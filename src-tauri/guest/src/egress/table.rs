@@ -31,7 +31,7 @@ fn said(answer: &str) -> Says {
 }
 
 /// As host and port: by `CONNECT`, and by `GET http://…/`.
-const TABLE: [(&str, Says, Says); 72] = [
+const TABLE: [(&str, Says, Says); 73] = [
     ("good.test:443", Yes, No),
     ("GOOD.test:443", Yes, No),
     ("good.test.:443", Yes, No),
@@ -54,7 +54,8 @@ const TABLE: [(&str, Says, Says); 72] = [
     ("good..test:443", Nonsense, Nonsense),
     ("-good.test:443", Nonsense, Nonsense),
     ("good-.test:443", Nonsense, Nonsense),
-    ("good_.test:443", No, No),
+    ("good_.test:443", Nonsense, Nonsense),
+    ("_good.test:443", Nonsense, Nonsense),
     ("x.good.test:443", No, No),
     ("notgood.test:443", No, No),
     ("good.tes:443", No, No),

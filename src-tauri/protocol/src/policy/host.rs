@@ -80,7 +80,7 @@ fn check_label(label: &[u8]) -> Result<(), HostError> {
     if label.len() > 63 {
         return Err(HostError::Long);
     }
-    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
     let edges = label.first() != Some(&b'-') && label.last() != Some(&b'-');
     if edges && label.iter().all(inner) {
         Ok(())
@@ -133,7 +133,8 @@ impl fmt::Display for Host {
 }
 
 /// `host:port`, both stated.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Authority {
     /// The host.
     pub host: Host,
@@ -158,6 +159,20 @@ impl Authority {
 impl fmt::Display for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+impl TryFrom<String> for Authority {
+    type Error = HostError;
+
+    fn try_from(text: String) -> Result<Self, HostError> {
+        Self::parse(text.as_bytes())
+    }
+}
+
+impl From<Authority> for String {
+    fn from(authority: Authority) -> Self {
+        authority.to_string()
     }
 }
 
@@ -285,7 +300,7 @@ mod tests {
         for (text, form) in [
             ("example.com:443", "example.com:443"),
             ("EXAMPLE.Com.:443", "example.com:443"),
-            ("a-b.c_d.example:1", "a-b.c_d.example:1"),
+            ("a-b.c-d.example:1", "a-b.c-d.example:1"),
             ("xn--bcher-kva.example:65535", "xn--bcher-kva.example:65535"),
             ("localhost:80", "localhost:80"),
             ("1.2.3.4:443", "1.2.3.4:443"),
@@ -352,6 +367,8 @@ mod tests {
             b"256.1.1.1:443",
             b"example.123:443",
             b"0x:443",
+            b"a_b.example:443",
+            b"_dmarc.example:443",
             b"[::1:443",
             b"::1:443",
             b"[::1]x:443",
@@ -400,6 +417,8 @@ mod tests {
             "a b.com",
             "*.1.2.3.4",
             "http://a.b",
+            "a_b.example",
+            "*.a_b.example",
         ] {
             assert!(bad.parse::<HostPattern>().is_err(), "{bad}");
         }

@@ -21,7 +21,7 @@ describe('standing permissions', () => {
     const [first, second] = app.sandboxes.map((row) => row.id) as [string, string];
     await backend().changeSites(first, {
       ...change,
-      allow: ['example.org'],
+      allow: ['example.org', 'code.example:22'],
       block: ['ads.example'],
       services: [11434],
     });
@@ -42,6 +42,8 @@ describe('standing permissions', () => {
     const all = await read();
     for (const what of wanted) expect(all.map((one) => one.what)).toContain(what);
     expect(all.find((one) => one.what === 'ads.example')?.blocked).toBe(true);
+    expect(all.find((one) => one.what === 'code.example:22')?.whose).toContain('not inspectable');
+    expect(all.find((one) => one.what === 'example.org')?.whose).not.toContain('not inspectable');
     expect(all.some((one) => one.what.startsWith('The log-in of'))).toBe(true);
     for (let left = all.length; left > 0;) {
       const [one] = await read();

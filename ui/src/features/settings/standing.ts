@@ -1,6 +1,7 @@
 /** Every standing permission, of every sandbox and of all of them: what it is, whose, and how it is taken back. */
 import type { LogInRow, SandboxRow, SiteChange, SiteRules, SitesForAll } from '../../ipc';
 import { backend } from '../../ipc/current';
+import { NOT_INSPECTABLE, opensUnseen } from '../../words/site';
 
 export interface Standing {
   key: string;
@@ -23,7 +24,7 @@ export function ofSandbox({ id, name, keys }: Named, rules: SiteRules): Standing
   const site = (blocked: boolean) => (rule: string) => ({
     key: `${id} ${rule}`,
     what: rule,
-    whose: name,
+    whose: withPort(name, rule, blocked),
     blocked,
     takeBack: change({ forget: [rule] }),
   });
@@ -71,12 +72,16 @@ export function ofSandbox({ id, name, keys }: Named, rules: SiteRules): Standing
   ];
 }
 
+function withPort(whose: string, rule: string, blocked: boolean): string {
+  return !blocked && opensUnseen(rule) ? `${whose} · ${NOT_INSPECTABLE}` : whose;
+}
+
 /** Of all sandboxes, or of all that have one agent. */
 export function ofAll(sites: SitesForAll, logIns: readonly LogInRow[]): Standing[] {
   const site = (blocked: boolean) => (rule: string) => ({
     key: `all ${rule}`,
     what: rule,
-    whose: 'All sandboxes',
+    whose: withPort('All sandboxes', rule, blocked),
     blocked,
     takeBack: () => backend().forgetSiteForAll(rule),
   });

@@ -4,7 +4,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { fakeBackend } from '../../ipc/fake';
 import { backend, setBackend } from '../../ipc/current';
 import { app } from '../../state/app.svelte';
+import ActivityAskRow from '../activity/ActivityAskRow.svelte';
 import NetworkSheet from './NetworkSheet.svelte';
+import SiteAskRow from './SiteAskRow.svelte';
 import SitePrompt from './SitePrompt.svelte';
 
 afterEach(cleanup);
@@ -50,6 +52,37 @@ describe('the site prompt', () => {
     expect((await backend().siteRules(sandbox)).allow).not.toContain('holidays.example');
     await userEvent.click(screen.getByTestId('site-always'));
     await waitFor(async () => expect((await backend().siteRules(sandbox)).allow).toContain('crates.io'));
+  });
+
+  it('says of a port that nobody can look into that it is not inspectable', async () => {
+    const sandbox = await start();
+    render(SitePrompt, { sandbox });
+    expect((await screen.findByTestId('site-prompt')).textContent).not.toContain('inspectable');
+    cleanup();
+    const ask = { id: 9, sandbox, host: 'code.example', port: 22, claim: null, known_for: null };
+    render(SiteAskRow, { ask, waited: 1 });
+    expect(screen.getByTestId('site-prompt').textContent).toContain('port 22, not inspectable');
+    cleanup();
+    render(ActivityAskRow, { ask, asked: 0 });
+    expect(screen.getByRole('row').textContent).toContain('port 22, not inspectable');
+  });
+
+  it('says it of rules that open such a port too', async () => {
+    const row = await start();
+    const change = {
+      mode: null,
+      presets: null,
+      services: null,
+      allow: ['code.example:22'],
+      block: ['spy.example:22'],
+      forget: [],
+    };
+    await backend().changeSites(row, change);
+    const sandbox = app.sandboxes.find((one) => one.id === row);
+    if (!sandbox) throw new Error('it is gone');
+    render(NetworkSheet, { sandbox, onclose: () => undefined });
+    expect((await screen.findByText('code.example:22')).closest('.line')?.textContent).toContain('not inspectable');
+    expect((await screen.findByText('spy.example:22')).closest('.line')?.textContent).not.toContain('not inspectable');
   });
 
   it('belongs to its sandbox only', async () => {

@@ -19,6 +19,7 @@ use bollard::query_parameters::{
 };
 use futures_util::StreamExt;
 use sandbox_protocol::egress::BLOCKED_HOST;
+use sandbox_protocol::policy::Authority;
 
 use self::fence::{Meaning, Target, judge};
 use super::container::{GUEST, ulimit};
@@ -221,6 +222,18 @@ impl Docker {
         let call = tokio::time::timeout(PATIENCE, running.collect(OUTPUT));
         let (_, printed, _) = call.await.map_err(|_| too_slow())??;
         Ok((judge(&targets, &printed), Some(id)))
+    }
+
+    /// All that a probe asks a gateway for, as the gateway is told: `approved` as in [`Self::prove_gateway`].
+    pub(crate) async fn gateway_tests(&self, approved: Option<&str>) -> Vec<Authority> {
+        let targets = self.gateway_targets(approved).await;
+        targets
+            .iter()
+            .filter_map(|target| {
+                let (_, asked) = target.argument.split_once(':')?;
+                Authority::parse(asked.as_bytes()).ok()
+            })
+            .collect()
     }
 
     async fn targets_of(&self, guard: &Guard) -> Vec<Target> {

@@ -144,6 +144,7 @@ fn grant(reach: Reach, allow: &[&str], deny: &[&str]) -> Grant {
         refused: vec![Subnet::parse("203.0.113.99").unwrap()],
         services: vec![11434],
         upstream: None,
+        tests: Vec::new(),
     }
 }
 

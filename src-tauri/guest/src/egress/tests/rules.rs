@@ -1,6 +1,7 @@
 //! What goes through, and what does not.
 
 use sandbox_protocol::egress::{PASSED_MARK, REFUSED_MARK};
+use sandbox_protocol::policy::Authority;
 
 use super::*;
 
@@ -272,10 +273,20 @@ async fn a_tunnel_that_is_closed_before_it_was_used_is_no_refusal() {
     assert_eq!(stage.seen.load(Ordering::SeqCst), 0);
 }
 
-/// Under its mark a program in the sandbox hides nothing either that the self-test does not ask for.
+/// Under its mark a program in the sandbox hides nothing that the self-test does not ask for.
 #[tokio::test]
 async fn the_self_test_is_told_and_carries_nothing() {
-    let stage = stage(Reach::Approved, &["good.test"], &[]).await;
+    let stage = stage(Reach::Approved, &["good.test", "other.test"], &[]).await;
+    let tests = [
+        "good.test:443",
+        "10.0.0.1:443",
+        &format!("{BLOCKED_HOST}:443"),
+    ];
+    let authority = |text: &&str| Authority::parse(text.as_bytes()).unwrap();
+    stage.gateway.set_grant(Grant {
+        tests: tests.iter().map(authority).collect(),
+        ..stage.gateway.grant()
+    });
     let (_listener, mut told, _) = stage.gateway.attend(0, true);
     let marked = async |target: &str| {
         let request = format!("CONNECT {target} HTTP/1.1\r\nX-Agent-Sandbox: self-test\r\n\r\n");
@@ -288,22 +299,45 @@ async fn the_self_test_is_told_and_carries_nothing() {
     let ended = client.read_to_end(&mut left).await;
     assert!(ended.is_err() || left.is_empty(), "{left:?}");
     assert_eq!(stage.world.dialled.lock().unwrap().len(), 1);
-    for refused in ["10.0.0.1:443", &format!("{BLOCKED_HOST}:443")] {
+    for refused in &tests[1..] {
         let (_, answer) = marked(refused).await;
         assert!(answer.starts_with("HTTP/1.1 403"), "{refused}: {answer}");
     }
-    let (_, answer) = marked("good.test:8443").await;
-    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
-    assert_eq!(stage.seen.load(Ordering::SeqCst), 0);
-    stage
-        .gateway
-        .tell_decisions(Instant::now() + Duration::from_secs(5));
-    let mut entries = Vec::new();
-    while let Ok(FromGateway::Decided(one)) = told.try_recv() {
-        entries.push((one.host, one.port, one.count, one.refused.is_some()));
+    // A scan: near what is asked for, and nowhere near it.
+    let scan = [
+        ("10.0.0.1", 22),
+        ("10.0.0.2", 443),
+        ("169.254.169.254", 443),
+        (BLOCKED_HOST, 80),
+        ("good.test", 8443),
+    ];
+    for (host, port) in scan {
+        let (_, answer) = marked(&format!("{host}:{port}")).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
     }
+    // What is approved is a tunnel like any other there.
+    let (mut client, answer) = marked("other.test:443").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    client
+        .write_all(&greeting(Some("other.test")))
+        .await
+        .unwrap();
+    assert_eq!(piece(&mut client).await, "pong");
+    drop(client);
+    let mut entries = Vec::new();
+    while entries.len() < scan.len() + 2 {
+        stage
+            .gateway
+            .tell_decisions(Instant::now() + Duration::from_secs(5));
+        let next = tokio::time::timeout(Duration::from_secs(20), told.recv());
+        if let Some(FromGateway::Decided(one)) = next.await.unwrap() {
+            entries.push((one.host, one.port, one.count, one.refused.is_some()));
+        }
+    }
+    let mut wanted = vec![(BLOCKED_HOST.to_owned(), 0, 3, false)];
+    wanted.extend(scan.map(|(host, port)| (host.to_owned(), port, 1, true)));
+    wanted.push(("other.test".to_owned(), 443, 1, false));
     entries.sort();
-    let test = (BLOCKED_HOST.to_owned(), 0, 3, false);
-    let hidden = ("good.test".to_owned(), 8443, 1, true);
-    assert_eq!(entries, [test, hidden]);
+    wanted.sort();
+    assert_eq!(entries, wanted);
 }

@@ -108,6 +108,7 @@ async fn stage_of(upstream: UpstreamProxy, answer: &'static str, plain: &'static
         refused: vec![Subnet::parse("203.0.113.99").unwrap()],
         services: Vec::new(),
         upstream: Some(upstream),
+        tests: Vec::new(),
     });
     Stage {
         gateway,
