@@ -335,3 +335,99 @@ async fn what_a_killed_check_left_is_taken_away_by_the_next() {
             .unwrap();
     }
 }
+
+/// Far more connections than a gateway allows, straight to its socket: each stays in the midst of asking, or of the
+/// greeting behind. Prints how many were answered.
+const FLOOD: &str = r#"
+use IO::Socket::UNIX; use IO::Select;
+my ($many, $ask, $piece) = @ARGV;
+$ask =~ s/\\r\\n/\r\n/g;
+my $greeting = pack('CCCn', 22, 3, 1, 16384) . pack('C4', 1, 0, 255, 0) . 'a' x $piece;
+my (@held, $answered);
+my $until = time + 8;
+while (@held < $many && time < $until) {
+    my $one = IO::Socket::UNIX->new(Peer => '/run/agent-sandbox/egress.sock', Timeout => 1);
+    if (!$one) { select undef, undef, undef, 0.01; next }
+    $one->blocking(0);
+    syswrite $one, $ask;
+    push @held, $one;
+}
+my $waits = IO::Select->new(@held);
+$until = time + 6;
+while (time < $until) {
+    for my $one ($waits->can_read(1)) {
+        my $count = sysread $one, my $said, 4096;
+        $waits->remove($one);
+        next if !$count || $said !~ / 200 /;
+        $answered++;
+        syswrite $one, $greeting;
+    }
+}
+print scalar(@held), ' ', $answered // 0, "\n";
+"#;
+
+/// What it holds is bounded, whatever is thrown at it and by what way; afterwards it goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn far_more_connections_than_a_gateway_allows_harm_nobody() {
+    const ALLOWED: usize = 1024;
+    const MANY: usize = 3000;
+    let Some(daemon) = Daemon::new() else { return };
+    let _heard = daemon.resolver();
+    let came = daemon.site();
+    let data = tempfile::tempdir().unwrap();
+    let house = House::of(support::containers::guest(), daemon.search(), data);
+    let site = NetworkPolicy {
+        mode: NetworkMode::Approved,
+        allow: vec!["flood.example.org".to_owned()],
+        ..NetworkPolicy::default()
+    };
+    let id = house.sandbox(site, true).await;
+    let gateway = id.gateway_name();
+    let state = "{{.State.Running}} {{.State.OOMKilled}} {{.Id}} {{.State.StartedAt}}";
+    let now = || daemon.docker(&["inspect", "-f", state, &gateway]).unwrap();
+    let before = now();
+    assert!(before.starts_with("true false "), "{before}");
+    let volume = format!("{}:/run/agent-sandbox:ro", id.relay_volume());
+    let flood = |ask: &str, piece: usize| {
+        let (many, piece) = (MANY.to_string(), piece.to_string());
+        let start = [
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "--ulimit",
+            "nofile=8192",
+        ];
+        let rest = [
+            "-v",
+            &volume,
+            image::BASE,
+            "perl",
+            "-e",
+            FLOOD,
+            &many,
+            ask,
+            &piece,
+        ];
+        let said = daemon.docker(&[&start[..], &rest].concat()).unwrap();
+        let mut numbers = said
+            .split(' ')
+            .map(|number| number.parse::<usize>().unwrap());
+        (numbers.next().unwrap(), numbers.next().unwrap())
+    };
+    let ask = "CONNECT flood.example.org:443 HTTP/1.1\\r\\n\\r\\n";
+    let half = format!("CONNECT {}", "a".repeat(15_000));
+    for (asks, piece) in [(half.as_str(), 0), (ask, 0), (ask, 31_000)] {
+        let dialled = came.load(Ordering::SeqCst);
+        let (held, answered) = flood(asks, piece);
+        assert!(held > ALLOWED, "it is tried: {held}");
+        assert_eq!(now(), before, "{held} held, {answered} answered");
+        if asks == ask {
+            assert_eq!(answered, ALLOWED, "{held} held");
+            assert_eq!(came.load(Ordering::SeqCst) - dialled, ALLOWED);
+        }
+        let said = house.tunnel(&id, "flood.example.org").await;
+        assert_eq!(said, "HTTP/1.1 200 Connection established");
+    }
+    house.engine.remove(&id).await.unwrap();
+}

@@ -138,4 +138,21 @@ mod tests {
             "after a restart: all"
         );
     }
+
+    #[test]
+    fn only_the_newest_are_kept() {
+        let mut decisions = Decisions::default();
+        let rounds = KEPT_DECISIONS / MAX_GATHERED + 2;
+        for round in 0..rounds {
+            for at in 0..MAX_GATHERED {
+                decisions.add(&format!("n{at}.r{round}.test"), 443, "GET", None, (0, 0));
+            }
+            let ready = decisions.take_ready(Instant::now() + GATHER);
+            assert_eq!(ready.len(), MAX_GATHERED);
+        }
+        let told: Vec<u64> = decisions.after(0).map(|entry| entry.number).collect();
+        let last = (rounds * MAX_GATHERED) as u64;
+        let first = last - KEPT_DECISIONS as u64 + 1;
+        assert_eq!(told, (first..=last).collect::<Vec<_>>());
+    }
 }

@@ -76,3 +76,88 @@ fn names(stated: Option<&str>, host: &Host) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::egress::tests::greeting;
+    use proptest::prelude::*;
+
+    /// The server name of a greeting, by a second reader that knows nothing but where it lies.
+    fn name_of(bytes: &[u8]) -> Option<String> {
+        let (mut message, mut rest) = (Vec::new(), bytes);
+        while let [22, _, _, high, low, more @ ..] = rest {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            message.extend_from_slice(more.get(..length)?);
+            rest = &more[length..];
+        }
+        // Kind and length, version and random.
+        let mut rest = message.get(4 + 2 + 32..)?;
+        let mut skip = |width: usize| {
+            let (length, more) = rest.split_at_checked(width)?;
+            let length = length
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+            let (part, more) = more.split_at_checked(length)?;
+            rest = more;
+            Some(part.to_vec())
+        };
+        // Session, suites, compressions.
+        (skip(1)?, skip(2)?, skip(1)?);
+        let extensions = skip(2)?;
+        let mut rest = extensions.as_slice();
+        while let [kind_high, kind_low, high, low, more @ ..] = rest {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            let body = more.get(..length)?;
+            if (*kind_high, *kind_low) == (0, 0) {
+                return Some(String::from_utf8_lossy(body.get(5..)?).into_owned());
+            }
+            rest = &more[length..];
+        }
+        None
+    }
+
+    #[test]
+    fn what_is_nearly_a_greeting_is_for_its_host_or_wrong() {
+        let target = Authority::parse(b"good.test:443").unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let greet = |bytes: &[u8], at: usize| {
+            let at = at.min(bytes.len());
+            let (already, mut from) = (bytes[..at].to_vec(), &bytes[at..]);
+            runtime.block_on(check(&mut from, already, &target))
+        };
+        let right = greeting(Some("good.test"));
+        assert_eq!(name_of(&right).as_deref(), Some("good.test"));
+        assert_eq!(greet(&right, 0), Greeting::Right(right.clone()));
+        let change = (0..right.len(), 0..4_usize, any::<u8>(), any::<bool>());
+        let changes = prop::collection::vec(change, 1..3);
+        let taken = std::cell::Cell::new(0);
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(4000));
+        let tried = runner.run(&(changes, 0..right.len()), |(changes, at)| {
+            let mut bytes = right.clone();
+            for (at, count, byte, replaces) in changes {
+                let at = at.min(bytes.len());
+                let end = (at + count).min(bytes.len());
+                match replaces {
+                    true => bytes[at..end].fill(byte),
+                    false => drop(bytes.splice(at..at, vec![byte; count])),
+                }
+            }
+            if let Greeting::Right(first) = greet(&bytes, at) {
+                taken.set(taken.get() + 1);
+                prop_assert!(bytes.starts_with(&first), "nothing but what came");
+                let name = name_of(&bytes).unwrap_or_default().to_ascii_lowercase();
+                prop_assert_eq!(name.strip_suffix('.').unwrap_or(&name), "good.test");
+            }
+            Ok(())
+        });
+        tried.unwrap_or_else(|error| panic!("{error}"));
+        // Most of a greeting is random numbers.
+        let taken = taken.get();
+        assert!((100..3900).contains(&taken), "{taken} of 4000");
+    }
+}

@@ -265,6 +265,7 @@ fn head_to_send(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use proptest::prelude::*;
 
     fn plain(headers: &str) -> Result<Request, Malformed> {
         parse(format!("GET http://example.com/a?b HTTP/1.1\r\n{headers}\r\n").as_bytes())
@@ -360,5 +361,116 @@ mod tests {
         let head =
             b"GET http://example.com/ HTTP/1.1\r\nHost: example.com\r\nContent-Length: 3\r\n\r\n";
         assert_eq!(parse(head).unwrap().via, Via::PlainWrite);
+    }
+
+    /// Heads as they come, and what a head could be taken apart at.
+    const HEADS: [&str; 5] = [
+        "CONNECT example.com:443 HTTP/1.1\r\nUser-Agent: pip/24\r\nHost: example.com:443\r\n\r\n",
+        "GET http://example.com/a?b HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\nConnection: close, x-drop\r\nX-Drop: 1\r\n\r\n",
+        "POST http://example.com:8080/a HTTP/1.1\r\nHost: example.com:8080\r\nContent-Length: 12\r\nTE: trailers\r\n\r\n",
+        "HEAD http://[2606:4700::1111]/ HTTP/1.1\r\nHost: [2606:4700::1111]\r\nProxy-Connection: keep-alive\r\n\r\n",
+        "GET http://1.1.1.1:80 HTTP/1.0\r\nHost: 1.1.1.1\r\nCookie: a=b; c=d\r\n\r\n",
+    ];
+    const PIECES: [&str; 22] = [
+        "\r\n",
+        "\n",
+        "\r",
+        "\0",
+        " ",
+        "\t",
+        ":",
+        "@",
+        "#",
+        "%0d%0a",
+        "/",
+        "?",
+        "http://",
+        "Host: other.com\r\n",
+        "Content-Length: 3\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Connection: content-length\r\n",
+        " folded\r\n",
+        "\r\n\r\nGET http://other.com/ HTTP/1.1\r\n",
+        "CONNECT ",
+        "HTTP/1.1",
+        "\u{ff0e}",
+    ];
+
+    /// A head with pieces put in or left out.
+    fn nearly() -> impl Strategy<Value = Vec<u8>> {
+        let change = (0..240_usize, 0..12_usize, 0..PIECES.len(), any::<bool>());
+        let changes = prop::collection::vec(change, 0..3);
+        (0..HEADS.len(), changes).prop_map(|(head, changes)| {
+            let mut head = HEADS[head].as_bytes().to_vec();
+            for (at, count, piece, puts) in changes {
+                let at = at % (head.len() + 1);
+                let end = (at + count).min(head.len());
+                let piece = if puts { PIECES[piece] } else { "" };
+                let end = if puts { at } else { end };
+                head.splice(at..end, piece.bytes());
+            }
+            head
+        })
+    }
+
+    /// What goes out is one request, to the host that was decided about, however it is read.
+    fn is_one_request(read: &Request) {
+        let head = &read.head;
+        let ends: Vec<_> = head.windows(4).filter(|four| four == b"\r\n\r\n").collect();
+        assert!(ends.len() == 1 && head.ends_with(b"\r\n\r\n"));
+        lines_end_well(head).unwrap();
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS + 2];
+        let mut parsed = httparse::Request::new(&mut headers);
+        let length = parsed.parse(head).unwrap();
+        assert_eq!(length, httparse::Status::Complete(head.len()));
+        assert!(parsed.path.unwrap().starts_with('/'));
+        assert_eq!(parsed.method, Some(read.method.as_str()));
+        let values = |name: &str| {
+            let named = parsed
+                .headers
+                .iter()
+                .filter(|h| h.name.eq_ignore_ascii_case(name));
+            named
+                .map(|h| std::str::from_utf8(h.value).unwrap())
+                .collect::<Vec<_>>()
+        };
+        let hosts = values("host");
+        assert_eq!(hosts.len(), 1);
+        assert_eq!(plain_authority(hosts[0]).unwrap(), read.target);
+        assert_eq!(values("connection"), ["close"]);
+        let lengths: Vec<u64> = values("content-length")
+            .iter()
+            .map(|l| l.parse().unwrap())
+            .collect();
+        assert!(lengths == [read.body] || (lengths.is_empty() && read.body == 0));
+        for gone in HOP_BY_HOP {
+            let stays = ["connection", "host"].contains(&gone);
+            assert!(stays || values(gone).is_empty(), "{gone}");
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_a_head_is_one_request_or_none() {
+        let (taken, refused) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(4000));
+        let tried = runner.run(&nearly(), |head| {
+            let Ok(read) = parse(&head) else {
+                refused.set(refused.get() + 1);
+                return Ok(());
+            };
+            taken.set(taken.get() + 1);
+            let again = Authority::parse(read.target.to_string().as_bytes());
+            prop_assert_eq!(again.as_ref(), Ok(&read.target));
+            match read.via {
+                Via::Tunnel => prop_assert!(read.head.is_empty() && read.body == 0),
+                Via::PlainRead | Via::PlainWrite => is_one_request(&read),
+            }
+            Ok(())
+        });
+        tried.unwrap_or_else(|error| panic!("{error}"));
+        assert!(
+            taken.get() > 400 && refused.get() > 400,
+            "{taken:?} {refused:?}"
+        );
     }
 }
