@@ -151,7 +151,7 @@ impl Grant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// Until the gateway ends.
+    /// Until the gateway ends, a rule decides, or the sandbox goes offline.
     Once,
     /// A rule follows.
     Always,

@@ -83,7 +83,7 @@ fn fuzz(shell: &Shell) -> Result<Count, Failure> {
         shell.run("cargo", &["install", "--locked", "cargo-fuzz"])?;
     }
     let mut done = Count::default();
-    for target in ["manifest", "pack", "records", "home"] {
+    for target in ["manifest", "pack", "records", "home", "messages"] {
         let mut run = shell.command(
             "rustup",
             &["run", "nightly", "cargo", "fuzz", "run", target],
