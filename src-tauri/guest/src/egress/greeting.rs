@@ -98,13 +98,15 @@ mod tests {
             let (length, more) = rest.split_at_checked(width)?;
             let length = length
                 .iter()
-                .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+                .fold(0, |sum, byte| (sum << 8) | usize::from(*byte));
             let (part, more) = more.split_at_checked(length)?;
             rest = more;
             Some(part.to_vec())
         };
         // Session, suites, compressions.
-        (skip(1)?, skip(2)?, skip(1)?);
+        for width in [1, 2, 1] {
+            skip(width)?;
+        }
         let extensions = skip(2)?;
         let mut rest = extensions.as_slice();
         while let [kind_high, kind_low, high, low, more @ ..] = rest {
