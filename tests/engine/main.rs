@@ -1,6 +1,7 @@
 //! The engine's container part on a real engine: finding it, the contract, commands, the fence, events.
 #![allow(clippy::unwrap_used)]
 
+mod apart;
 mod building;
 mod connect;
 mod contract;

@@ -20,6 +20,7 @@ use tauri::async_runtime::JoinHandle;
 
 use super::feed::Feed;
 use super::pace::{Pace, wire_phase};
+use super::turns::Turns;
 
 /// Shared by all commands.
 #[derive(Clone)]
@@ -34,6 +35,9 @@ struct Shared {
     failed: Mutex<HashMap<SandboxId, WireError>>,
     /// The snapshots that wait for a workspace to fall quiet.
     quiet: Mutex<HashMap<SandboxId, JoinHandle<()>>>,
+    rows: Turns<SandboxId>,
+    /// Held while the page is told that a sandbox is there, or is gone: it hears the latter last.
+    telling: Mutex<()>,
 }
 
 /// What a command answers.
@@ -49,6 +53,8 @@ impl Desk {
             image: Mutex::new(None),
             failed: Mutex::default(),
             quiet: Mutex::default(),
+            rows: Turns::default(),
+            telling: Mutex::default(),
         }))
     }
 
@@ -156,7 +162,7 @@ impl Desk {
     pub async fn row(&self, id: &SandboxId) -> Answer<SandboxRow> {
         let row = self.engine().glimpse(id).await?;
         let snapshots = self.engine().snapshots(id)?.0.len();
-        let terminals = self.engine().known_terminals(id).await;
+        let terminals = self.engine().known_terminals(id);
         let agent_name = self.engine().recipes().name(&row.record.agent);
         let paused = match row.state {
             State::Paused => paused_by(&self.engine().data().sandbox(id)),
@@ -266,14 +272,46 @@ impl Desk {
         self.failed().remove(id);
     }
 
-    /// Tells the page how a sandbox is now.
+    /// Tells the page how a sandbox is now. Where that is being found out already it is found out once more after it,
+    /// and this does not wait.
     pub async fn tell_row(&self, id: &SandboxId) {
-        if let Ok(row) = self.row(id).await {
-            if row.network != NetworkMode::Offline && is_up(row.status) {
-                self.engine().attend(id);
+        let Some(mut turn) = self.0.rows.take(id) else {
+            return;
+        };
+        loop {
+            if let Ok(row) = self.row(id).await {
+                if row.network != NetworkMode::Offline && is_up(row.status) {
+                    self.engine().attend(id);
+                }
+                let _telling = self.telling();
+                // Removed while this was found out: the page has heard of it.
+                if self.engine().load(id).is_ok() {
+                    self.feed().tell(Event::Sandbox { row: Box::new(row) });
+                }
             }
-            self.feed().tell(Event::Sandbox { row: Box::new(row) });
+            match turn.again() {
+                Some(again) => turn = again,
+                None => return,
+            }
         }
+    }
+
+    /// Likewise, by itself: nobody waits for what one sandbox takes to answer.
+    pub fn tell_row_soon(&self, id: &SandboxId) {
+        let (desk, id) = (self.clone(), id.clone());
+        tauri::async_runtime::spawn(async move { desk.tell_row(&id).await });
+    }
+
+    /// Tells the page that a sandbox is gone.
+    pub fn tell_removed(&self, id: &SandboxId) {
+        let _telling = self.telling();
+        let sandbox = id.to_string();
+        self.feed().tell(Event::SandboxRemoved { sandbox });
+    }
+
+    fn telling(&self) -> MutexGuard<'_, ()> {
+        let telling = &self.0.telling;
+        telling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops every sandbox that runs.

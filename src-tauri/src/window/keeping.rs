@@ -28,22 +28,22 @@ const TIDYING: Duration = Duration::from_secs(12 * 60 * 60);
 const SETTLED: Duration = Duration::from_secs(120);
 
 impl Desk {
-    /// Passes on what the engine tells, for ever.
+    /// Passes on what the engine tells, for ever. Nothing here waits for a sandbox: the questions of all go by this way.
     pub async fn pass_on(self) {
         let mut told = self.engine().events().subscribe();
         loop {
             match told.recv().await {
                 Ok(numbered) => self.translate(numbered.event).await,
                 // The page sees a gap by the rows that come; nothing of it is lost on disk.
-                Err(RecvError::Lagged(_)) => self.tell_all_rows().await,
+                Err(RecvError::Lagged(_)) => self.tell_all_rows(),
                 Err(RecvError::Closed) => return,
             }
         }
     }
 
-    async fn tell_all_rows(&self) {
+    fn tell_all_rows(&self) {
         for record in self.engine().records().unwrap_or_default() {
-            self.tell_row(&record.id).await;
+            self.tell_row_soon(&record.id);
         }
     }
 
@@ -68,16 +68,17 @@ impl Desk {
                 if let Err(error) = self.watching().watch(&id) {
                     tracing::warn!(%error, "a workspace is not watched");
                 }
-                self.tell_row(&id).await;
+                self.tell_row_soon(&id);
             }
             Told::SandboxRemoved(id) => {
-                self.watching().forget(&id);
                 self.forget_failure(&id);
                 if let Some(waiting) = self.quiet().remove(&id) {
                     waiting.abort();
                 }
-                let sandbox = id.to_string();
-                feed.tell(Event::SandboxRemoved { sandbox });
+                self.tell_removed(&id);
+                // Its thread may be in the middle of a look.
+                let desk = self.clone();
+                tokio::task::spawn_blocking(move || desk.watching().forget(&id));
             }
             Told::Workspace(id) => {
                 feed.tell(Event::Workspace {
@@ -86,14 +87,14 @@ impl Desk {
                 self.snapshot_when_quiet(id);
             }
             Told::Terminal(id, terminal) => {
-                let known = self.engine().known_terminals(&id).await;
+                let known = self.engine().known_terminals(&id);
                 if let Some(state) = known.iter().find(|state| state.id == terminal) {
                     feed.tell(Event::Terminal {
                         sandbox: id.to_string(),
                         terminal: state.into(),
                     });
                 }
-                self.tell_row(&id).await;
+                self.tell_row_soon(&id);
             }
             Told::TerminalClosed(id, terminal) => {
                 let sandbox = id.to_string();
@@ -107,7 +108,7 @@ impl Desk {
                 feed.tell(Event::Snapshots {
                     sandbox: id.to_string(),
                 });
-                self.tell_row(&id).await;
+                self.tell_row_soon(&id);
             }
             Told::Review(id) => feed.tell(Event::Review {
                 sandbox: id.to_string(),
@@ -115,12 +116,12 @@ impl Desk {
             Told::Ask(id, ask) => {
                 let ask = wire_ask(&id, &ask);
                 feed.tell(Event::Ask { ask });
-                self.tell_row(&id).await;
+                self.tell_row_soon(&id);
             }
             Told::AskEnded(id, ask) => {
                 let sandbox = id.to_string();
                 feed.tell(Event::AskEnded { sandbox, ask });
-                self.tell_row(&id).await;
+                self.tell_row_soon(&id);
             }
             Told::Ports(id) => feed.tell(Event::Ports {
                 sandbox: id.to_string(),
@@ -203,7 +204,7 @@ impl Desk {
                 }
                 let state = self.engine_state().await;
                 self.feed().tell(Event::Engine { state });
-                self.tell_all_rows().await;
+                self.tell_all_rows();
             }
             let Some(docker) = docker else {
                 tokio::time::sleep(RETRY).await;
@@ -212,9 +213,9 @@ impl Desk {
             let mut events = docker.events(self.engine().data().instance());
             while let Some(event) = events.next().await {
                 match event {
-                    EngineEvent::Connected => self.tell_all_rows().await,
+                    EngineEvent::Connected => self.tell_all_rows(),
                     EngineEvent::Lost => break,
-                    EngineEvent::Container { sandbox, .. } => self.tell_row(&sandbox).await,
+                    EngineEvent::Container { sandbox, .. } => self.tell_row_soon(&sandbox),
                 }
             }
             tokio::time::sleep(Duration::from_millis(200)).await;

@@ -21,6 +21,7 @@ mod sample;
 mod state;
 mod subscriptions;
 mod tray;
+mod turns;
 
 fn main() {
     #[cfg(target_os = "linux")]

@@ -60,7 +60,7 @@ pub async fn give<R: Runtime>(app: AppHandle<R>, desk: Desk) {
         };
         match event {
             Event::Terminal(id, terminal) => {
-                let known = desk.engine().known_terminals(&id).await;
+                let known = desk.engine().known_terminals(&id);
                 let Some(state) = known.iter().find(|state| state.id == terminal) else {
                     continue;
                 };

@@ -26,6 +26,9 @@ impl Engine {
             remove_container(self, id).await?;
         }
         block_in_place(|| put_away(self, id))?;
+        self.forget_connections(id);
+        self.forget_looks(id);
+        self.stop_attending(id);
         self.events().send(Event::SandboxRemoved(id.clone()));
         Ok(())
     }

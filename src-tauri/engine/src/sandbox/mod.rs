@@ -6,6 +6,7 @@
 mod automatic;
 mod bring_in;
 mod capture;
+mod cells;
 mod change;
 mod copy_out;
 mod create;
@@ -47,7 +48,7 @@ mod watching;
 mod working;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use bring_in::BroughtIn;
 pub use capture::Capture;
@@ -126,7 +127,7 @@ struct Inner {
     data: DataDir,
     store: Store,
     events: Events,
-    docker: tokio::sync::Mutex<Option<Docker>>,
+    docker: Mutex<Option<Docker>>,
     hubs: terminals::Hubs,
     starting: starting::Starting,
     live: live::Cache,
@@ -151,7 +152,7 @@ impl Engine {
             data,
             store,
             events: Events::default(),
-            docker: tokio::sync::Mutex::new(None),
+            docker: Mutex::new(None),
             hubs: terminals::Hubs::default(),
             starting: starting::Starting::default(),
             live: live::Cache::default(),
@@ -192,18 +193,25 @@ impl Engine {
 
     /// The container engine; connects at the first call and again after a connection was lost.
     pub async fn docker(&self) -> Result<Docker> {
-        let mut slot = self.0.docker.lock().await;
-        if let Some(docker) = &*slot {
+        // Asked without a lock: where an engine hangs, all who ask learn it after one deadline, not one after the other.
+        let known = self.known_docker().clone();
+        if let Some(docker) = known {
             if docker.ping().await.is_ok() {
-                return Ok(docker.clone());
+                return Ok(docker);
             }
-            *slot = None;
+            *self.known_docker() = None;
         }
         let config = self.config();
         let docker = Docker::connect(&config.endpoints, config.deadlines).await?;
-        *slot = Some(docker.clone());
-        self.events().send(Event::Engine);
+        let before = self.known_docker().replace(docker.clone());
+        if before.is_none() {
+            self.events().send(Event::Engine);
+        }
         Ok(docker)
+    }
+
+    fn known_docker(&self) -> MutexGuard<'_, Option<Docker>> {
+        self.0.docker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts a command in a running sandbox. Takes no lock: it may run for days. When memory runs out it ends before

@@ -109,6 +109,14 @@ impl Engine {
         );
     }
 
+    /// It is gone.
+    pub(super) fn stop_attending(&self, id: &SandboxId) {
+        let gone = lock(&self.0.attendants).remove(id);
+        if let Some(attendant) = gone {
+            attendant.task.abort();
+        }
+    }
+
     /// Sites that a sandbox asks for while its connections wait.
     pub fn asks(&self, id: &SandboxId) -> Vec<Ask> {
         let all = lock(&self.0.attendants);

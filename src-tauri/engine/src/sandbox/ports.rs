@@ -9,6 +9,7 @@ use sandbox_protocol::egress::PROXY_PORT;
 use sandbox_protocol::policy::Policy;
 use sandbox_protocol::streams::{Inbound, PORTS_SOCKET, Streams};
 
+use super::cells::Cells;
 use super::{Engine, Inner, proof};
 use crate::docker::container::{GUEST, WORKSPACE};
 use crate::event::Event;
@@ -28,7 +29,7 @@ const MAX_PREVIEWS: usize = 16;
 pub(super) struct Ports {
     reports: Mutex<HashMap<SandboxId, GuestReport>>,
     previews: Mutex<HashMap<SandboxId, Vec<Preview>>>,
-    joined: tokio::sync::Mutex<HashMap<SandboxId, Joined>>,
+    joined: Cells<Arc<Joined>>,
 }
 
 /// One port of a sandbox.
@@ -201,12 +202,12 @@ impl Engine {
 
     /// The connection to a running sandbox's ports: one for all previews.
     async fn streams(&self, id: &SandboxId) -> Result<Streams> {
-        let mut joined = self.0.ports.joined.lock().await;
-        if let Some(found) = joined.get(id)
-            && !found.streams.is_closed()
-        {
-            return Ok(found.streams.clone());
-        }
+        let serves = |joined: &Arc<Joined>| !joined.streams.is_closed();
+        let joined = self.0.ports.joined.get(id, serves, self.join(id)).await?;
+        Ok(joined.streams.clone())
+    }
+
+    async fn join(&self, id: &SandboxId) -> Result<Arc<Joined>> {
         let (_, record) = self.load(id)?;
         let docker = self.docker().await?;
         let entry = proof::entry(self, &docker, &record).await?;
@@ -219,10 +220,7 @@ impl Engine {
             &command,
             Inbound::Refused,
         );
-        let made = made.await?;
-        let streams = made.streams.clone();
-        joined.insert(id.clone(), made);
-        Ok(streams)
+        Ok(Arc::new(made.await?))
     }
 
     /// What a page of the sandbox may load: what the sandbox itself may reach, at the moment of each answer.
@@ -258,6 +256,12 @@ fn address(preview: &Preview) -> Result<Opened> {
 }
 
 impl Ports {
+    /// What led to a container that runs no more.
+    pub(super) fn forget(&self, id: &SandboxId) {
+        self.joined.forget(id);
+        lock(&self.reports).remove(id);
+    }
+
     /// Keeps what a guest answered. Gives whether something changed, and whether it was the last time.
     fn take(
         &self,

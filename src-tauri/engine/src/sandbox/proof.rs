@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use sandbox_protocol::egress::Grant;
 use serde::{Deserialize, Serialize};
 
@@ -20,19 +21,21 @@ impl Engine {
     /// Proves the fence of every sandbox that runs: after this app, or the container engine, was away. One that is
     /// not proven closed is ended; gives those, with why. What another face works on at the moment is its to prove.
     pub async fn prove_all(&self) -> Vec<(SandboxId, Error)> {
-        let mut ended = Vec::new();
-        for record in self.records().unwrap_or_default() {
-            if !record.container_made {
-                continue;
-            }
-            match prove_or_note(self, &record.id).await {
-                Ok(_) | Err(Error::Busy { .. }) => {}
-                Err(error) => ended.push((record.id, error)),
-            }
-        }
-        ended
+        let made = self.records().unwrap_or_default().into_iter();
+        let proofs = made
+            .filter(|record| record.container_made)
+            .map(async |record| match prove_or_note(self, &record.id).await {
+                Ok(_) | Err(Error::Busy { .. }) => None,
+                Err(error) => Some((record.id, error)),
+            });
+        // Some at once: one that is worked on, or does not answer, keeps the others from nothing.
+        let ended = stream::iter(proofs).buffer_unordered(PROOFS);
+        ended.filter_map(std::future::ready).collect().await
     }
 }
+
+/// Fences that are tried at once: each takes a container beside its sandbox.
+const PROOFS: usize = 4;
 
 /// Brings the gateway of a running sandbox back, and proves the fence again. False: it needs none.
 pub(super) async fn revive_gateway(engine: &Engine, id: &SandboxId) -> Result<bool> {

@@ -7,11 +7,12 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use sandbox_workspace::{Dir, FsError, Kind, Size};
 use tokio::task::spawn_blocking;
 
 use super::{Engine, State, pause};
-use crate::state::record::Limits;
+use crate::state::record::{Limits, Record};
 use crate::{Error, Result, SandboxId};
 
 /// A count may take this part of the time until the next one: a large workspace is counted less often.
@@ -154,40 +155,64 @@ impl RoomGuard {
     /// Pauses every sandbox that runs and whose workspace is larger than its limits say. Gives those that it paused;
     /// the user lets them go on, or gives them more.
     pub async fn look(&mut self, engine: &Engine) -> Result<Vec<SandboxId>> {
-        let mut paused = Vec::new();
         let records = engine.records()?;
         self.known
             .retain(|id, _| records.iter().any(|record| record.id == *id));
+        let now = Instant::now();
+        let mut due = Vec::new();
         for record in records {
-            let id = &record.id;
-            let known = self.known.entry(id.clone()).or_default();
-            if known.next.is_some_and(|next| Instant::now() < next) {
-                continue;
+            let known = self.known.remove(&record.id).unwrap_or_default();
+            if known.next.is_some_and(|next| now < next) {
+                self.known.insert(record.id, known);
+            } else {
+                due.push((record, known));
             }
-            known.next = Some(Instant::now() + Self::OFTEN);
-            if !matches!(engine.glimpse(id).await?.state, State::Running) {
-                continue;
-            }
-            let limit = Room::from(record.limits);
-            let most = known.let_go_at.map_or(limit, |room| {
-                let more = room.and_a_tenth();
-                Room {
-                    files: limit.files.max(more.files),
-                    bytes: limit.bytes.max(more.bytes),
-                    partly: false,
-                }
-            });
-            let began = Instant::now();
-            // A workspace that cannot be read is said where it is shown.
-            let Ok(room) = engine.count(id, most).await else {
-                continue;
+        }
+        // All at once: a workspace that takes long, or a sandbox that is worked on, keeps no other from being looked at.
+        let looks = due.into_iter().map(async |(record, mut known)| {
+            let paused = known.look(engine, &record).await;
+            let failed = |error: &Error| {
+                tracing::warn!(%error, sandbox = %record.id, "a workspace is not counted");
             };
-            known.next = Some(Instant::now() + Self::OFTEN.max(began.elapsed() * PART));
-            known.let_go_at = known.let_go_at.filter(|_| room.is_more_than(&limit));
-            if room.is_more_than(&most) && engine.pause_for_room(id, &room, &limit).await? {
-                known.let_go_at = Some(room);
-                paused.push(id.clone());
+            let paused = paused.inspect_err(failed).is_ok_and(|paused| paused);
+            (record.id, known, paused)
+        });
+        let mut paused = Vec::new();
+        for (id, known, stands_still) in join_all(looks).await {
+            paused.extend(stands_still.then(|| id.clone()));
+            self.known.insert(id, known);
+        }
+        Ok(paused)
+    }
+}
+
+impl Known {
+    /// Counts one workspace. Whether its sandbox was paused.
+    async fn look(&mut self, engine: &Engine, record: &Record) -> Result<bool> {
+        self.next = Some(Instant::now() + RoomGuard::OFTEN);
+        let id = &record.id;
+        if !matches!(engine.glimpse(id).await?.state, State::Running) {
+            return Ok(false);
+        }
+        let limit = Room::from(record.limits);
+        let most = self.let_go_at.map_or(limit, |room| {
+            let more = room.and_a_tenth();
+            Room {
+                files: limit.files.max(more.files),
+                bytes: limit.bytes.max(more.bytes),
+                partly: false,
             }
+        });
+        let began = Instant::now();
+        // A workspace that cannot be read is said where it is shown.
+        let Ok(room) = engine.count(id, most).await else {
+            return Ok(false);
+        };
+        self.next = Some(Instant::now() + RoomGuard::OFTEN.max(began.elapsed() * PART));
+        self.let_go_at = self.let_go_at.filter(|_| room.is_more_than(&limit));
+        let paused = room.is_more_than(&most) && engine.pause_for_room(id, &room, &limit).await?;
+        if paused {
+            self.let_go_at = Some(room);
         }
         Ok(paused)
     }

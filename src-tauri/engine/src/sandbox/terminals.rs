@@ -1,10 +1,10 @@
 //! The connection to a sandbox's terminals: one for each running sandbox, made when first asked for.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, broadcast};
+use tokio::sync::broadcast;
 
+use super::cells::Cells;
 use super::{Engine, ports, proof};
 use crate::docker::container::GUEST;
 use crate::event::{Event, Events};
@@ -12,7 +12,7 @@ use crate::terminal::{CONTROL_VERB, TerminalEvent, TerminalHub, TerminalState};
 use crate::{Error, Result, SandboxId};
 
 /// Open connections.
-pub(super) type Hubs = Mutex<HashMap<SandboxId, Arc<TerminalHub>>>;
+pub(super) type Hubs = Cells<Arc<TerminalHub>>;
 
 impl Engine {
     /// The terminals of a running sandbox. They live in the sandbox: losing this connection ends none. While this
@@ -22,12 +22,12 @@ impl Engine {
     /// [`Error::NotRunning`], [`Error::Paused`], [`Error::Terminal`].
     pub async fn terminals(&self, id: &SandboxId) -> Result<Arc<TerminalHub>> {
         self.0.starting.over(id).await;
-        let mut hubs = self.0.hubs.lock().await;
-        if let Some(hub) = hubs.get(id)
-            && !hub.is_closed()
-        {
-            return Ok(hub.clone());
-        }
+        let serves = |hub: &Arc<TerminalHub>| !hub.is_closed();
+        let connect = self.connect_terminals(id);
+        self.0.hubs.get(id, serves, connect).await
+    }
+
+    async fn connect_terminals(&self, id: &SandboxId) -> Result<Arc<TerminalHub>> {
         let (_, record) = self.load(id)?;
         let docker = self.docker().await?;
         let entry = proof::entry(self, &docker, &record).await?;
@@ -40,25 +40,23 @@ impl Engine {
         })?;
         let hub = Arc::new(TerminalHub::over_exec(output, input).await?);
         drop(entry);
-        hubs.insert(id.clone(), hub.clone());
         tokio::spawn(pass_on(id.clone(), hub.events(), self.events().clone()));
         let (engine, guest) = (Arc::downgrade(&self.0), Arc::downgrade(&hub));
         tokio::spawn(ports::watch(engine, id.clone(), guest));
         Ok(hub)
     }
 
-    /// Before a container is started: a connection to what ran before may not have noticed yet that it is over.
-    pub(super) async fn forget_terminals(&self, id: &SandboxId) {
-        self.0.hubs.lock().await.remove(id);
+    /// The terminals as last told, without asking, connecting or waiting; none where nobody connected.
+    pub fn known_terminals(&self, id: &SandboxId) -> Vec<TerminalState> {
+        let hub = self.0.hubs.now(id).filter(|hub| !hub.is_closed());
+        hub.map(|hub| hub.known()).unwrap_or_default()
     }
 
-    /// The terminals as last told, without asking and without connecting; none where nobody connected.
-    pub async fn known_terminals(&self, id: &SandboxId) -> Vec<TerminalState> {
-        let hubs = self.0.hubs.lock().await;
-        hubs.get(id)
-            .filter(|hub| !hub.is_closed())
-            .map(|hub| hub.known())
-            .unwrap_or_default()
+    /// Before a container is started, and after it was removed: a connection to what ran before may not have noticed
+    /// yet that it is over.
+    pub(super) fn forget_connections(&self, id: &SandboxId) {
+        self.0.hubs.forget(id);
+        self.0.ports.forget(id);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use futures_util::future::join_all;
 use sandbox_review::copyout;
 use tokio::task::block_in_place;
 
@@ -91,32 +92,37 @@ impl Engine {
         let is_low = |id: &SandboxId| {
             here < low || reported.iter().any(|(one, free)| one == id && *free < low)
         };
-        let mut frozen = Vec::new();
-        for record in self.records()? {
-            if !is_low(&record.id)
-                || !matches!(self.glimpse(&record.id).await?.state, State::Running)
-            {
-                continue;
-            }
-            if self
-                .pause_if_free(&record.id, pause::PausedBy::Space)
-                .await?
-            {
-                frozen.push(record.id);
-            }
-        }
+        let low = self.records()?.into_iter().map(|record| record.id);
+        // All at once, and none instead of another: meanwhile they fill the disk.
+        let paused = low.filter(is_low).map(async |id| {
+            let paused = self.pause_if_free(&id, pause::PausedBy::Space).await;
+            let failed = |error: &Error| {
+                tracing::warn!(%error, sandbox = %id, "not paused, and the disk is almost full");
+            };
+            paused
+                .inspect_err(failed)
+                .is_ok_and(|paused| paused)
+                .then_some(id)
+        });
+        let frozen: Vec<SandboxId> = join_all(paused).await.into_iter().flatten().collect();
         for id in &frozen {
             self.note_limit(id, "Paused: the disk is almost full", String::new());
         }
         Ok(frozen)
     }
 
-    /// Whether it was paused. Not where somebody works on it, or it does not run any more: then it is looked at again in
-    /// a moment.
+    /// Whether it was paused. Not where somebody works on it, which is not waited for, or it does not run: then it is
+    /// looked at again in a moment.
     pub(super) async fn pause_if_free(&self, id: &SandboxId, by: pause::PausedBy) -> Result<bool> {
-        match self.pause_as(id, by).await {
+        if !matches!(self.glimpse(id).await?.state, State::Running) {
+            return Ok(false);
+        }
+        let Some(working) = self.work_on_if_free(id).await? else {
+            return Ok(false);
+        };
+        match self.pause_as(&working, by).await {
             Ok(()) => Ok(true),
-            Err(Error::Busy { .. } | Error::NotRunning { .. } | Error::Paused { .. }) => Ok(false),
+            Err(Error::NotRunning { .. } | Error::Paused { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }

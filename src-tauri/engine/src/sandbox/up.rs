@@ -63,15 +63,15 @@ impl Engine {
 
     /// Freezes a running sandbox until the user lets it go on.
     pub async fn pause(&self, id: &SandboxId) -> Result<()> {
-        self.pause_as(id, pause::PausedBy::User).await?;
+        let working = self.work_on(id).await?;
+        self.pause_as(&working, pause::PausedBy::User).await?;
         self.note(id, ActivityKind::Paused, "Paused", String::new(), None);
         self.events().send(Event::Sandbox(id.clone()));
         Ok(())
     }
 
     /// As [`Self::pause`], with who wanted it; tells nobody.
-    pub(super) async fn pause_as(&self, id: &SandboxId, by: pause::PausedBy) -> Result<()> {
-        let working = self.work_on(id).await?;
+    pub(super) async fn pause_as(&self, working: &Working, by: pause::PausedBy) -> Result<()> {
         let docker = self.docker().await?;
         let container = running(self, &docker, &working.record).await?;
         pause::pause(&docker, &working.dir, &container, by).await
@@ -160,7 +160,7 @@ pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()
     };
     op.enter(Phase::Starting)?;
     pause::forget(&working.dir)?;
-    engine.forget_terminals(working.id()).await;
+    engine.forget_connections(working.id());
     docker.start(&container).await?;
     // One that was not made anew has a guest that this app may not speak with.
     let agent = match engine.has_own_guest(&working.record) {

@@ -24,7 +24,20 @@ impl Engine {
     pub(crate) async fn work_on(&self, id: &SandboxId) -> Result<Working> {
         let (dir, record) = self.load(id)?;
         let lock = lock::exclusive(&dir.lock(), &record.name).await?;
-        // It may have changed, or gone, while this waited.
+        self.locked(id, lock).await
+    }
+
+    /// Likewise, but waits for nobody: `None` where somebody works on it.
+    pub(crate) async fn work_on_if_free(&self, id: &SandboxId) -> Result<Option<Working>> {
+        let (dir, _) = self.load(id)?;
+        match lock::try_exclusive(&dir.lock())? {
+            Some(lock) => self.locked(id, lock).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn locked(&self, id: &SandboxId, lock: Held) -> Result<Working> {
+        // It may have changed, or gone, before it was locked.
         let (dir, record) = self.load(id)?;
         let mut working = Working {
             engine: self.clone(),

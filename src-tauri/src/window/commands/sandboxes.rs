@@ -2,10 +2,12 @@
 
 use agent_sandbox::ipc::sandbox::{Limits, ProcessRow, SandboxRow, Stats};
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use sandbox_engine::sandbox::State as Life;
 use sandbox_engine::{Operation, SandboxId};
 use tauri::State;
 use tauri::ipc::Channel;
+use tokio::task::block_in_place;
 
 use crate::desk::{Answer, Desk, id};
 use crate::subscriptions::Subscriptions;
@@ -14,11 +16,13 @@ use crate::subscriptions::Subscriptions;
 pub async fn list_sandboxes(desk: State<'_, Desk>) -> Answer<Vec<SandboxRow>> {
     let mut records = desk.engine().records()?;
     records.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-    let mut rows = Vec::with_capacity(records.len());
-    for record in records {
-        rows.push(desk.row(&record.id).await?);
-    }
-    Ok(rows)
+    // All at once: one that does not answer keeps the others from nothing.
+    let rows = join_all(records.iter().map(|record| desk.row(&record.id))).await;
+    let there = rows.into_iter().zip(&records).filter(|(row, record)| {
+        // Removed meanwhile.
+        row.is_ok() || desk.engine().load(&record.id).is_ok()
+    });
+    there.map(|(row, _)| row).collect()
 }
 
 #[tauri::command]
@@ -92,7 +96,7 @@ pub async fn reshape(
 #[tauri::command]
 pub async fn remove_sandbox(sandbox: &str, desk: State<'_, Desk>) -> Answer<()> {
     let id = id(sandbox)?;
-    desk.watching().forget(&id);
+    block_in_place(|| desk.watching().forget(&id));
     Ok(desk.engine().remove(&id).await?)
 }
 
