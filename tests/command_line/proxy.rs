@@ -200,7 +200,13 @@ fn a_proxy_with_a_password_and_one_on_this_computer_are_gone_by() {
     let said = sh(&bench, &id, inside).ended(0).out;
     assert!(said.contains("PATH="), "the look sees something: {said}");
     assert!(!said.contains("canary") && !said.contains(BASIC), "{said}");
-    for file in ["settings.json", &format!("sandboxes/{id}/activity.jsonl")] {
+    let of_it = |name: &str| format!("sandboxes/{id}/{name}.jsonl");
+    for file in [
+        "settings.json",
+        &of_it("activity"),
+        &of_it("reached"),
+        &of_it("refused"),
+    ] {
         let text = std::fs::read_to_string(bench.data().join(file)).unwrap();
         assert!(!text.contains("canary") && !text.contains(BASIC), "{text}");
     }

@@ -36,8 +36,8 @@ pub enum Event {
     Terminal(SandboxId, u32),
     /// A terminal was closed.
     TerminalClosed(SandboxId, u32),
-    /// An entry was added to the activity list.
-    Activity(SandboxId, ActivityEntry),
+    /// Entries were added to the activity list, in their order.
+    Activity(SandboxId, Vec<ActivityEntry>),
     /// Snapshots were added or removed.
     Snapshots(SandboxId),
     /// The capture, the decisions or the copy-outs changed.

@@ -132,7 +132,8 @@ pub enum Verb {
         #[command(subcommand)]
         what: Option<super::agents::Agents>,
     },
-    /// What happened in a sandbox, oldest first: network decisions, snapshots, copy-outs, starts and stops
+    /// What happened in a sandbox, oldest first: network decisions, snapshots, copy-outs, starts and stops; of each kind the
+    /// newest 2 to 4 MiB are kept, and where older ones are not the first line says so
     Activity(One),
     /// The store of all snapshots
     #[command(subcommand)]

@@ -58,9 +58,10 @@ pub enum Event {
         sandbox: String,
         terminal: u32,
     },
+    /// Added to the list, in their order.
     Activity {
         sandbox: String,
-        entry: ActivityEntry,
+        entries: Vec<ActivityEntry>,
     },
     /// Snapshots were added or removed.
     Snapshots {

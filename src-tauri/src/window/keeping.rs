@@ -100,9 +100,9 @@ impl Desk {
                 let sandbox = id.to_string();
                 feed.tell(Event::TerminalClosed { sandbox, terminal });
             }
-            Told::Activity(id, entry) => feed.tell(Event::Activity {
+            Told::Activity(id, entries) => feed.tell(Event::Activity {
                 sandbox: id.to_string(),
-                entry: (&entry).into(),
+                entries: entries.iter().map(Into::into).collect(),
             }),
             Told::Snapshots(id) => {
                 feed.tell(Event::Snapshots {

@@ -7,7 +7,7 @@ use tokio::task::block_in_place;
 use super::{Engine, Working};
 use crate::event::Event;
 use crate::operation::Operation;
-use crate::state::activity::ActivityKind;
+use crate::state::activity::{ActivityKind, Part};
 use crate::{Result, SandboxId};
 
 impl Engine {
@@ -48,7 +48,8 @@ impl Working {
             folder.delete(&old)?;
         }
         let subject = Some(taken.id.as_str().to_owned());
-        self.engine.note(
+        self.engine.note_in(
+            Part::ByItself,
             self.id(),
             ActivityKind::Snapshot,
             "Snapshot taken by itself",

@@ -10,6 +10,7 @@ mod cells;
 mod change;
 mod copy_out;
 mod create;
+mod decisions;
 mod discard;
 mod disk_use;
 mod doctor;
@@ -73,6 +74,7 @@ pub use room::{Room, RoomGuard};
 use sandbox_workspace::Store;
 pub use saved::save_file;
 pub use saving::Chosen;
+use tokio::task::block_in_place;
 pub use upkeep::Pruning;
 pub use upstream::Offered;
 pub use watching::Watching;
@@ -83,7 +85,7 @@ use crate::docker::container::GUEST;
 use crate::docker::exec::Running;
 use crate::docker::{Deadlines, Docker, EndpointSearch};
 use crate::event::{Event, Events};
-use crate::state::activity::{self, ActivityEntry, ActivityKind};
+use crate::state::activity::{ActivityEntry, ActivityKind, Part};
 use crate::state::data_dir::{DataDir, SandboxDir};
 use crate::state::record::{Owner, Record};
 use crate::state::settings::Settings;
@@ -277,53 +279,43 @@ impl Engine {
         detail: String,
         subject: Option<String>,
     ) {
-        self.note_entry(
-            id,
-            &ActivityEntry {
-                id: 0,
-                time: self.now(),
-                kind,
-                what: what.to_owned(),
-                decision: None,
-                detail,
-                subject,
-            },
-        );
+        self.note_in(Part::Own, id, kind, what, detail, subject);
     }
 
-    /// Likewise, with what was decided.
-    pub(crate) fn note_as(
+    /// Likewise, where nobody wanted it but what runs inside.
+    pub(crate) fn note_in(
         &self,
+        part: Part,
         id: &SandboxId,
         kind: ActivityKind,
         what: &str,
-        decision: Option<&str>,
         detail: String,
+        subject: Option<String>,
     ) {
-        self.note_entry(
-            id,
-            &ActivityEntry {
-                id: 0,
-                time: self.now(),
-                kind,
-                what: what.to_owned(),
-                decision: decision.map(str::to_owned),
-                detail,
-                subject: None,
-            },
-        );
+        let entry = ActivityEntry {
+            id: 0,
+            time: self.now(),
+            kind,
+            what: what.to_owned(),
+            decision: None,
+            detail,
+            subject,
+        };
+        self.note_entry(part, id, entry);
     }
 
-    fn note_entry(&self, id: &SandboxId, entry: &ActivityEntry) {
-        match activity::append(&self.data().sandbox(id).activity(), entry) {
-            Ok(entry) => self.events().send(Event::Activity(id.clone(), entry)),
+    pub(crate) fn note_entry(&self, part: Part, id: &SandboxId, entry: ActivityEntry) {
+        let log = self.data().sandbox(id).activity();
+        match block_in_place(|| log.append(part, entry)) {
+            Ok(entry) => self.events().send(Event::Activity(id.clone(), vec![entry])),
             Err(error) => tracing::warn!(%error, "an activity was not written down"),
         }
     }
 
-    /// What happened in a sandbox, oldest first.
+    /// What happened in a sandbox, oldest first; see [`crate::state::activity::ActivityLog::read`] for what is not kept. Reads some megabytes at
+    /// most.
     pub fn activity(&self, id: &SandboxId) -> Result<Vec<ActivityEntry>> {
         let (dir, _) = self.load(id)?;
-        activity::read(&dir.activity())
+        block_in_place(|| dir.activity().read())
     }
 }

@@ -4,24 +4,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sandbox_protocol::egress::{
-    Answer, Ask, BLOCKED_HOST, Decided, FromGateway, Grant, Refusal, Subnet, ToGateway,
-};
-use sandbox_protocol::policy::Reason;
-use sandbox_protocol::routes::WITH_KEY;
-use sandbox_workspace::Size;
-use serde::{Deserialize, Serialize};
+use sandbox_protocol::egress::{Answer, Ask, FromGateway, Grant, Subnet, ToGateway};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::decisions::{self, decision};
 use super::{Engine, Working, key_routes, proof, services};
 use crate::docker::Docker;
 use crate::event::Event;
 use crate::network::link::Link;
 use crate::network::rules::{self, NetworkChange};
-use crate::state::activity::ActivityKind;
-use crate::state::json_file;
+use crate::state::activity::{ActivityKind, Part};
 use crate::state::record::{NetworkMode, NetworkPolicy, Record};
 use crate::{Error, Result, SandboxId};
 
@@ -36,13 +30,6 @@ pub(super) struct Attendant {
     answers: mpsc::Sender<ToGateway>,
     asks: Arc<Mutex<Vec<Ask>>>,
     task: JoinHandle<()>,
-}
-
-/// The newest decision that was written down, and whose it was.
-#[derive(Default, Serialize, Deserialize)]
-struct Seen {
-    gateway: String,
-    number: u64,
 }
 
 impl Engine {
@@ -171,7 +158,8 @@ impl Engine {
             }
         } else {
             let detail = "Once, by you: until the sandbox stops".to_owned();
-            self.note_decision(id, &asked.host, "Allowed once", detail);
+            let entry = decision(self.now(), asked.host.clone(), "Allowed once", detail);
+            self.note_entry(Part::Own, id, entry);
         }
         // Its end is told by the gateway.
         let _ = answers.send(ToGateway::Answer { ask, answer }).await;
@@ -196,10 +184,6 @@ impl Engine {
         let mut grant = rules::grant(&self.with_sites_for_all(&record.network)?, &hosts, refused)?;
         grant.upstream = self.settings()?.upstream_proxy.map(Into::into);
         Ok(grant)
-    }
-
-    fn note_decision(&self, id: &SandboxId, host: &str, decision: &str, detail: String) {
-        self.note_as(id, ActivityKind::Network, host, Some(decision), detail);
     }
 }
 
@@ -291,14 +275,8 @@ async fn listen(
         return Ok(());
     }
     let (dir, _) = engine.load(id)?;
-    let path = dir.root().join("decisions.json");
-    let mut seen: Seen = json_file::read(&path)?.unwrap_or_default();
-    if seen.gateway != gateway.id {
-        seen = Seen {
-            gateway: gateway.id.clone(),
-            number: 0,
-        };
-    }
+    let since = decisions::seen(&dir, &gateway.id)?;
+    let write_down = decisions::write_down(engine, id, &gateway.id);
     let mut link = Link::open(&docker, &gateway.id).await?;
     // Ends with this listening, and with the gateway.
     let serving = services::serve(
@@ -308,10 +286,7 @@ async fn listen(
         gateway.id.clone(),
     );
     let _services = AbortOnDropHandle::new(tokio::spawn(serving));
-    let attend = ToGateway::Attend {
-        since: seen.number,
-        asks: true,
-    };
+    let attend = ToGateway::Attend { since, asks: true };
     link.send(&attend).await?;
     loop {
         tokio::select! {
@@ -322,9 +297,9 @@ async fn listen(
             message = link.next() => match message {
                 None => return Ok(()),
                 Some(FromGateway::Decided(decided)) => {
-                    seen.number = decided.number;
-                    json_file::write(&path, &seen)?;
-                    note_decided(engine, id, &decided);
+                    if write_down.try_send(decided).is_err() {
+                        tracing::warn!(sandbox = %id, "a decision is not written down");
+                    }
                 }
                 Some(FromGateway::Ask(ask)) => {
                     lock(asks).push(ask.clone());
@@ -336,94 +311,6 @@ async fn listen(
                 }
                 Some(FromGateway::Hello(_) | FromGateway::Granted) => {}
             },
-        }
-    }
-}
-
-fn note_decided(engine: &Engine, id: &SandboxId, decided: &Decided) {
-    // Asked for by the self-test, and by nobody else: it is blocked everywhere and leads nowhere.
-    if decided.host == BLOCKED_HOST {
-        if decided.port == 0 && decided.refused.is_none() {
-            let detail = match decided.count {
-                1 => "1 question to the gateway".to_owned(),
-                count => format!("{count} questions to the gateway"),
-            };
-            let detail = format!("{detail} \u{b7} nothing was carried");
-            engine.note(
-                id,
-                ActivityKind::Network,
-                "The fence was tested",
-                detail,
-                None,
-            );
-        }
-        return;
-    }
-    let host = match decided.port {
-        0 | 80 | 443 => decided.host.clone(),
-        port => format!("{}:{port}", decided.host),
-    };
-    let (decision, why) = match decided.refused {
-        None => ("Allowed", None),
-        Some(Refusal::Policy(Reason::Blocked) | Refusal::User) => ("Blocked", Some("by you")),
-        // Let through by the rules, and then not come about.
-        Some(
-            refusal @ (Refusal::NoName
-            | Refusal::Unreachable
-            | Refusal::NoUpstream
-            | Refusal::UpstreamSaidNo
-            | Refusal::UpstreamWantsLogIn
-            | Refusal::UpstreamRefusedLogIn),
-        ) => ("Not reached", Some(refusal_words(refusal))),
-        Some(refusal) => ("Refused", Some(refusal_words(refusal))),
-    };
-    let mut parts: Vec<String> = why.map(str::to_owned).into_iter().collect();
-    if decided.method.ends_with(WITH_KEY) {
-        parts.push("with your key".to_owned());
-    }
-    let times = match decided.count {
-        1 => "1 connection".to_owned(),
-        count => format!("{count} connections"),
-    };
-    parts.push(times);
-    if decided.sent + decided.received > 0 {
-        parts.push(format!(
-            "{} sent, {} received",
-            Size(decided.sent),
-            Size(decided.received)
-        ));
-    }
-    let method = decided.method.strip_suffix(WITH_KEY);
-    parts.extend(known_method(method.unwrap_or(&decided.method)));
-    engine.note_decision(id, &host, decision, parts.join(" \u{b7} "));
-}
-
-/// How it was asked for; what is no usual word is a program's own text, and not repeated.
-fn known_method(method: &str) -> Option<String> {
-    let usual = method.len() <= 16 && method.bytes().all(|byte| byte.is_ascii_uppercase());
-    (usual && !method.is_empty()).then(|| method.to_owned())
-}
-
-fn refusal_words(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::Policy(Reason::Offline) => "the sandbox had no network",
-        Refusal::Policy(Reason::Blocked) | Refusal::User => "by you",
-        Refusal::Policy(Reason::Address) => "a bare address; only names can be approved by asking",
-        Refusal::Policy(Reason::NotPublic) => "an address on your own network",
-        Refusal::Policy(Reason::Port) => "approved, but not this port or kind of request",
-        Refusal::Policy(Reason::TunnelToPlain) => "a tunnel to port 80",
-        Refusal::Unapproved => "not approved, and nobody answered",
-        Refusal::LeadsInside => "its name leads to an address on your own network",
-        Refusal::Greeting => "the connection was not for that site",
-        Refusal::NoName => "the name has no address",
-        Refusal::Unreachable => "approved, but it did not answer",
-        Refusal::NoUpstream => "approved, but the proxy of your network was not reached",
-        Refusal::UpstreamSaidNo => "approved, but the proxy of your network refused it",
-        Refusal::UpstreamWantsLogIn => {
-            "approved, but the proxy of your network wants a name and password"
-        }
-        Refusal::UpstreamRefusedLogIn => {
-            "approved, but the proxy of your network does not take the name and password that you gave"
         }
     }
 }

@@ -1,13 +1,27 @@
-//! What happened in a sandbox: one JSON line each, appended, newest last.
+//! What happened in a sandbox, newest last. It is kept in parts, so that much of one pushes out none of another: what a
+//! program inside can cause without an end never costs the entry of a copy-out. Each part is two files of one JSON line
+//! each, the newer of which is appended to and takes the older's place when it is full.
+//!
+//! Numbers are given under a lock between processes, from 1 and without gaps. Nothing that is there already is read for
+//! an entry but the end of the files.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::path::Path;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
+use sandbox_workspace::Size;
 use sandbox_workspace::system::OpenOptionsExt;
 use serde::{Deserialize, Serialize};
 
+use super::lock;
 use crate::{Error, Result};
+
+/// Bytes of one file. Of each part at least so much of the newest is kept, and at most twice that.
+pub const FILE_MOST: u64 = 2 << 20;
+/// Bytes of the longest text of an entry; the rest is cut.
+const TEXT_MOST: usize = 4096;
+/// What is read of a file's end at first: a few entries.
+const END: u64 = 4096;
 
 /// Kinds that the list can be filtered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +40,7 @@ pub enum ActivityKind {
     Network,
     LimitHit,
     Recovered,
+    /// Of the list itself: older entries that are not kept.
     Removed,
     Failed,
 }
@@ -33,7 +48,7 @@ pub enum ActivityKind {
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivityEntry {
-    /// Its place in the list, from 1; set when it is read or added.
+    /// Its number, from 1, given when it is added. 0: not of something that happened, but of entries that are not kept.
     #[serde(default)]
     pub id: u64,
     /// Milliseconds since 1970.
@@ -53,44 +68,525 @@ pub struct ActivityEntry {
     pub subject: Option<String>,
 }
 
-/// Adds one entry. A failure is the caller's to log: history never stops the work.
-pub fn append(path: &Path, entry: &ActivityEntry) -> Result<ActivityEntry> {
-    let fail = |source| Error::io("write", path, source);
-    let mut line = serde_json::to_vec(entry).map_err(|e| fail(io::Error::other(e)))?;
-    line.push(b'\n');
-    let id = match fs::read(path) {
-        Ok(bytes) => bytes.iter().filter(|b| **b == b'\n').count() as u64 + 1,
-        Err(_) => 1,
-    };
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(&line))
-        .map_err(fail)?;
-    Ok(ActivityEntry {
-        id,
-        ..entry.clone()
-    })
+/// What is kept apart from the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What the user did, and what became of the sandbox.
+    Own,
+    /// What the app did by itself because of what a program inside did: automatic snapshots.
+    ByItself,
+    /// Connections that came about.
+    Reached,
+    /// Connections that did not, and what else a program inside causes by asking.
+    Refused,
 }
 
-/// All entries, oldest first. A line that a crash cut short is passed over.
-pub fn read(path: &Path) -> Result<Vec<ActivityEntry>> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(Error::io("read", path, source)),
-    };
-    Ok(bytes
-        .split(|b| *b == b'\n')
-        .enumerate()
-        .filter_map(|(at, line)| {
-            let entry: ActivityEntry = serde_json::from_slice(line).ok()?;
-            Some(ActivityEntry {
-                id: at as u64 + 1,
-                ..entry
-            })
+impl Part {
+    const ALL: [Self; 4] = [Self::Own, Self::ByItself, Self::Reached, Self::Refused];
+
+    /// The newer file's name, and the older one's.
+    fn names(self) -> [&'static str; 2] {
+        match self {
+            Self::Own => ["activity.jsonl", "activity-older.jsonl"],
+            Self::ByItself => ["by-itself.jsonl", "by-itself-older.jsonl"],
+            Self::Reached => ["reached.jsonl", "reached-older.jsonl"],
+            Self::Refused => ["refused.jsonl", "refused-older.jsonl"],
+        }
+    }
+}
+
+/// A decision of a gateway, to be written down once.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// Its number in that gateway; they grow.
+    pub number: u64,
+    /// [`Part::Reached`] or [`Part::Refused`].
+    pub part: Part,
+    /// What is written down.
+    pub entry: ActivityEntry,
+}
+
+/// The activity of one sandbox.
+#[derive(Debug, Clone)]
+pub struct ActivityLog {
+    folder: PathBuf,
+    most: u64,
+}
+
+/// Whose decision a line is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Origin {
+    gateway: String,
+    number: u64,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    entry: &'a ActivityEntry,
+    #[serde(flatten)]
+    origin: Option<&'a Origin>,
+}
+
+/// What the end of a part tells.
+#[derive(Debug, Default)]
+struct End {
+    /// Bytes of whole lines in the newer file. What follows them a crash cut short.
+    whole: u64,
+    /// The last number; 0: none.
+    id: u64,
+    /// Whose decision came last.
+    origin: Option<Origin>,
+}
+
+#[derive(Deserialize)]
+struct Last {
+    #[serde(default)]
+    id: u64,
+    #[serde(flatten)]
+    origin: Option<Origin>,
+}
+
+impl ActivityLog {
+    /// Of the sandbox that has this folder.
+    pub fn of(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            most: FILE_MOST,
+        }
+    }
+
+    /// Adds one entry; gives it with its number. A failure is the caller's to log: history never stops the work.
+    pub fn append(&self, part: Part, entry: ActivityEntry) -> Result<ActivityEntry> {
+        let _alone = self.alone()?;
+        let mut ends = self.ends()?;
+        let entry = ActivityEntry {
+            id: next_id(&ends),
+            ..fitted(entry)
+        };
+        self.put(part, &mut ends, &[(&entry, None)])?;
+        Ok(entry)
+    }
+
+    /// Adds what a gateway decided; those that are written down already are passed over. Gives the new ones.
+    pub fn append_decisions(
+        &self,
+        gateway: &str,
+        decisions: Vec<Decision>,
+    ) -> Result<Vec<ActivityEntry>> {
+        let _alone = self.alone()?;
+        let mut ends = self.ends()?;
+        let mut id = next_id(&ends);
+        let mut new = Vec::new();
+        for Decision {
+            number,
+            part,
+            entry,
+        } in decisions
+        {
+            let last = ends[part as usize].origin.as_ref();
+            if last.is_some_and(|last| last.gateway == gateway && last.number >= number) {
+                continue;
+            }
+            let origin = Origin {
+                gateway: gateway.to_owned(),
+                number,
+            };
+            new.push((
+                part,
+                ActivityEntry {
+                    id,
+                    ..fitted(entry)
+                },
+                origin,
+            ));
+            id += 1;
+        }
+        for part in [Part::Reached, Part::Refused] {
+            let of_part = new.iter().filter(|(one, ..)| *one == part);
+            let lines: Vec<_> = of_part
+                .map(|(_, entry, origin)| (entry, Some(origin)))
+                .collect();
+            self.put(part, &mut ends, &lines)?;
+        }
+        Ok(new.into_iter().map(|(_, entry, _)| entry).collect())
+    }
+
+    /// All that is kept, oldest first. Where older entries are not kept any more the first one, of number 0, says so.
+    /// What cannot be read as an entry is passed over, and counts as not kept.
+    pub fn read(&self) -> Result<Vec<ActivityEntry>> {
+        let mut entries = Vec::new();
+        for (path, mut file) in self.open_all()? {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)
+                .map_err(|source| Error::io("read", &path, source))?;
+            let lines = bytes.split(|byte| *byte == b'\n').enumerate();
+            entries.extend(lines.filter_map(|(at, line)| {
+                let mut entry: ActivityEntry = serde_json::from_slice(line).ok()?;
+                if entry.id == 0 {
+                    entry.id = by_place(at);
+                }
+                Some(entry)
+            }));
+        }
+        entries.sort_unstable_by_key(|entry| entry.id);
+        entries.dedup_by_key(|entry| entry.id);
+        let all = entries.last().map_or(0, |last| last.id);
+        let gone = all.saturating_sub(entries.len() as u64);
+        if let Some(oldest) = entries.first().filter(|_| gone > 0) {
+            entries.insert(0, not_kept(gone, oldest.time, self.most));
+        }
+        Ok(entries)
+    }
+
+    /// Nobody else appends meanwhile.
+    fn alone(&self) -> Result<lock::Held> {
+        lock::wait(&self.folder.join("activity.lock"))
+    }
+
+    /// All files that there are, at one moment: none is renamed meanwhile. They are read after it.
+    fn open_all(&self) -> Result<Vec<(PathBuf, File)>> {
+        let _alone = self.alone();
+        let mut files = Vec::new();
+        for name in Part::ALL.iter().flat_map(|part| part.names()) {
+            let path = self.folder.join(name);
+            match File::open(&path) {
+                Ok(file) => files.push((path, file)),
+                Err(source) if source.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(Error::io("read", path, source)),
+            }
+        }
+        Ok(files)
+    }
+
+    fn ends(&self) -> Result<[End; 4]> {
+        let mut ends = <[End; 4]>::default();
+        for part in Part::ALL {
+            let [newer, older] = part.names().map(|name| self.folder.join(name));
+            let end = &mut ends[part as usize];
+            *end = end_of(&newer).map_err(|source| Error::io("read", &newer, source))?;
+            if end.id == 0 {
+                let before = end_of(&older).map_err(|source| Error::io("read", &older, source))?;
+                end.id = before.id;
+                end.origin = before.origin;
+            }
+        }
+        Ok(ends)
+    }
+
+    /// Writes lines at the end of a part, as a whole or not at all.
+    fn put(
+        &self,
+        part: Part,
+        ends: &mut [End; 4],
+        lines: &[(&ActivityEntry, Option<&Origin>)],
+    ) -> Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let end = &mut ends[part as usize];
+        let [newer, older] = part.names().map(|name| self.folder.join(name));
+        let fail = |source| Error::io("write", &newer, source);
+        let mut bytes = Vec::new();
+        for (entry, origin) in lines {
+            let line = Line {
+                entry,
+                origin: *origin,
+            };
+            serde_json::to_writer(&mut bytes, &line).map_err(|error| fail(error.into()))?;
+            bytes.push(b'\n');
+        }
+        if end.whole > 0 && end.whole + bytes.len() as u64 > self.most {
+            fs::rename(&newer, &older).map_err(fail)?;
+            end.whole = 0;
+        }
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&newer)
+            .map_err(fail)?;
+        // What a crash cut short would spoil the next line too.
+        file.set_len(end.whole).map_err(fail)?;
+        file.write_all(&bytes).map_err(|source| {
+            let _ = file.set_len(end.whole);
+            fail(source)
         })
-        .collect())
+    }
+}
+
+fn next_id(ends: &[End]) -> u64 {
+    ends.iter().map(|end| end.id).max().unwrap_or(0) + 1
+}
+
+/// Lines of before numbers were written down have that of their place.
+fn by_place(line: usize) -> u64 {
+    line as u64 + 1
+}
+
+fn not_kept(count: u64, time: i64, most: u64) -> ActivityEntry {
+    ActivityEntry {
+        id: 0,
+        time,
+        kind: ActivityKind::Removed,
+        what: "Older entries are not kept".to_owned(),
+        decision: None,
+        detail: format!(
+            "{count} so far: the newest {} are kept of what you did, of snapshots taken by themselves, of sites \
+             that were reached, and of those that were not, each apart",
+            Size(most)
+        ),
+        subject: None,
+    }
+}
+
+/// With texts that fit.
+fn fitted(mut entry: ActivityEntry) -> ActivityEntry {
+    for text in [&mut entry.what, &mut entry.detail] {
+        if text.len() > TEXT_MOST {
+            text.truncate(text.floor_char_boundary(TEXT_MOST));
+            text.push('\u{2026}');
+        }
+    }
+    entry
+}
+
+/// Reads from the end as much as it takes for the last line that can be read.
+fn end_of(path: &Path) -> io::Result<End> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(End::default()),
+        Err(source) => return Err(source),
+    };
+    let length = file.metadata()?.len();
+    let mut taken = END.min(length);
+    loop {
+        file.seek(SeekFrom::Start(length - taken))?;
+        let mut bytes = Vec::new();
+        (&mut file).take(taken).read_to_end(&mut bytes)?;
+        let all = taken == length;
+        let mut lines = bytes.split(|byte| *byte == b'\n').rev();
+        let cut = lines.next().map_or(0, <[u8]>::len);
+        // The first one that was read may be the end of a longer one.
+        let whole_lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+        let readable = if all {
+            whole_lines
+        } else {
+            whole_lines.saturating_sub(1)
+        };
+        let last = lines
+            .take(readable)
+            .find_map(|line| serde_json::from_slice::<Last>(line).ok());
+        match last {
+            Some(last) if last.id > 0 => {
+                return Ok(End {
+                    whole: length - cut as u64,
+                    id: last.id,
+                    origin: last.origin,
+                });
+            }
+            _ if all => {
+                return Ok(End {
+                    whole: if whole_lines == 0 {
+                        0
+                    } else {
+                        length - cut as u64
+                    },
+                    id: last.map_or(0, |_| whole_lines as u64),
+                    origin: None,
+                });
+            }
+            _ => taken = (taken * 8).min(length),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn entry(what: &str) -> ActivityEntry {
+        ActivityEntry {
+            id: 0,
+            time: 5,
+            kind: ActivityKind::Network,
+            what: what.to_owned(),
+            decision: None,
+            detail: String::new(),
+            subject: None,
+        }
+    }
+
+    fn log(most: u64) -> (tempfile::TempDir, ActivityLog) {
+        let folder = tempfile::tempdir().unwrap();
+        let log = ActivityLog {
+            folder: folder.path().to_owned(),
+            most,
+        };
+        (folder, log)
+    }
+
+    fn decision(number: u64, part: Part, what: &str) -> Decision {
+        Decision {
+            number,
+            part,
+            entry: entry(what),
+        }
+    }
+
+    fn words(log: &ActivityLog) -> Vec<(u64, String)> {
+        let entries = log.read().unwrap().into_iter();
+        entries.map(|entry| (entry.id, entry.what)).collect()
+    }
+
+    fn on_disk(folder: &Path) -> u64 {
+        let files = fs::read_dir(folder).unwrap();
+        files
+            .map(|file| file.unwrap().metadata().unwrap().len())
+            .sum()
+    }
+
+    #[test]
+    fn a_flood_of_one_part_pushes_out_none_of_another_and_takes_bounded_room() {
+        let (folder, log) = log(4000);
+        log.append(Part::Own, entry("copied out")).unwrap();
+        let reached = vec![decision(1, Part::Reached, "reached.test")];
+        log.append_decisions("g", reached).unwrap();
+        log.append(Part::ByItself, entry("a snapshot")).unwrap();
+        for round in 0..200 {
+            let first = 2 + round * 10;
+            let names = (first..first + 10).map(|n| decision(n, Part::Refused, "refused.test"));
+            log.append_decisions("g", names.collect()).unwrap();
+        }
+        assert!(on_disk(folder.path()) < 2 * 4000 + 1000);
+        let kept = words(&log);
+        assert_eq!(kept[0], (0, "Older entries are not kept".to_owned()));
+        assert_eq!(kept[1], (1, "copied out".to_owned()));
+        assert_eq!(kept[2], (2, "reached.test".to_owned()));
+        assert_eq!(kept[3], (3, "a snapshot".to_owned()));
+        let newest: Vec<u64> = kept[4..].iter().map(|(id, _)| *id).collect();
+        assert_eq!(newest.last(), Some(&2003), "the newest is there");
+        assert!(newest.len() >= 20, "{}", newest.len());
+        assert!(
+            newest.windows(2).all(|pair| pair[1] == pair[0] + 1),
+            "no hole"
+        );
+        let detail = &log.read().unwrap()[0].detail;
+        let gone = 2003 - 3 - newest.len();
+        assert!(detail.starts_with(&format!("{gone} so far")), "{detail}");
+        // The control: in one part it would be gone.
+        for _ in 0..200 {
+            log.append(Part::Own, entry("something else that was done"))
+                .unwrap();
+        }
+        assert!(!words(&log).iter().any(|(_, what)| what == "copied out"));
+    }
+
+    #[test]
+    fn numbers_go_on_where_the_newer_file_is_not_there_yet() {
+        let (folder, log) = log(300);
+        let mut given = Vec::new();
+        for _ in 0..20 {
+            given.push(log.append(Part::Own, entry("one")).unwrap().id);
+            // A crash between the rename and the first line after it.
+            let [newer, older] = Part::Own.names().map(|name| folder.path().join(name));
+            if given.len() == 10 {
+                fs::rename(newer, older).unwrap();
+                assert_eq!(words(&log).last().unwrap().0, 10);
+            }
+        }
+        assert_eq!(given, (1..=20).collect::<Vec<u64>>());
+    }
+
+    #[test]
+    fn what_a_crash_cut_short_is_passed_over_and_spoils_nothing() {
+        let (folder, log) = log(FILE_MOST);
+        log.append(Part::Own, entry("first")).unwrap();
+        log.append(Part::Own, entry("second")).unwrap();
+        let path = folder.path().join("activity.jsonl");
+        let whole = fs::read(&path).unwrap();
+        let first = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        for cut in first..whole.len() {
+            fs::write(&path, &whole[..cut]).unwrap();
+            assert_eq!(words(&log)[0], (1, "first".to_owned()), "cut at {cut}");
+            let added = log.append(Part::Own, entry("third")).unwrap();
+            assert_eq!(added.id, 2, "the second never was: cut at {cut}");
+            let expected = [(1, "first".to_owned()), (2, "third".to_owned())];
+            assert_eq!(words(&log), expected, "cut at {cut}");
+        }
+        // In the first line of all, and of nothing else.
+        fs::write(&path, &whole[..first / 2]).unwrap();
+        log.append(Part::Own, entry("third")).unwrap();
+        assert_eq!(words(&log), [(1, "third".to_owned())]);
+    }
+
+    #[test]
+    fn a_decision_is_written_down_once_however_often_it_is_told() {
+        let (_folder, log) = log(FILE_MOST);
+        let told = |from: u64, to: u64| -> Vec<Decision> {
+            let part = |n: u64| [Part::Reached, Part::Refused][usize::from(n % 2 == 0)];
+            (from..=to)
+                .map(|n| decision(n, part(n), &n.to_string()))
+                .collect()
+        };
+        let new = log.append_decisions("one", told(1, 5)).unwrap();
+        assert_eq!(new.len(), 5);
+        // A listener that did not know how far the one before it had come; and a second one beside it.
+        let new = log.append_decisions("one", told(3, 8)).unwrap();
+        let whats: Vec<&str> = new.iter().map(|entry| entry.what.as_str()).collect();
+        assert_eq!(whats, ["6", "7", "8"]);
+        assert!(log.append_decisions("one", told(1, 8)).unwrap().is_empty());
+        // Another gateway counts anew.
+        assert_eq!(log.append_decisions("two", told(1, 2)).unwrap().len(), 2);
+        let ids: Vec<u64> = words(&log).iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, (1..=10).collect::<Vec<u64>>());
+    }
+
+    #[test]
+    fn lines_of_before_numbers_were_written_down_have_their_place() {
+        let (folder, log) = log(FILE_MOST);
+        let old = r#"{"time":1,"kind":"started","what":"Started"}"#;
+        let path = folder.path().join("activity.jsonl");
+        fs::write(&path, format!("{old}\n{{\"id\":0,\n{old}\n")).unwrap();
+        assert_eq!(log.append(Part::Refused, entry("new")).unwrap().id, 4);
+        assert_eq!(log.append(Part::Own, entry("newer")).unwrap().id, 5);
+        let ids: Vec<u64> = words(&log).iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, [0, 1, 3, 4, 5], "the second one does not read");
+    }
+
+    #[test]
+    fn an_endless_text_is_cut() {
+        let (folder, log) = log(FILE_MOST);
+        let long = ActivityEntry {
+            detail: "\u{20ac}".repeat(100_000),
+            ..entry("one")
+        };
+        let written = log.append(Part::Own, long).unwrap();
+        assert!(written.detail.len() <= TEXT_MOST + 3 && written.detail.ends_with('\u{2026}'));
+        assert!(on_disk(folder.path()) < 6000);
+        assert_eq!(
+            log.append(Part::Own, entry("two")).unwrap().id,
+            2,
+            "past its end"
+        );
+    }
+
+    #[test]
+    fn many_append_at_once_and_each_has_its_own_number() {
+        let (_folder, log) = log(20_000);
+        let append = |log: &ActivityLog| {
+            let one = |_| log.append(Part::Own, entry("one")).unwrap().id;
+            (0..100).map(one).collect::<Vec<u64>>()
+        };
+        let mut ids: Vec<u64> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| append(&log))).collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        ids.sort_unstable();
+        assert_eq!(ids, (1..=400).collect::<Vec<u64>>());
+    }
 }

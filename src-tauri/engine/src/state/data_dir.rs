@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sandbox_workspace::system::{DirBuilderExt, close_to_others};
 use sandbox_workspace::{Dir, Kind};
 
+use super::activity::ActivityLog;
 use super::lock::{self, Held};
 use crate::{Error, Result, SandboxId, ids};
 
@@ -143,8 +144,13 @@ impl SandboxDir {
     pub fn restore_journal(&self) -> PathBuf {
         self.0.join("restore")
     }
-    pub fn activity(&self) -> PathBuf {
-        self.0.join("activity.jsonl")
+    /// What happened in it.
+    pub fn activity(&self) -> ActivityLog {
+        ActivityLog::of(&self.0)
+    }
+    /// The newest decision of its gateway that was written down.
+    pub fn decisions(&self) -> PathBuf {
+        self.0.join("decisions.json")
     }
     /// What a reset is about to do, until it is done.
     pub fn reset_intent(&self) -> PathBuf {

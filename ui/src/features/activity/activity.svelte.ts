@@ -70,16 +70,22 @@ export class Activity {
     this.#loadingMore = false;
   }
 
-  /** An entry as it happens; `atTop` shows it at once. */
+  /** Entries as they happen; `atTop` shows them at once. */
   hear(event: Event, atTop: boolean): void {
     if (event.type !== 'activity' || event.sandbox !== this.sandbox) return;
-    const { kind } = event.entry;
-    if (!this.query.trim()) this.counts = { ...this.counts, [kind]: (this.counts[kind] ?? 0) + 1 };
+    const query = this.query.trim();
+    if (!query) {
+      const counts = { ...this.counts };
+      for (const { kind } of event.entries) counts[kind] = (counts[kind] ?? 0) + 1;
+      this.counts = counts;
+    }
     const kinds = this.#kinds;
-    if (kinds.length > 0 && !kinds.includes(event.entry.kind)) return;
-    if (this.query.trim() && !hasWords(event.entry, this.query.trim())) return;
-    if (atTop) this.entries = joined([event.entry], this.entries);
-    else this.fresh = joined([event.entry], this.fresh);
+    const passing = event.entries.filter(
+      (entry) => (kinds.length === 0 || kinds.includes(entry.kind)) && (!query || hasWords(entry, query)),
+    );
+    if (passing.length === 0) return;
+    if (atTop) this.entries = joined(passing, this.entries);
+    else this.fresh = joined(passing, this.fresh);
   }
 
   showFresh(): void {

@@ -17,7 +17,7 @@ beforeEach(async () => {
 
 function happens(sandbox: string, decision: string, detail: string): void {
   const entry: ActivityEntry = { id: 1, time: 0, kind: 'network', what: 'pypi.org', decision, detail, subject: null };
-  fake.world.emit({ type: 'activity', sandbox, entry });
+  fake.world.emit({ type: 'activity', sandbox, entries: [entry] });
 }
 
 describe('trouble at the proxy of the network', () => {
