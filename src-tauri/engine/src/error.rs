@@ -12,6 +12,7 @@ use sandbox_workspace::{FsError, RestoreError, RulesError, ScanError, StoreError
 use crate::agents::RecipeError;
 use crate::docker::{DockerError, Problem};
 pub use crate::home::HomeError;
+use crate::sandbox::{Became, Untold};
 use crate::terminal::TerminalError;
 
 /// The engine's results.
@@ -127,6 +128,9 @@ pub enum Error {
         /// What kept it from being tried.
         message: String,
     },
+    /// Rules or keys were changed and written down, and gateways could not be told.
+    #[error("the change is written down, but not in force in {}", listed(.0))]
+    NotInForce(Vec<Untold>),
     /// A state file that cannot be used.
     #[error("the file {} cannot be used: {reason}", path.display())]
     Damaged {
@@ -212,6 +216,7 @@ impl Error {
             Self::NotRunning { .. } | Self::Paused { .. } => Code::NotRunning,
             Self::NotSupported { .. } => Code::NotSupported,
             Self::FenceOpen { .. } | Self::FenceUnclear { .. } => Code::FenceOpen,
+            Self::NotInForce(_) => Code::EngineFailed,
             Self::Damaged { .. } => Code::DataDamaged,
             Self::Incomplete { .. }
             | Self::Io { .. }
@@ -249,6 +254,7 @@ impl Error {
                 "Start it when this computer is less busy: it goes on where it stands still, once the fence is proven closed."
                     .to_owned(),
             ),
+            Self::NotInForce(untold) => Some(to_be_told(untold)),
             Self::NameTaken { .. } => Some("Choose another name.".to_owned()),
             Self::DiskFull { .. } => Some("Free some space, then try again.".to_owned()),
             Self::CopyOut(error) if error.is_full() => {
@@ -278,12 +284,45 @@ impl Error {
                 | CopyOutError::NoSpace { .. }
                 | CopyOutError::Unfit(_),
             ) => Some("Your own folder was not changed."),
+            Self::NotInForce(untold) if untold.iter().all(|one| one.became == Became::Paused) => {
+                Some(
+                    "What ran there stands still, and nothing is lost; everywhere else the change is in force.",
+                )
+            }
             Self::FenceUnclear { .. } => {
                 Some("What ran in the sandbox stands still; its files are as they were.")
             }
             _ => None,
         }
     }
+}
+
+fn listed(untold: &[Untold]) -> String {
+    let all: Vec<String> = untold.iter().map(Untold::to_string).collect();
+    all.join("; ")
+}
+
+/// What makes a change hold where it does not yet.
+fn to_be_told(untold: &[Untold]) -> String {
+    let commands = |verb: &str, which: &dyn Fn(&Untold) -> bool| -> Option<String> {
+        let all: Vec<String> = untold
+            .iter()
+            .filter(|one| which(one))
+            .map(|one| format!("agent-sandbox {verb} {}", one.name))
+            .collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    };
+    let start = commands("start", &|one| one.became != Became::GoesOn).map(|start| {
+        format!(
+            "Start it again: {start}. It goes on once its gateway was told; if that is not told then either, stop \
+             it first, which gives it a new one."
+        )
+    });
+    let stop = commands("stop", &|one| one.became == Became::GoesOn).map(|stop| {
+        format!("Stop what may go on as before, as soon as the container engine answers: {stop}.")
+    });
+    let all: Vec<String> = start.into_iter().chain(stop).collect();
+    all.join(" ")
 }
 
 pub(crate) fn is_full(error: &io::Error) -> bool {

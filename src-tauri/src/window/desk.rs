@@ -12,7 +12,7 @@ use agent_sandbox::ipc::handover::ProgressReport;
 use agent_sandbox::ipc::network::SiteAsk;
 use agent_sandbox::ipc::sandbox::{Attention, NetworkMode, SandboxRow, SandboxStatus};
 use sandbox_engine::network::presets;
-use sandbox_engine::sandbox::{PausedBy, State, Watching, paused_by};
+use sandbox_engine::sandbox::{PausedBy, State, Watching, paused_by, why_paused};
 use sandbox_engine::terminal::TerminalHub;
 use sandbox_engine::{Code, Engine, Error, Operation, Phase as EnginePhase, SandboxId};
 use sandbox_workspace::{Cancel, Step};
@@ -168,24 +168,30 @@ impl Desk {
             State::Paused => paused_by(&self.engine().data().sandbox(id)),
             _ => None,
         };
-        let attention = match (&row.state, paused) {
-            (State::OutOfMemory, _) => Some(Attention::OutOfMemory {
-                limit: row.record.limits.memory,
-            }),
-            (_, Some(PausedBy::Space)) => Some(Attention::DiskLow {
-                free: self.engine().space_of(id)?,
-            }),
-            (_, Some(PausedBy::Room)) => Some(Attention::WorkspaceLarge {
-                limit: row.record.limits.workspace_size,
-                files: row.record.limits.workspace_files,
-            }),
-            (State::Stopped | State::Paused, _) => self
-                .failed()
-                .get(id)
-                .cloned()
-                .map(|error| Attention::Failed { error }),
-            _ => None,
-        };
+        let attention =
+            match (&row.state, paused) {
+                (State::OutOfMemory, _) => Some(Attention::OutOfMemory {
+                    limit: row.record.limits.memory,
+                }),
+                (_, Some(PausedBy::Space)) => Some(Attention::DiskLow {
+                    free: self.engine().space_of(id)?,
+                }),
+                (_, Some(PausedBy::Room)) => Some(Attention::WorkspaceLarge {
+                    limit: row.record.limits.workspace_size,
+                    files: row.record.limits.workspace_files,
+                }),
+                (_, Some(PausedBy::Fence)) => Some(Attention::Failed {
+                    error: self.failed().get(id).cloned().unwrap_or_else(|| {
+                        stands_still(why_paused(&self.engine().data().sandbox(id)))
+                    }),
+                }),
+                (State::Stopped | State::Paused, _) => self
+                    .failed()
+                    .get(id)
+                    .cloned()
+                    .map(|error| Attention::Failed { error }),
+                _ => None,
+            };
         let status = match row.state {
             // Whatever works meanwhile: a connection waits for the user.
             State::Running if !self.engine().asks(id).is_empty() => SandboxStatus::Waiting,
@@ -332,6 +338,16 @@ impl Desk {
             }
         }
         Ok(())
+    }
+}
+
+/// What is said of a sandbox that the app paused for its fence, or its gateway.
+fn stands_still(why: Option<String>) -> WireError {
+    let why = why.unwrap_or_else(|| "Paused: its fence could not be tried out".to_owned());
+    WireError {
+        safe: Some("What ran in it stands still, and nothing is lost.".to_owned()),
+        fix: Some("Start it again: it goes on once its gateway was told its rules and its fence is proven closed. If that fails, stop it first.".to_owned()),
+        ..WireError::said(ErrorCode::FenceOpen, &sentence(&why))
     }
 }
 

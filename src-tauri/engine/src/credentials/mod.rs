@@ -166,7 +166,7 @@ impl Engine {
     /// # Errors
     /// [`Error::NotFound`] for a provider that is not known, [`Error::InvalidRequest`] for an address that is none
     /// or a key that is missing, [`Error::NotSupported`] where the keychain was wanted and does not answer: nothing
-    /// is kept then, and nothing is put anywhere else.
+    /// is kept then, and nothing is put anywhere else. [`Error::NotInForce`]: it is kept, and a gateway cannot be told.
     pub async fn set_key(&self, new: NewKey) -> Result<Kept> {
         let provider = known(&new.provider)?;
         self.not_elsewhere(provider.id)?;
@@ -194,7 +194,7 @@ impl Engine {
             model: new.model.filter(|model| !model.trim().is_empty()),
         };
         self.put_key(&kept, new.key).await?;
-        self.keys_changed(provider.id).await;
+        self.keys_changed(provider.id).await?;
         Ok(kept)
     }
 
@@ -236,6 +236,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::NotSupported`] where it is in a keychain that does not answer: it stays listed.
+    /// [`Error::NotInForce`]: it is forgotten here, and a gateway cannot be told, which has it as long as it runs; its
+    /// sandbox stands still.
     pub async fn remove_key(&self, provider: &str) -> Result<()> {
         let kept = self
             .keys()?
@@ -252,8 +254,7 @@ impl Engine {
         let mut list = self.written_keys()?;
         list.retain(|one| one.provider != provider);
         self.write_keys(&list)?;
-        self.keys_changed(provider).await;
-        Ok(())
+        self.keys_changed(provider).await
     }
 
     async fn forget_at(&self, name: &str, place: Place) -> Result<()> {
@@ -322,16 +323,13 @@ impl Engine {
         stays
     }
 
-    async fn keys_changed(&self, provider: &str) {
+    async fn keys_changed(&self, provider: &str) -> Result<()> {
         self.events().send(Event::Settings);
-        for record in self.records().unwrap_or_default() {
-            if !self.key_users(&record).iter().any(|one| one == provider) {
-                continue;
-            }
-            if let Err(error) = self.hand_keys_over(&record.id).await {
-                tracing::warn!(%error, sandbox = %record.id, "a changed key was not handed over");
-            }
-        }
+        let users = self.records()?.into_iter().filter(|record| {
+            let users = self.key_users(record);
+            users.iter().any(|one| one == provider)
+        });
+        self.put_in_force(users.map(|record| record.id)).await
     }
 }
 

@@ -32,7 +32,8 @@ impl Engine {
     /// Changes them, and hands them to every gateway at once.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`], naming a rule that is none. Nothing is changed then.
+    /// [`Error::InvalidRequest`], naming a rule that is none: nothing is changed then. [`Error::NotInForce`], with the
+    /// sandboxes that stand still because their gateways cannot be told: it is written down, and in force in all others.
     pub async fn set_sites_for_all(&self, change: &NetworkChange) -> Result<SitesForAll> {
         if change.mode.is_some() || change.presets.is_some() || change.services.is_some() {
             return Err(Error::InvalidRequest {
@@ -52,16 +53,12 @@ impl Engine {
             allow: after.allow,
             block: after.block,
         };
-        if sites == before {
-            return Ok(sites);
+        // What is the same may be written down and not in force.
+        if sites != before {
+            json_file::write(&self.data().root().join(FILE), &sites)?;
+            self.events().send(Event::Settings);
         }
-        json_file::write(&self.data().root().join(FILE), &sites)?;
-        for record in self.records()? {
-            if let Err(error) = self.hand_keys_over(&record.id).await {
-                tracing::warn!(%error, sandbox = %record.id, "a rule for all was not handed over");
-            }
-        }
-        self.events().send(Event::Settings);
+        self.put_in_force_everywhere().await?;
         Ok(sites)
     }
 

@@ -15,7 +15,8 @@ impl Engine {
     /// Lets a sandbox use these providers' keys beside those of its agent, from now on.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for a provider that is not known.
+    /// [`Error::InvalidRequest`] for a provider that is not known; [`Error::NotInForce`] as for
+    /// [`Self::set_network`].
     pub async fn use_keys(&self, id: &SandboxId, wanted: Vec<String>) -> Result<()> {
         for provider in &wanted {
             credentials::known(provider)?;
@@ -23,7 +24,7 @@ impl Engine {
         let wanted = in_order(wanted);
         let mut working = self.work_on(id).await?;
         if working.record.keys == wanted {
-            return Ok(());
+            return working.put_in_force().await;
         }
         working.record.keys = wanted;
         working.record.save(&working.dir)?;
@@ -32,25 +33,8 @@ impl Engine {
             some => some.join(", "),
         };
         self.note(id, ActivityKind::Network, "Keys changed", words, None);
-        self.hand_keys_over(id).await?;
         self.events().send(Event::Sandbox(id.clone()));
-        Ok(())
-    }
-
-    /// Hands a sandbox's keys to its gateway, where one runs. Its sites change with them.
-    pub(crate) async fn hand_keys_over(&self, id: &SandboxId) -> Result<()> {
-        let (_, record) = self.load(id)?;
-        if record.network.mode == NetworkMode::Offline || !record.container_made {
-            return Ok(());
-        }
-        let docker = self.docker().await?;
-        let found = docker.find_gateway(self.data().instance(), id).await?;
-        let Some(gateway) = found.filter(|found| found.state.is_up()) else {
-            // It gets them when it starts.
-            return Ok(());
-        };
-        let mut link = Link::open(&docker, &gateway.id).await?;
-        network::hand_over(self, &docker, &record, &mut link).await
+        working.put_in_force().await
     }
 
     /// Serves connections of a sandbox to this computer until what it gives is dropped: for a command without a

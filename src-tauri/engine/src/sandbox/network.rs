@@ -16,11 +16,16 @@ use crate::event::Event;
 use crate::network::link::Link;
 use crate::network::rules::{self, NetworkChange};
 use crate::state::activity::{ActivityKind, Part};
+use crate::state::lock;
 use crate::state::record::{NetworkMode, NetworkPolicy, Record};
 use crate::{Error, Result, SandboxId};
 
 /// Between two tries to reach a gateway again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How long somebody else may take who hands something over. A gateway that does not answer takes them longer: then
+/// this one is not told either.
+const HANDING_OVER: Duration = Duration::from_secs(15);
 
 /// Gateways that somebody listens to, to answer their questions.
 pub(super) type Attendants = Mutex<HashMap<SandboxId, Attendant>>;
@@ -37,13 +42,15 @@ impl Engine {
     /// Between offline and the guarded network the container is made anew; its files stay.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`], naming a rule that is none. Nothing is changed then.
+    /// [`Error::InvalidRequest`], naming a rule that is none: nothing is changed then. [`Error::NotInForce`]: it is
+    /// written down, its gateway cannot be told, and the sandbox stands still.
     pub async fn set_network(&self, id: &SandboxId, change: &NetworkChange) -> Result<()> {
         let mut working = self.work_on(id).await?;
         let before = working.record.network.clone();
         let after = change.applied_to(&before)?;
         if after == before {
-            return Ok(());
+            // It may be written down and not in force.
+            return working.put_in_force().await;
         }
         let fence_moves =
             (before.mode == NetworkMode::Offline) != (after.mode == NetworkMode::Offline);
@@ -59,22 +66,25 @@ impl Engine {
             working.record.network = after;
             working.record.save(&working.dir)?;
             working.resume(was).await?;
-        } else {
-            working.record.network = after;
-            working.record.save(&working.dir)?;
-            if working.record.container_made {
-                hand_over_again(&working).await?;
-            }
+            self.network_changed(&working);
+            return Ok(());
         }
+        working.record.network = after;
+        working.record.save(&working.dir)?;
+        self.network_changed(&working);
+        working.put_in_force().await
+    }
+
+    fn network_changed(&self, working: &Working) {
+        let id = working.id();
         let words = in_words(&working.record.network);
         self.note(id, ActivityKind::Network, "Network changed", words, None);
         self.events().send(Event::Sandbox(id.clone()));
-        Ok(())
     }
 
     /// Listens to a sandbox's gateway and lets it ask, until the sandbox stops. Doing so twice is fine.
     pub fn attend(&self, id: &SandboxId) {
-        let mut all = lock(&self.0.attendants);
+        let mut all = locked(&self.0.attendants);
         if all.get(id).is_some_and(|one| !one.task.is_finished()) {
             return;
         }
@@ -98,7 +108,7 @@ impl Engine {
 
     /// It is gone.
     pub(super) fn stop_attending(&self, id: &SandboxId) {
-        let gone = lock(&self.0.attendants).remove(id);
+        let gone = locked(&self.0.attendants).remove(id);
         if let Some(attendant) = gone {
             attendant.task.abort();
         }
@@ -106,9 +116,9 @@ impl Engine {
 
     /// Sites that a sandbox asks for while its connections wait.
     pub fn asks(&self, id: &SandboxId) -> Vec<Ask> {
-        let all = lock(&self.0.attendants);
+        let all = locked(&self.0.attendants);
         all.get(id)
-            .map(|one| lock(&one.asks).clone())
+            .map(|one| locked(&one.asks).clone())
             .unwrap_or_default()
     }
 
@@ -124,10 +134,10 @@ impl Engine {
         for_all: bool,
     ) -> Result<()> {
         let (asked, answers) = {
-            let all = lock(&self.0.attendants);
+            let all = locked(&self.0.attendants);
             let attendant = all.get(id);
             let found = attendant.and_then(|one| {
-                let asked = lock(&one.asks).iter().find(|a| a.id == ask).cloned()?;
+                let asked = locked(&one.asks).iter().find(|a| a.id == ask).cloned()?;
                 Some((asked, one.answers.clone()))
             });
             found.ok_or_else(|| Error::NotFound {
@@ -198,13 +208,24 @@ pub(super) async fn bring_up(working: &Working, docker: &Docker) -> Result<()> {
     hand_over(engine, docker, &working.record, &mut link).await
 }
 
-/// The rules and the keys of a sandbox.
+/// The rules and the keys of a sandbox, as they are written down.
+///
+/// # Errors
+/// What the engine or the gateway says; [`Error::Busy`] where somebody else does so without an end.
 pub(super) async fn hand_over(
     engine: &Engine,
     docker: &Docker,
     record: &Record,
     link: &mut Link,
 ) -> Result<()> {
+    let dir = engine.data().sandbox(&record.id);
+    // One after the other, and read by each anew: else what is older could be in force in the end.
+    let alone = lock::exclusive_within(&dir.handing_over(), HANDING_OVER).await?;
+    let _alone = alone.ok_or_else(|| Error::Busy {
+        sandbox: record.name.clone(),
+    })?;
+    let newest = Record::load(&dir)?;
+    let record = newest.as_ref().unwrap_or(record);
     let refused = docker.refused_addresses().await?;
     let mut grant = engine.grant_for(record, refused)?;
     if let Some(proxy) = &mut grant.upstream {
@@ -214,20 +235,6 @@ pub(super) async fn hand_over(
     grant.tests = docker.gateway_tests(approved.as_deref()).await;
     link.grant(&grant).await?;
     key_routes::hand_over(engine, record, link).await
-}
-
-/// A policy that changed goes to the gateway, where there is one.
-async fn hand_over_again(working: &Working) -> Result<()> {
-    if working.record.network.mode == NetworkMode::Offline {
-        return Ok(());
-    }
-    let docker = working.engine.docker().await?;
-    let instance = working.engine.data().instance();
-    match docker.find_gateway(instance, working.id()).await? {
-        Some(found) if found.state.is_up() => bring_up(working, &docker).await,
-        // It gets it when it starts.
-        _ => Ok(()),
-    }
 }
 
 /// Until the sandbox stops, is offline, or is gone. A gateway that ended is brought back, and the fence is
@@ -243,7 +250,7 @@ async fn attend(
             Ok(()) => {}
             Err(error) => tracing::warn!(%error, sandbox = %id, "a gateway is not heard"),
         }
-        for ask in std::mem::take(&mut *lock(&asks)) {
+        for ask in std::mem::take(&mut *locked(&asks)) {
             engine.events().send(Event::AskEnded(id.clone(), ask.id));
         }
         tokio::time::sleep(RETRY).await;
@@ -302,11 +309,11 @@ async fn listen(
                     }
                 }
                 Some(FromGateway::Ask(ask)) => {
-                    lock(asks).push(ask.clone());
+                    locked(asks).push(ask.clone());
                     engine.events().send(Event::Ask(id.clone(), ask));
                 }
                 Some(FromGateway::AskEnded(ask)) => {
-                    lock(asks).retain(|one| one.id != ask);
+                    locked(asks).retain(|one| one.id != ask);
                     engine.events().send(Event::AskEnded(id.clone(), ask));
                 }
                 Some(FromGateway::Hello(_) | FromGateway::Granted) => {}
@@ -342,6 +349,6 @@ fn in_words(policy: &NetworkPolicy) -> String {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

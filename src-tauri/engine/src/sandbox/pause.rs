@@ -32,13 +32,16 @@ pub enum PausedBy {
     Space,
     /// Its workspace was larger than its limit: likewise.
     Room,
-    /// Its fence could not be tried out: likewise.
+    /// Its fence could not be tried out, or its gateway could not be told of a change: likewise.
     Fence,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Paused {
     by: PausedBy,
+    /// In words, where the user is to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
 }
 
 /// Whether the user lets it go on, and nobody else.
@@ -52,6 +55,12 @@ pub fn paused_by(dir: &SandboxDir) -> Option<PausedBy> {
     paused.map(|p| p.by)
 }
 
+/// Why this sandbox was paused, where that was written down.
+pub fn why_paused(dir: &SandboxDir) -> Option<String> {
+    let paused: Option<Paused> = json_file::read(&dir.pause()).ok()?;
+    paused?.why
+}
+
 /// Pauses a container while no command is on its way into it: one that arrives in a container that stands still is
 /// refused, or hangs. A way in that takes too long is not waited for.
 pub(super) async fn pause(
@@ -60,8 +69,19 @@ pub(super) async fn pause(
     container: &str,
     by: PausedBy,
 ) -> Result<()> {
+    pause_because(docker, dir, container, by, None).await
+}
+
+/// Likewise, with the reason.
+pub(super) async fn pause_because(
+    docker: &Docker,
+    dir: &SandboxDir,
+    container: &str,
+    by: PausedBy,
+    why: Option<String>,
+) -> Result<()> {
     let _alone = lock::exclusive_within(&dir.entering(), ON_THEIR_WAY).await?;
-    json_file::write(&dir.pause(), &Paused { by })?;
+    json_file::write(&dir.pause(), &Paused { by, why })?;
     if let Err(error) = docker.pause(container).await {
         forget(dir)?;
         return Err(error.into());

@@ -326,22 +326,39 @@ impl Place<'_> {
 
     /// Pauses what runs there, and says why. `None` where that cannot be done: then it is to be ended.
     async fn stand_still(&self, why: &Error) -> Option<Error> {
-        let (engine, id) = (self.engine, &self.record.id);
+        let engine = self.engine;
         let message = match why {
             Error::FenceOpen { message } => message.clone(),
             other => other.to_string(),
         };
-        let dir = engine.data().sandbox(id);
-        let paused = pause::pause(self.docker, &dir, self.container, pause::PausedBy::Fence).await;
-        if let Err(error) = paused {
-            tracing::warn!(%error, sandbox = %id, "it cannot be paused");
-            return None;
-        }
         let what = "Paused: its fence could not be tried out in time";
-        engine.note(id, ActivityKind::Paused, what, message.clone(), None);
-        engine.events().send(Event::Sandbox(id.clone()));
-        Some(Error::FenceUnclear { message })
+        let (docker, record) = (self.docker, self.record);
+        stand_still(engine, docker, record, self.container, what, &message)
+            .await
+            .then_some(Error::FenceUnclear { message })
     }
+}
+
+/// Pauses what runs in a sandbox until the user lets it go on; writes down what was done and why, and tells. False where
+/// that cannot be done.
+pub(super) async fn stand_still(
+    engine: &Engine,
+    docker: &Docker,
+    record: &Record,
+    container: &str,
+    what: &str,
+    why: &str,
+) -> bool {
+    let id = &record.id;
+    let dir = engine.data().sandbox(id);
+    let (by, reason) = (pause::PausedBy::Fence, Some(format!("{what} ({why})")));
+    if let Err(error) = pause::pause_because(docker, &dir, container, by, reason).await {
+        tracing::warn!(%error, sandbox = %id, "it cannot be paused");
+        return false;
+    }
+    engine.note(id, ActivityKind::Paused, what, why.to_owned(), None);
+    engine.events().send(Event::Sandbox(id.clone()));
+    true
 }
 
 /// gVisor lets nobody in it connect to a socket of the world outside, unless it is told to.

@@ -33,8 +33,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NotSupported`] where the password is to be kept in a keychain that does not answer: nothing is
-    /// changed then. Settings that cannot be written. A gateway that cannot be told is logged, and told at its next
-    /// start.
+    /// changed then. Settings that cannot be written. [`Error::NotInForce`], with the sandboxes that stand still because
+    /// their gateways cannot be told: it is written down, and in force in all others.
     pub async fn set_upstream_proxy(
         &self,
         proxy: Option<UpstreamProxy>,
@@ -43,7 +43,7 @@ impl Engine {
         let mut settings = self.settings()?;
         let before = settings.upstream_user.take();
         if settings.upstream_proxy == proxy && before.is_none() && log_in.is_none() {
-            return Ok(());
+            return self.put_in_force_everywhere().await;
         }
         settings.upstream_proxy = proxy;
         if let Some((log_in, place)) = &log_in {
@@ -59,12 +59,7 @@ impl Engine {
         if let Some(before) = before.filter(|before| Some(before.kept) != stays) {
             self.forget_proxy_password(before.kept).await?;
         }
-        for record in self.records()? {
-            if let Err(error) = self.hand_keys_over(&record.id).await {
-                tracing::warn!(%error, sandbox = %record.id, "a gateway was not told of the proxy");
-            }
-        }
-        Ok(())
+        self.put_in_force_everywhere().await
     }
 }
 

@@ -36,7 +36,8 @@ impl Engine {
         }
     }
 
-    async fn locked(&self, id: &SandboxId, lock: Held) -> Result<Working> {
+    /// For who has its lock.
+    pub(super) async fn locked(&self, id: &SandboxId, lock: Held) -> Result<Working> {
         // It may have changed, or gone, before it was locked.
         let (dir, record) = self.load(id)?;
         let mut working = Working {

@@ -107,6 +107,10 @@ impl SandboxDir {
     pub fn entering(&self) -> PathBuf {
         self.0.join("entering")
     }
+    /// Held by who hands rules and keys to its gateway: what was written down last is handed over last.
+    pub fn handing_over(&self) -> PathBuf {
+        self.0.join("handing-over")
+    }
     /// There while `create` has not finished.
     pub fn creating(&self) -> PathBuf {
         self.0.join("creating")
