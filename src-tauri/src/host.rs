@@ -73,6 +73,7 @@ pub fn config(data_dir: Option<PathBuf>) -> Result<Config, PlaceError> {
         proxy: ["https_proxy", "HTTPS_PROXY"]
             .into_iter()
             .find_map(variable),
+        near: Arc::new(sandbox_engine::network::near),
         clock: Arc::new(now),
     })
 }

@@ -161,6 +161,7 @@ pub fn engine(bench: &Bench, endpoints: EndpointSearch) -> Engine {
         guest: &[],
         keychain: None,
         proxy: None,
+        near: Arc::new(sandbox_engine::network::near),
         clock: Arc::new(|| 0),
     })
     .unwrap()

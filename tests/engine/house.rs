@@ -1,14 +1,15 @@
 //! The whole engine over a data folder of its own, with a clock that the test moves.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sandbox_engine::docker::{Deadlines, EndpointSearch};
 use sandbox_engine::sandbox::{Config, LimitsWanted, NewSandbox};
 use sandbox_engine::state::record::{NetworkPolicy, Owner};
 use sandbox_engine::{Engine, Operation, SandboxId, image};
+use sandbox_protocol::egress::Subnet;
 use support::containers::{guest, search};
 
 /// A container of a test that failed may be doing anything.
@@ -19,8 +20,12 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 pub struct House {
     pub engine: Engine,
     now: Arc<AtomicI64>,
+    near: Near,
     folder: tempfile::TempDir,
 }
+
+/// Who is next to this computer beside those who are.
+type Near = Arc<Mutex<Vec<Subnet>>>;
 
 impl House {
     pub fn new(guest: Vec<u8>) -> Self {
@@ -30,17 +35,26 @@ impl House {
     /// On another engine, or another disk.
     pub fn of(guest: Vec<u8>, endpoints: EndpointSearch, folder: tempfile::TempDir) -> Self {
         let now = Arc::new(AtomicI64::new(now_ms()));
+        let near = Near::default();
         let data = folder.path().join("data");
         Self {
-            engine: engine_at(&data, guest, endpoints, now.clone()),
+            engine: engine_near(&data, guest, endpoints, now.clone(), near.clone()),
             now,
+            near,
             folder,
         }
     }
 
     /// Another engine over the same data, which looks there for a container engine.
     pub fn again(&self, endpoints: EndpointSearch) -> Engine {
-        engine_at(&self.data(), guest(), endpoints, self.now.clone())
+        let (now, near) = (self.now.clone(), self.near.clone());
+        engine_near(&self.data(), guest(), endpoints, now, near)
+    }
+
+    /// From now on these too are next to this computer.
+    pub fn is_next_to(&self, ranges: &[&str]) {
+        let ranges = ranges.iter().map(|range| Subnet::parse(range).unwrap());
+        *self.near.lock().unwrap() = ranges.collect();
     }
 
     pub fn data(&self) -> PathBuf {
@@ -157,6 +171,16 @@ pub fn engine_at(
     endpoints: EndpointSearch,
     clock: Arc<AtomicI64>,
 ) -> Engine {
+    engine_near(data, guest, endpoints, clock, Near::default())
+}
+
+fn engine_near(
+    data: &Path,
+    guest: Vec<u8>,
+    endpoints: EndpointSearch,
+    clock: Arc<AtomicI64>,
+    near: Near,
+) -> Engine {
     let opened = Engine::open(Config {
         data_dir: data.to_owned(),
         home: None,
@@ -170,6 +194,11 @@ pub fn engine_at(
         guest: guest.leak(),
         keychain: None,
         proxy: None,
+        near: Arc::new(move || {
+            let mut all = sandbox_engine::network::near();
+            all.extend(near.lock().unwrap().iter());
+            all
+        }),
         clock: Arc::new(move || clock.load(Ordering::SeqCst)),
     });
     opened.unwrap()

@@ -154,13 +154,18 @@ impl Desk {
         }
     }
 
-    /// For ever: stops what runs before the disk is full, and thins what the app holds.
+    /// For ever: stops what runs before the disk is full, tells gateways of new neighbours of this computer, and thins what
+    /// the app holds.
     pub async fn keep_house(self) {
         let mut next_tidying = Instant::now() + SETTLED;
         loop {
             tokio::time::sleep(SPACE_CHECK).await;
             if let Err(error) = self.engine().guard_space(LOW_SPACE).await {
                 tracing::warn!(%error, "the free space is not watched");
+            }
+            let told = self.engine().guard_neighbours().await;
+            if let Err(error) = told {
+                tracing::warn!(%error, "gateways are not told who is next to this computer");
             }
             if Instant::now() >= next_tidying {
                 next_tidying = Instant::now() + TIDYING;

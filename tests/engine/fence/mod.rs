@@ -1,6 +1,7 @@
 //! The fence is proven, not believed; and the canary tells whether folders are shared.
 
 mod gateways;
+mod in_force;
 mod proofs;
 mod walls;
 

@@ -59,6 +59,7 @@ fn engine(folder: &Path, keychain: Option<Arc<dyn Keychain>>) -> Engine {
         guest: &[],
         keychain,
         proxy: None,
+        near: Arc::new(crate::network::near),
         clock: Arc::new(|| 7),
     })
     .unwrap()

@@ -92,13 +92,11 @@ impl Docker {
             .collect())
     }
 
-    /// Addresses that a gateway must not lead to, whatever a name says: the engine's networks, and those that
-    /// this computer is on, with this computer itself.
-    pub async fn refused_addresses(&self) -> Result<Vec<Subnet>, DockerError> {
+    /// Addresses that a gateway must not lead to, whatever a name says: the engine's networks, and those that are
+    /// [`crate::network::near`] this computer.
+    pub async fn refused_addresses(&self, near: Vec<Subnet>) -> Result<Vec<Subnet>, DockerError> {
         let mut refused = self.network_ranges().await?;
-        refused.extend(here::on_link());
-        // Also where the interfaces could not be listed.
-        refused.extend(here::own_addresses().into_iter().map(Subnet::one));
+        refused.extend(near);
         Ok(refused)
     }
 

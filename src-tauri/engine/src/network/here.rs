@@ -27,6 +27,13 @@ pub(crate) fn own_addresses() -> Vec<IpAddr> {
     four.into_iter().chain(six).collect()
 }
 
+/// Who is next to this computer, and itself: what a gateway must not lead to though its address may be public.
+pub fn near() -> Vec<Subnet> {
+    // The latter also where the interfaces could not be listed.
+    let own = own_addresses().into_iter().map(Subnet::one);
+    on_link().into_iter().chain(own).collect()
+}
+
 /// The subnets that this computer's interfaces are on: whoever has an address there is a neighbour. Interfaces
 /// that have none, as some tunnels, count with their own address.
 pub(crate) fn on_link() -> Vec<Subnet> {

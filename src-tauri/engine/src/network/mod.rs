@@ -9,3 +9,5 @@ pub mod upstream;
 
 pub use sandbox_protocol::egress::{Answer, Ask};
 pub use sandbox_protocol::policy::UNSEEN_PORT;
+
+pub use here::near;

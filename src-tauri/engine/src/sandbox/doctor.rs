@@ -206,7 +206,11 @@ impl Engine {
             ..NetworkPolicy::default()
         };
         let sites = self.with_sites_for_all(&sites)?;
-        let mut grant = rules::grant(&sites, &[], docker.refused_addresses().await?)?;
+        let mut grant = rules::grant(
+            &sites,
+            &[],
+            docker.refused_addresses((self.config().near)()).await?,
+        )?;
         grant.upstream = self.settings()?.upstream_proxy.map(Into::into);
         if let Some(proxy) = &mut grant.upstream {
             proxy.log_in = self.proxy_log_in().await;

@@ -24,6 +24,7 @@ mod key_routes;
 mod listing;
 mod live;
 mod log_ins;
+mod neighbours;
 mod network;
 mod pause;
 mod ports;
@@ -73,6 +74,7 @@ pub use reset::Reset;
 pub use review::{Compared, LEFT_OUT_MOST, Side};
 pub use reviewing::{Accepted, ConflictSides, Review};
 pub use room::{Room, RoomGuard};
+use sandbox_protocol::egress::Subnet;
 use sandbox_workspace::Store;
 pub use saved::save_file;
 pub use saving::Chosen;
@@ -96,6 +98,9 @@ use crate::{Error, Result, SandboxId};
 /// Milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
+/// Gives the addresses next to this computer, and its own.
+pub type Near = Arc<dyn Fn() -> Vec<Subnet> + Send + Sync>;
+
 /// All that the engine must be told: it reads no environment by itself.
 #[derive(Clone)]
 pub struct Config {
@@ -118,6 +123,8 @@ pub struct Config {
     /// The proxy that this computer's own programs are told to use, as its environment has it. It is offered, and
     /// never taken by itself.
     pub proxy: Option<String>,
+    /// Who is next to this computer, asked anew each time: [`crate::network::near`].
+    pub near: Near,
     /// Tells the time.
     pub clock: Clock,
 }
@@ -138,6 +145,7 @@ struct Inner {
     reviews: reviewing::Cache,
     attendants: network::Attendants,
     ports: ports::Ports,
+    neighbours: neighbours::Neighbours,
     session_keys: credentials::Session,
     session_log_ins: credentials::SessionLogIns,
 }
@@ -163,6 +171,7 @@ impl Engine {
             reviews: reviewing::Cache::default(),
             attendants: network::Attendants::default(),
             ports: ports::Ports::default(),
+            neighbours: neighbours::Neighbours::default(),
             session_keys: credentials::Session::default(),
             session_log_ins: credentials::SessionLogIns::default(),
         })))

@@ -226,7 +226,8 @@ pub(super) async fn hand_over(
     })?;
     let newest = Record::load(&dir)?;
     let record = newest.as_ref().unwrap_or(record);
-    let refused = docker.refused_addresses().await?;
+    let near = (engine.config().near)();
+    let refused = docker.refused_addresses(near).await?;
     let mut grant = engine.grant_for(record, refused)?;
     if let Some(proxy) = &mut grant.upstream {
         proxy.log_in = engine.proxy_log_in().await;

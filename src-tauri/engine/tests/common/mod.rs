@@ -27,6 +27,7 @@ pub fn engine(data_dir: PathBuf, clock: Arc<AtomicI64>) -> Engine {
         guest: &[],
         keychain: None,
         proxy: None,
+        near: Arc::new(sandbox_engine::network::near),
         clock: Arc::new(move || clock.load(Ordering::SeqCst)),
     });
     opened.unwrap()

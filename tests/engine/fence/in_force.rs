@@ -1,0 +1,323 @@
+//! A change of rules or keys is in force when it was said to be, or the sandbox stands still and that is said.
+
+use std::time::Duration;
+
+use sandbox_engine::credentials::{NewKey, Place, Secret};
+use sandbox_engine::network::rules::NetworkChange;
+use sandbox_engine::sandbox::{Became, State, why_paused};
+use sandbox_engine::state::record::{NetworkMode, NetworkPolicy};
+use sandbox_engine::{Engine, Error, Operation, Result, SandboxId};
+use support::containers::guest;
+
+use super::said;
+use crate::house::House;
+
+const SITE: &str = "approved.example.org";
+const REFUSED: &str =
+    "HTTP/1.1 403 Not approved in Agent Sandbox: tell the user which site is needed";
+
+fn approved() -> NetworkPolicy {
+    NetworkPolicy {
+        mode: NetworkMode::Approved,
+        allow: vec![SITE.to_owned()],
+        ..NetworkPolicy::default()
+    }
+}
+
+fn block() -> NetworkChange {
+    NetworkChange {
+        block: vec![SITE.to_owned()],
+        ..NetworkChange::default()
+    }
+}
+
+/// Something that runs on by itself.
+async fn begin_work(house: &House, id: &SandboxId) {
+    let work = "sleep 600 > /dev/null 2>&1 < /dev/null & echo $! > /tmp/pid";
+    house.sh(id, work).await;
+}
+
+async fn state(engine: &Engine, id: &SandboxId) -> State {
+    engine.glimpse(id).await.unwrap().state
+}
+
+/// The gateway's own process stands still: whatever is asked of it waits.
+fn hangs(id: &SandboxId) {
+    said("docker", &["kill", "--signal", "STOP", &id.gateway_name()]);
+}
+
+fn hangs_no_more(id: &SandboxId) {
+    said("docker", &["kill", "--signal", "CONT", &id.gateway_name()]);
+}
+
+/// It was said that this one is paused, and it is; what ran goes on when its gateway can be told, and not before.
+async fn stands_still_until_told<T: std::fmt::Debug>(
+    house: &House,
+    id: &SandboxId,
+    said: Result<T>,
+) {
+    let engine = &house.engine;
+    let error = said.unwrap_err();
+    let Error::NotInForce(untold) = &error else {
+        panic!("{error:?}");
+    };
+    let [one] = &untold[..] else {
+        panic!("{untold:?}");
+    };
+    let name = engine.load(id).unwrap().1.name;
+    assert_eq!(
+        (&one.id, &one.name, one.became),
+        (id, &name, Became::Paused)
+    );
+    let words = error.to_string();
+    assert!(
+        words.contains("not in force") && words.contains(&name),
+        "{words}"
+    );
+    assert!(
+        error
+            .fix()
+            .unwrap()
+            .contains(&format!("agent-sandbox start {name}"))
+    );
+    assert!(error.safe().is_some());
+    assert!(matches!(state(engine, id).await, State::Paused));
+    let what = "Paused: its gateway could not be told of a change";
+    let noted = engine.activity(id).unwrap();
+    assert!(noted.iter().any(|note| note.what == what), "{noted:?}");
+    let why = why_paused(&engine.data().sandbox(id)).unwrap();
+    assert!(
+        why.contains("does not answer"),
+        "for who comes later: {why}"
+    );
+
+    let op = Operation::silent();
+    let started = engine.start(id, &op).await;
+    assert!(started.is_err(), "it is still not told: {started:?}");
+    assert!(matches!(state(engine, id).await, State::Paused));
+    hangs_no_more(id);
+    engine.start(id, &op).await.unwrap();
+    assert!(matches!(state(engine, id).await, State::Running));
+    let left = house.sh(id, "kill -0 $(cat /tmp/pid)").await;
+    assert_eq!(left, (0, String::new()), "what ran runs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_for_all_that_one_gateway_cannot_be_told_holds_everywhere_else() {
+    let house = House::new(guest());
+    let engine = &house.engine;
+    let stuck = house.sandbox(approved(), true).await;
+    let well = house.sandbox(approved(), true).await;
+    let offline = house.sandbox(NetworkPolicy::default(), true).await;
+    for id in [&stuck, &well] {
+        assert_ne!(
+            house.tunnel(id, SITE).await,
+            REFUSED,
+            "the control: it is let through"
+        );
+    }
+    begin_work(&house, &stuck).await;
+    hangs(&stuck);
+    let told = engine.set_sites_for_all(&block()).await;
+    assert_eq!(house.tunnel(&well, SITE).await, REFUSED, "told");
+    assert!(matches!(state(engine, &well).await, State::Running));
+    assert!(matches!(state(engine, &offline).await, State::Running));
+    stands_still_until_told(&house, &stuck, told).await;
+    assert_eq!(house.tunnel(&stuck, SITE).await, REFUSED, "in force");
+    engine.set_sites_for_all(&block()).await.unwrap();
+    for id in [stuck, well, offline] {
+        engine.remove(&id).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_that_its_gateway_cannot_be_told_makes_the_sandbox_stand_still() {
+    let house = House::new(guest());
+    let id = house.sandbox(approved(), true).await;
+    assert_ne!(house.tunnel(&id, SITE).await, REFUSED);
+    begin_work(&house, &id).await;
+    hangs(&id);
+    let told = house.engine.set_network(&id, &block()).await;
+    stands_still_until_told(&house, &id, told).await;
+    assert_eq!(house.tunnel(&id, SITE).await, REFUSED, "in force");
+    house.engine.remove(&id).await.unwrap();
+}
+
+/// A path of the account, which no key opens; without a key there is no such page at all.
+async fn asks_with_key(house: &House, id: &SandboxId) -> String {
+    let request =
+        "GET /keys/openai/v1/organization/admin_api_keys HTTP/1.1\\r\\nHost: 127.0.0.1:3128";
+    house.asked(id, request).await
+}
+
+fn key() -> NewKey {
+    NewKey {
+        provider: "openai".to_owned(),
+        key: Secret::new("sk-canary-0123456789".to_owned()),
+        place: Some(Place::File),
+        server: None,
+        model: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_its_gateway_cannot_be_told_to_forget_is_used_no_more() {
+    let house = House::new(guest());
+    let engine = &house.engine;
+    let id = house.sandbox(approved(), true).await;
+    engine.set_key(key()).await.unwrap();
+    engine
+        .use_keys(&id, vec!["openai".to_owned()])
+        .await
+        .unwrap();
+    let with = asks_with_key(&house, &id).await;
+    assert!(with.starts_with("HTTP/1.1 403"), "the control: {with}");
+    begin_work(&house, &id).await;
+    hangs(&id);
+    let told = engine.remove_key("openai").await;
+    assert!(engine.keys().unwrap().is_empty(), "forgotten here");
+    stands_still_until_told(&house, &id, told).await;
+    let without = asks_with_key(&house, &id).await;
+    assert!(without.starts_with("HTTP/1.1 404"), "and there: {without}");
+    engine.remove(&id).await.unwrap();
+}
+
+/// One that somebody froze from outside takes what it is told once it goes on, so it goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_somebody_froze_goes_on_and_is_told() {
+    let house = House::new(guest());
+    let engine = &house.engine;
+    let id = house.sandbox(approved(), true).await;
+    let freeze = || said("docker", &["pause", &id.gateway_name()]);
+    engine.set_key(key()).await.unwrap();
+    engine
+        .use_keys(&id, vec!["openai".to_owned()])
+        .await
+        .unwrap();
+    assert!(asks_with_key(&house, &id).await.starts_with("HTTP/1.1 403"));
+    freeze();
+    engine.remove_key("openai").await.unwrap();
+    assert!(
+        asks_with_key(&house, &id).await.starts_with("HTTP/1.1 404"),
+        "in force"
+    );
+    assert_ne!(house.tunnel(&id, SITE).await, REFUSED);
+    freeze();
+    engine.set_sites_for_all(&block()).await.unwrap();
+    assert_eq!(house.tunnel(&id, SITE).await, REFUSED, "in force");
+    let forget = NetworkChange {
+        forget: vec![SITE.to_owned()],
+        ..NetworkChange::default()
+    };
+    engine.set_sites_for_all(&forget).await.unwrap();
+    assert_ne!(house.tunnel(&id, SITE).await, REFUSED);
+    freeze();
+    engine.set_network(&id, &block()).await.unwrap();
+    assert_eq!(house.tunnel(&id, SITE).await, REFUSED, "in force");
+    engine.remove(&id).await.unwrap();
+}
+
+/// Whether anything runs cannot be said then, so it is not said that the change holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_container_engine_nothing_is_said_to_be_in_force() {
+    let house = House::new(guest());
+    let id = house.sandbox(approved(), true).await;
+    let mut nowhere = support::containers::search();
+    nowhere.docker_host = Some("unix:///nonexistent/docker.sock".to_owned());
+    nowhere.system_sockets.clear();
+    let alone = house.again(nowhere);
+    let error = alone.set_sites_for_all(&block()).await.unwrap_err();
+    let Error::NotInForce(untold) = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!((&untold[0].id, untold[0].became), (&id, Became::GoesOn));
+    assert!(
+        error.fix().unwrap().contains("agent-sandbox stop"),
+        "{error}"
+    );
+    // The one that comes back to it puts it in force.
+    assert!(house.engine.prove_all().await.is_empty());
+    assert_eq!(house.tunnel(&id, SITE).await, REFUSED);
+    house.engine.remove(&id).await.unwrap();
+}
+
+/// Two changes at once, by two faces of the app: both hold in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_changes_at_once_none_is_lost_in_the_gateway() {
+    let house = House::new(guest());
+    let id = house.sandbox(approved(), true).await;
+    let other = house.again(support::containers::search());
+    for round in 0..5 {
+        let site = format!("site-{round}.example.org");
+        let allow = NetworkChange {
+            allow: vec![site.clone()],
+            ..NetworkChange::default()
+        };
+        let keep = async {
+            other.set_key(key()).await.unwrap();
+            other
+                .use_keys(&id, vec!["openai".to_owned()])
+                .await
+                .unwrap();
+        };
+        let (sites, ()) = tokio::join!(house.engine.set_sites_for_all(&allow), keep);
+        sites.unwrap();
+        assert_ne!(house.tunnel(&id, &site).await, REFUSED);
+        assert!(asks_with_key(&house, &id).await.starts_with("HTTP/1.1 403"));
+        let (one, two) = tokio::join!(
+            other.remove_key("openai"),
+            house.engine.set_sites_for_all(&NetworkChange {
+                block: vec![site.clone()],
+                ..NetworkChange::default()
+            })
+        );
+        one.unwrap();
+        two.unwrap();
+        assert_eq!(house.tunnel(&id, &site).await, REFUSED);
+        assert!(asks_with_key(&house, &id).await.starts_with("HTTP/1.1 404"));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    house.engine.remove(&id).await.unwrap();
+}
+
+/// A laptop that goes to another network, with public addresses next to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_next_to_this_computer_is_refused_from_then_on() {
+    let house = House::new(guest());
+    let engine = &house.engine;
+    let network = NetworkPolicy {
+        allow: vec!["203.0.113.7".to_owned()],
+        ..approved()
+    };
+    let id = house.sandbox(network, true).await;
+    let asked = async || house.tunnel(&id, "203.0.113.7").await;
+    assert!(!engine.guard_neighbours().await.unwrap(), "the first look");
+    let before = asked().await;
+    assert!(
+        before.starts_with("HTTP/1.1 50"),
+        "let through, and nobody is there: {before}"
+    );
+    house.is_next_to(&["192.168.77.5/24"]);
+    assert!(
+        !engine.guard_neighbours().await.unwrap(),
+        "refused in every mode anyway"
+    );
+
+    house.is_next_to(&["203.0.113.20/24"]);
+    assert!(
+        asked().await.starts_with("HTTP/1.1 50"),
+        "the control: not told yet"
+    );
+    assert!(engine.guard_neighbours().await.unwrap());
+    let after = asked().await;
+    assert!(after.starts_with("HTTP/1.1 403"), "{after}");
+    assert!(!engine.guard_neighbours().await.unwrap(), "told once");
+
+    house.is_next_to(&[]);
+    assert!(engine.guard_neighbours().await.unwrap());
+    assert!(
+        asked().await.starts_with("HTTP/1.1 50"),
+        "it went away again"
+    );
+    engine.remove(&id).await.unwrap();
+}
