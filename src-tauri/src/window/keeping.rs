@@ -1,7 +1,7 @@
 //! What the window does for ever: passes on what the engine tells, watches the container engine, the disk and the
 //! workspaces, and takes a snapshot where it has become quiet.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use agent_sandbox::ipc::app::ImageState;
 use agent_sandbox::ipc::event::Event;
@@ -21,6 +21,8 @@ const QUIET: Duration = Duration::from_secs(30);
 
 /// How often the free space is looked at: one system call.
 const SPACE_CHECK: Duration = Duration::from_secs(2);
+/// How often it is looked who is next to this computer: some system calls.
+const NEIGHBOURS_CHECK: Duration = Duration::from_secs(2);
 /// With less than this free, what runs is frozen: copy-outs and snapshots must still have room.
 const LOW_SPACE: u64 = 1 << 30;
 /// How often the app thins what it holds, and how long after the start it first does.
@@ -154,26 +156,35 @@ impl Desk {
         }
     }
 
-    /// For ever: stops what runs before the disk is full, tells gateways of new neighbours of this computer, and thins what
-    /// the app holds.
-    pub async fn keep_house(self) {
-        let mut next_tidying = Instant::now() + SETTLED;
+    /// For ever: stops what runs before the disk is full. Nothing else is waited for here: a disk fills in seconds.
+    pub async fn keep_space(self) {
         loop {
             tokio::time::sleep(SPACE_CHECK).await;
             if let Err(error) = self.engine().guard_space(LOW_SPACE).await {
                 tracing::warn!(%error, "the free space is not watched");
             }
-            let told = self.engine().guard_neighbours().await;
-            if let Err(error) = told {
-                tracing::warn!(%error, "gateways are not told who is next to this computer");
+        }
+    }
+
+    /// For ever: thins what the app holds.
+    pub async fn keep_tidy(self) {
+        tokio::time::sleep(SETTLED).await;
+        loop {
+            let engine = self.engine().clone();
+            let tidied = tokio::task::spawn(async move { engine.tidy_up() }).await;
+            if let Ok(Err(error)) = tidied {
+                tracing::warn!(%error, "not tidied up");
             }
-            if Instant::now() >= next_tidying {
-                next_tidying = Instant::now() + TIDYING;
-                let engine = self.engine().clone();
-                let tidied = tokio::task::spawn(async move { engine.tidy_up() }).await;
-                if let Ok(Err(error)) = tidied {
-                    tracing::warn!(%error, "not tidied up");
-                }
+            tokio::time::sleep(TIDYING).await;
+        }
+    }
+
+    /// For ever: tells gateways who is next to this computer once others are.
+    pub async fn keep_neighbours(self) {
+        loop {
+            tokio::time::sleep(NEIGHBOURS_CHECK).await;
+            if let Err(error) = self.engine().guard_neighbours().await {
+                tracing::warn!(%error, "gateways are not told who is next to this computer");
             }
         }
     }

@@ -66,7 +66,9 @@ fn attend(desk: &Desk) {
     tauri::async_runtime::spawn(desk.clone().pass_on());
     tauri::async_runtime::spawn(desk.clone().attend_engine());
     tauri::async_runtime::spawn(desk.clone().begin());
-    tauri::async_runtime::spawn(desk.clone().keep_house());
+    tauri::async_runtime::spawn(desk.clone().keep_space());
+    tauri::async_runtime::spawn(desk.clone().keep_tidy());
+    tauri::async_runtime::spawn(desk.clone().keep_neighbours());
     tauri::async_runtime::spawn(desk.clone().keep_rooms());
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sandbox_engine::docker::egress_network::ranges;
 use sandbox_engine::docker::labels;
+use sandbox_engine::network::near;
 use sandbox_engine::network::rules::NetworkChange;
 use sandbox_engine::state::record::{NetworkMode, NetworkPolicy};
 use sandbox_engine::{SandboxId, image};
@@ -170,7 +171,7 @@ async fn gateways_are_on_networks_of_their_own_and_reach_nobody_on_another() {
 async fn a_gateway_takes_a_small_range_that_nobody_has() {
     let run = Run::new().await;
     // Other sandboxes of this computer may have a range that it would get.
-    let others = run.docker.refused_addresses().await.unwrap();
+    let others = run.docker.refused_addresses(near()).await.unwrap();
     let has_first_two = |id: &SandboxId| {
         let mut first = ranges(id).take(2);
         first.all(|range| others.iter().all(|other| !other.overlaps(&range)))
@@ -214,7 +215,7 @@ async fn a_gateway_takes_a_small_range_that_nobody_has() {
 #[tokio::test]
 async fn a_gateway_is_told_of_every_network_that_this_computer_is_on() {
     let run = Run::new().await;
-    let refused = run.docker.refused_addresses().await.unwrap();
+    let refused = run.docker.refused_addresses(near()).await.unwrap();
     let listed = said("ip", &["-o", "addr", "show", "scope", "global"]);
     let own: Vec<&str> = listed
         .lines()

@@ -13,8 +13,6 @@ use super::said;
 use crate::house::House;
 
 const SITE: &str = "approved.example.org";
-const REFUSED: &str =
-    "HTTP/1.1 403 Not approved in Agent Sandbox: tell the user which site is needed";
 
 fn approved() -> NetworkPolicy {
     NetworkPolicy {
@@ -29,6 +27,13 @@ fn block() -> NetworkChange {
         block: vec![SITE.to_owned()],
         ..NetworkChange::default()
     }
+}
+
+/// Whether its gateway says no to a site by its rules. What it lets through is not there, or is.
+async fn refuses(house: &House, id: &SandboxId, site: &str) -> bool {
+    let said = house.tunnel(id, site).await;
+    assert!(said.starts_with("HTTP/1.1 "), "{said:?}");
+    said.starts_with("HTTP/1.1 403")
 }
 
 /// Something that runs on by itself.
@@ -110,20 +115,19 @@ async fn a_block_for_all_that_one_gateway_cannot_be_told_holds_everywhere_else()
     let well = house.sandbox(approved(), true).await;
     let offline = house.sandbox(NetworkPolicy::default(), true).await;
     for id in [&stuck, &well] {
-        assert_ne!(
-            house.tunnel(id, SITE).await,
-            REFUSED,
+        assert!(
+            !refuses(&house, id, SITE).await,
             "the control: it is let through"
         );
     }
     begin_work(&house, &stuck).await;
     hangs(&stuck);
     let told = engine.set_sites_for_all(&block()).await;
-    assert_eq!(house.tunnel(&well, SITE).await, REFUSED, "told");
+    assert!(refuses(&house, &well, SITE).await, "told");
     assert!(matches!(state(engine, &well).await, State::Running));
     assert!(matches!(state(engine, &offline).await, State::Running));
     stands_still_until_told(&house, &stuck, told).await;
-    assert_eq!(house.tunnel(&stuck, SITE).await, REFUSED, "in force");
+    assert!(refuses(&house, &stuck, SITE).await, "in force");
     engine.set_sites_for_all(&block()).await.unwrap();
     for id in [stuck, well, offline] {
         engine.remove(&id).await.unwrap();
@@ -134,13 +138,49 @@ async fn a_block_for_all_that_one_gateway_cannot_be_told_holds_everywhere_else()
 async fn a_block_that_its_gateway_cannot_be_told_makes_the_sandbox_stand_still() {
     let house = House::new(guest());
     let id = house.sandbox(approved(), true).await;
-    assert_ne!(house.tunnel(&id, SITE).await, REFUSED);
+    assert!(!refuses(&house, &id, SITE).await);
     begin_work(&house, &id).await;
     hangs(&id);
     let told = house.engine.set_network(&id, &block()).await;
     stands_still_until_told(&house, &id, told).await;
-    assert_eq!(house.tunnel(&id, SITE).await, REFUSED, "in force");
+    assert!(refuses(&house, &id, SITE).await, "in force");
     house.engine.remove(&id).await.unwrap();
+}
+
+/// Not even to end by itself: it would go by rules that were taken away.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_still_for_its_gateway_does_nothing_more_when_it_is_stopped() {
+    let house = House::new(guest());
+    let engine = &house.engine;
+    let id = house.sandbox(approved(), true).await;
+    let ticks = || {
+        let text = std::fs::read(house.dir(&id).join("workspace/ticks")).unwrap_or_default();
+        text.len()
+    };
+    let work = "trap '' TERM; while :; do echo -n . >> /workspace/ticks; sleep 0.02; done";
+    let begin = format!("setsid bash -c {work:?} > /dev/null 2>&1 < /dev/null &");
+    house.sh(&id, &begin).await;
+    hangs(&id);
+    let told = engine.set_network(&id, &block()).await;
+    assert!(matches!(told, Err(Error::NotInForce(_))), "{told:?}");
+    let before = ticks();
+    assert!(before > 0, "it worked");
+    engine.stop(&id).await.unwrap();
+    // Processes die one after the other, which takes some of them a moment.
+    let more = ticks() - before;
+    assert!(more < 10, "it went on for {more} ticks");
+    assert!(matches!(state(engine, &id).await, State::Stopped));
+
+    // The control: what the user paused may end by itself.
+    engine.start(&id, &Operation::silent()).await.unwrap();
+    assert!(refuses(&house, &id, SITE).await, "by a new gateway");
+    house.sh(&id, &begin).await;
+    engine.pause(&id).await.unwrap();
+    let before = ticks();
+    engine.stop(&id).await.unwrap();
+    let more = ticks() - before;
+    assert!(more >= 10, "it went on for {more} ticks");
+    engine.remove(&id).await.unwrap();
 }
 
 /// A path of the account, which no key opens; without a key there is no such page at all.
@@ -201,19 +241,19 @@ async fn a_gateway_that_somebody_froze_goes_on_and_is_told() {
         asks_with_key(&house, &id).await.starts_with("HTTP/1.1 404"),
         "in force"
     );
-    assert_ne!(house.tunnel(&id, SITE).await, REFUSED);
+    assert!(!refuses(&house, &id, SITE).await);
     freeze();
     engine.set_sites_for_all(&block()).await.unwrap();
-    assert_eq!(house.tunnel(&id, SITE).await, REFUSED, "in force");
+    assert!(refuses(&house, &id, SITE).await, "in force");
     let forget = NetworkChange {
         forget: vec![SITE.to_owned()],
         ..NetworkChange::default()
     };
     engine.set_sites_for_all(&forget).await.unwrap();
-    assert_ne!(house.tunnel(&id, SITE).await, REFUSED);
+    assert!(!refuses(&house, &id, SITE).await);
     freeze();
     engine.set_network(&id, &block()).await.unwrap();
-    assert_eq!(house.tunnel(&id, SITE).await, REFUSED, "in force");
+    assert!(refuses(&house, &id, SITE).await, "in force");
     engine.remove(&id).await.unwrap();
 }
 
@@ -237,7 +277,7 @@ async fn without_a_container_engine_nothing_is_said_to_be_in_force() {
     );
     // The one that comes back to it puts it in force.
     assert!(house.engine.prove_all().await.is_empty());
-    assert_eq!(house.tunnel(&id, SITE).await, REFUSED);
+    assert!(refuses(&house, &id, SITE).await);
     house.engine.remove(&id).await.unwrap();
 }
 
@@ -262,18 +302,19 @@ async fn of_two_changes_at_once_none_is_lost_in_the_gateway() {
         };
         let (sites, ()) = tokio::join!(house.engine.set_sites_for_all(&allow), keep);
         sites.unwrap();
-        assert_ne!(house.tunnel(&id, &site).await, REFUSED);
+        assert!(!refuses(&house, &id, &site).await);
         assert!(asks_with_key(&house, &id).await.starts_with("HTTP/1.1 403"));
+        let block = NetworkChange {
+            block: vec![site.clone()],
+            ..NetworkChange::default()
+        };
         let (one, two) = tokio::join!(
             other.remove_key("openai"),
-            house.engine.set_sites_for_all(&NetworkChange {
-                block: vec![site.clone()],
-                ..NetworkChange::default()
-            })
+            house.engine.set_sites_for_all(&block)
         );
         one.unwrap();
         two.unwrap();
-        assert_eq!(house.tunnel(&id, &site).await, REFUSED);
+        assert!(refuses(&house, &id, &site).await);
         assert!(asks_with_key(&house, &id).await.starts_with("HTTP/1.1 404"));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -290,13 +331,10 @@ async fn who_comes_next_to_this_computer_is_refused_from_then_on() {
         ..approved()
     };
     let id = house.sandbox(network, true).await;
-    let asked = async || house.tunnel(&id, "203.0.113.7").await;
+    // Whether somebody answers there is not this test's to know.
+    let refuses = async || refuses(&house, &id, "203.0.113.7").await;
     assert!(!engine.guard_neighbours().await.unwrap(), "the first look");
-    let before = asked().await;
-    assert!(
-        before.starts_with("HTTP/1.1 50"),
-        "let through, and nobody is there: {before}"
-    );
+    assert!(!refuses().await, "it is approved");
     house.is_next_to(&["192.168.77.5/24"]);
     assert!(
         !engine.guard_neighbours().await.unwrap(),
@@ -304,20 +342,13 @@ async fn who_comes_next_to_this_computer_is_refused_from_then_on() {
     );
 
     house.is_next_to(&["203.0.113.20/24"]);
-    assert!(
-        asked().await.starts_with("HTTP/1.1 50"),
-        "the control: not told yet"
-    );
+    assert!(!refuses().await, "the control: not told yet");
     assert!(engine.guard_neighbours().await.unwrap());
-    let after = asked().await;
-    assert!(after.starts_with("HTTP/1.1 403"), "{after}");
+    assert!(refuses().await);
     assert!(!engine.guard_neighbours().await.unwrap(), "told once");
 
     house.is_next_to(&[]);
     assert!(engine.guard_neighbours().await.unwrap());
-    assert!(
-        asked().await.starts_with("HTTP/1.1 50"),
-        "it went away again"
-    );
+    assert!(!refuses().await, "it went away again");
     engine.remove(&id).await.unwrap();
 }

@@ -230,3 +230,33 @@ async fn a_gateway_that_cannot_be_handed_its_rules_makes_the_sandbox_stand_still
     work_goes_on(&house, &id).await;
     engine.remove(&id).await.unwrap();
 }
+
+/// Nothing stays that has rules, keys and a way out, where nothing runs that they are for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_fails_leaves_no_gateway() {
+    let house = House::new(guest());
+    let site = NetworkPolicy {
+        mode: NetworkMode::Approved,
+        ..NetworkPolicy::default()
+    };
+    let id = house.sandbox(site, true).await;
+    let (engine, op) = (&house.engine, Operation::silent());
+    let name = id.container_name();
+    let gateways = || {
+        let filter = format!("name={}", id.gateway_name());
+        said("docker", &["ps", "-aq", "--filter", &filter])
+    };
+    engine.stop(&id).await.unwrap();
+    engine.start(&id, &op).await.unwrap();
+    assert_ne!(gateways(), "", "the control: a start makes one");
+    engine.stop(&id).await.unwrap();
+    said("docker", &["network", "disconnect", "none", &name]);
+    said("docker", &["network", "connect", "bridge", &name]);
+    let started = engine.start(&id, &op).await;
+    assert!(
+        matches!(started, Err(Error::FenceOpen { .. })),
+        "{started:?}"
+    );
+    assert_eq!(gateways(), "");
+    engine.remove(&id).await.unwrap();
+}

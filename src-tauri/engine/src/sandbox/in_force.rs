@@ -84,7 +84,7 @@ impl Engine {
         // A capture would let go on what is made to stand still beside it.
         match lock::exclusive_within(&dir.lock(), OTHERS).await {
             Ok(Some(lock)) => match self.locked(id, lock).await {
-                Ok(working) => working.tell().await,
+                Ok(working) => working.tell_or_hold().await,
                 // It is gone.
                 Err(Error::NotFound { .. }) => None,
                 Err(error) => self.hold(id, &error).await,
@@ -159,13 +159,13 @@ impl Engine {
 impl Working {
     /// As [`Engine::put_in_force`], for who holds the sandbox.
     pub(super) async fn put_in_force(&self) -> Result<()> {
-        match self.tell().await {
+        match self.tell_or_hold().await {
             None => Ok(()),
             Some(untold) => Err(Error::NotInForce(vec![untold])),
         }
     }
 
-    async fn tell(&self) -> Option<Untold> {
+    async fn tell_or_hold(&self) -> Option<Untold> {
         let error = self.tell_gateway().await.err()?;
         self.engine.hold(self.id(), &error).await
     }

@@ -3,12 +3,12 @@
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Engine, network, services};
+use super::{Engine, services};
 use crate::credentials::{self, Kept, Server};
 use crate::event::Event;
 use crate::network::link::Link;
 use crate::state::activity::ActivityKind;
-use crate::state::record::{NetworkMode, Record};
+use crate::state::record::Record;
 use crate::{Error, Result, SandboxId};
 
 impl Engine {

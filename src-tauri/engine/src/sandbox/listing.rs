@@ -1,5 +1,6 @@
 //! The list of sandboxes, and finding one by what a person types. Takes no lock.
 
+use futures_util::future::join_all;
 use tokio::task::block_in_place;
 
 use super::{Engine, pause};
@@ -45,11 +46,11 @@ impl Engine {
             true => self.docker().await.ok(),
             false => None,
         };
-        let mut rows = Vec::with_capacity(records.len());
-        for record in records {
-            rows.push(self.row(record, docker.as_ref()).await);
-        }
-        Ok(rows)
+        // All at once: a container that does not answer keeps no other from being told.
+        let rows = records
+            .into_iter()
+            .map(|record| self.row(record, docker.as_ref()));
+        Ok(join_all(rows).await)
     }
 
     /// One sandbox.

@@ -125,7 +125,8 @@ impl Engine {
     /// Answers one. *Always* and *Block* become rules of the sandbox, or of all of them.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where the question needs no answer any more.
+    /// [`Error::NotFound`] where the question needs no answer any more; for a rule as [`Self::set_network`] and
+    /// [`Self::set_sites_for_all`].
     pub async fn answer(
         &self,
         id: &SandboxId,
@@ -160,11 +161,15 @@ impl Engine {
                 ..NetworkChange::default()
             }),
         };
+        let mut told = Ok(());
         if let Some(change) = change {
-            if for_all {
-                self.set_sites_for_all(&change).await?;
-            } else {
-                self.set_network(id, &change).await?;
+            told = match for_all {
+                true => self.set_sites_for_all(&change).await.map(drop),
+                false => self.set_network(id, &change).await,
+            };
+            // It is a rule by now, also where it is not in force in another sandbox.
+            if !matches!(told, Ok(()) | Err(Error::NotInForce(_))) {
+                return told;
             }
         } else {
             let detail = "Once, by you: until the sandbox stops".to_owned();
@@ -173,7 +178,7 @@ impl Engine {
         }
         // Its end is told by the gateway.
         let _ = answers.send(ToGateway::Answer { ask, answer }).await;
-        Ok(())
+        told
     }
 
     /// What a sandbox may reach now: its own rules, those of all, and its agent's sites.

@@ -3,12 +3,14 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sandbox_protocol::streams::{
     Inbound, MAX_STREAMS, SERVICES_SOCKET, Stream, UPSTREAM_PROXY, Wanted,
 };
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::Engine;
 use crate::docker::Docker;
@@ -17,6 +19,8 @@ use crate::network::streams;
 use crate::{Result, SandboxId};
 
 const PIECE: usize = 64 * 1024;
+/// How long it may take until something of this computer, or of its network, is connected.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// Serves a gateway until it ends.
 pub(super) async fn serve(engine: Engine, id: SandboxId, docker: Docker, gateway: String) {
@@ -47,17 +51,24 @@ pub(super) async fn serve(engine: Engine, id: SandboxId, docker: Docker, gateway
 /// Only a port that the user opened, whatever the gateway says, and only on loopback; or a server that the user
 /// wrote down.
 async fn pass(engine: &Engine, id: &SandboxId, mut stream: Stream) -> Result<()> {
-    let broken = |error| crate::Error::io("serve", "a service of this computer", error);
-    let wanted = stream.wanted().await.map_err(broken)?;
+    let broken =
+        |error: std::io::Error| crate::Error::io("serve", "a service of this computer", error);
+    let wanted = timeout(CONNECT, stream.wanted()).await;
+    let wanted = wanted
+        .map_err(|late| broken(late.into()))?
+        .map_err(broken)?;
     let (_, record) = engine.load(id)?;
-    let service = match wanted {
-        Wanted::Port(port) if record.network.services.contains(&port) => {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()
+    let connect = async {
+        match wanted {
+            Wanted::Port(port) if record.network.services.contains(&port) => {
+                TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()
+            }
+            Wanted::Port(_) => None,
+            Wanted::Route(route) if route == UPSTREAM_PROXY => own_proxy(engine).await,
+            Wanted::Route(route) => engine.own_server(id, &route).await.ok(),
         }
-        Wanted::Port(_) => None,
-        Wanted::Route(route) if route == UPSTREAM_PROXY => own_proxy(engine).await,
-        Wanted::Route(route) => engine.own_server(id, &route).await.ok(),
     };
+    let service = timeout(CONNECT, connect).await.ok().flatten();
     let Some(mut service) = service else {
         return stream.answer(false).await.map_err(broken);
     };

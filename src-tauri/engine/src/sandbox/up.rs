@@ -49,10 +49,17 @@ impl Engine {
         if let Some(found) = docker.find(self.data().instance(), id).await?
             && found.state.is_up()
         {
-            // A frozen process cannot end by itself.
-            docker.unpause(&found.id).await?;
+            if pause::paused_by(&working.dir) == Some(pause::PausedBy::Fence) {
+                // It gets no time to end by itself, and no way out while it does: it stands still because of where
+                // it could lead.
+                docker.remove_gateway(self.data().instance(), id).await?;
+                docker.kill(&found.id).await?;
+            } else {
+                // A frozen process cannot end by itself.
+                docker.unpause(&found.id).await?;
+                docker.stop(&found.id, PATIENCE).await?;
+            }
             pause::forget(&working.dir)?;
-            docker.stop(&found.id, PATIENCE).await?;
             self.note(id, ActivityKind::Stopped, "Stopped", String::new(), None);
         }
         // Also where a start failed behind it.
@@ -121,10 +128,32 @@ impl Engine {
     }
 }
 
-/// Starts what is there, makes what is not, and proves the fence before anything of the agent's runs.
+/// Starts what is there, makes what is not, and proves the fence before anything of the agent's runs. Where that fails
+/// and nothing runs, its gateway does not either.
 pub(super) async fn bring_up(working: &mut Working, op: &Operation) -> Result<()> {
     let engine = working.engine.clone();
     let _starting = engine.starting(working.id());
+    let up = try_bring_up(working, op).await;
+    if up.is_err()
+        && let Err(error) = leave_no_gateway(working).await
+    {
+        tracing::warn!(%error, "a gateway stays where nothing was started");
+    }
+    up
+}
+
+async fn leave_no_gateway(working: &Working) -> Result<()> {
+    let docker = working.engine.docker().await?;
+    let instance = working.engine.data().instance();
+    let found = docker.find(instance, working.id()).await?;
+    if !found.is_some_and(|found| found.state.is_up()) {
+        docker.remove_gateway(instance, working.id()).await?;
+    }
+    Ok(())
+}
+
+async fn try_bring_up(working: &mut Working, op: &Operation) -> Result<()> {
+    let engine = working.engine.clone();
     // The engine looks the mount's source up at every start, and would follow a link there.
     working.workspace()?;
     let docker = engine.docker().await?;

@@ -525,7 +525,7 @@ mod tests {
     fn a_decision_is_written_down_once_however_often_it_is_told() {
         let (_folder, log) = log(FILE_MOST);
         let told = |from: u64, to: u64| -> Vec<Decision> {
-            let part = |n: u64| [Part::Reached, Part::Refused][usize::from(n % 2 == 0)];
+            let part = |n: u64| [Part::Reached, Part::Refused][usize::from(n.is_multiple_of(2))];
             (from..=to)
                 .map(|n| decision(n, part(n), &n.to_string()))
                 .collect()

@@ -126,7 +126,8 @@ impl TerminalHub {
             terminal,
             window: MAX_WINDOW,
         };
-        self.send_request(Asker::Attach(terminal, sender), request)
+        let _asked = self
+            .send_request(Asker::Attach(terminal, sender), request)
             .await?;
         match in_time(WHAT, answer).await? {
             Ok(attachment) => Ok(attachment),
@@ -216,7 +217,7 @@ impl TerminalHub {
         request: Request,
     ) -> Result<Reply, TerminalError> {
         let (sender, answer) = oneshot::channel();
-        self.send_request(Asker::Plain(sender), request).await?;
+        let _asked = self.send_request(Asker::Plain(sender), request).await?;
         match in_time(what, answer).await? {
             Reply::Failed { problem, detail } => {
                 Err(TerminalError::refused(what, terminal, problem, &detail))
@@ -225,7 +226,11 @@ impl TerminalHub {
         }
     }
 
-    async fn send_request(&self, asker: Asker, request: Request) -> Result<(), TerminalError> {
+    async fn send_request(
+        &self,
+        asker: Asker,
+        request: Request,
+    ) -> Result<Asked<'_>, TerminalError> {
         if self.is_closed() {
             return Err(TerminalError::Closed);
         }
@@ -237,13 +242,31 @@ impl TerminalHub {
             state.askers.insert(id, asker);
             id
         };
-        self.send(ToGuest::Request { id, request }).await
+        let asked = Asked {
+            shared: &self.shared,
+            id,
+        };
+        self.send(ToGuest::Request { id, request }).await?;
+        Ok(asked)
     }
 
     async fn send(&self, message: ToGuest) -> Result<(), TerminalError> {
         let sent = tokio::time::timeout(DEADLINE, self.commands.send(message)).await;
         sent.map_err(|_| TerminalError::TimedOut("send"))?
             .map_err(|_| TerminalError::Closed)
+    }
+}
+
+/// A question whose answer is waited for. Once nobody does, nothing is kept for it: a paused sandbox is asked again and
+/// again, for days.
+struct Asked<'a> {
+    shared: &'a Shared,
+    id: u32,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.shared.state().askers.remove(&self.id);
     }
 }
 
@@ -261,4 +284,59 @@ async fn in_time<T>(what: &'static str, answer: oneshot::Receiver<T>) -> Result<
     answer
         .map_err(|_| TerminalError::TimedOut(what))?
         .map_err(|_| TerminalError::Closed)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use sandbox_protocol::Decoder;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// Greets, tells of no terminals, and says nothing more.
+    async fn falls_silent(mut stream: tokio::io::DuplexStream) {
+        let mut decoder = Decoder::new();
+        let mut piece = [0; 1024];
+        loop {
+            let count = stream.read(&mut piece).await.unwrap_or(0);
+            if count == 0 {
+                return;
+            }
+            decoder.push(&piece[..count]);
+            while let Ok(Some(message)) = ToGuest::decode(&mut decoder) {
+                let mut out = Vec::new();
+                match message {
+                    ToGuest::Hello(_) => ToEngine::Hello(Hello::default()).encode(&mut out),
+                    ToGuest::Request {
+                        id,
+                        request: Request::List,
+                    } => {
+                        let terminals = Vec::new();
+                        let reply = Reply::Terminals { terminals };
+                        ToEngine::Reply { id, reply }.encode(&mut out);
+                    }
+                    _ => {}
+                }
+                let _ = stream.write_all(&out).await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_question_without_an_answer_leaves_nothing_behind() {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(falls_silent(theirs));
+        let (from, to) = tokio::io::split(ours);
+        let hub = TerminalHub::connect(from, to).await.unwrap();
+        let soon = Duration::from_millis(50);
+        for _ in 0..3 {
+            let asked = tokio::time::timeout(soon, hub.report()).await;
+            assert!(asked.is_err(), "no answer comes: {asked:?}");
+            let asked = tokio::time::timeout(soon, hub.attach(1)).await;
+            assert!(asked.is_err());
+        }
+        assert_eq!(hub.shared.state().askers.len(), 0);
+        assert_eq!(hub.list().await.unwrap(), [], "it goes on");
+    }
 }
