@@ -257,6 +257,28 @@ async fn a_gateway_that_somebody_froze_goes_on_and_is_told() {
     engine.remove(&id).await.unwrap();
 }
 
+/// What its rules are nobody knows then, so what it was told before holds no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_record_cannot_be_read_nothing_goes_out_by_old_rules() {
+    let house = House::new(guest());
+    let engine = &house.engine;
+    let id = house.sandbox(approved(), true).await;
+    let gateways = || {
+        let filter = format!("name={}", id.gateway_name());
+        said("docker", &["ps", "-aq", "--filter", &filter])
+    };
+    assert_ne!(gateways(), "", "the control");
+    let record = engine.data().sandbox(&id).record();
+    let text = std::fs::read(&record).unwrap();
+    std::fs::write(&record, "{").unwrap();
+    engine.set_sites_for_all(&block()).await.unwrap();
+    assert_eq!(gateways(), "");
+    std::fs::write(&record, text).unwrap();
+    engine.start(&id, &Operation::silent()).await.unwrap();
+    assert!(refuses(&house, &id, SITE).await);
+    engine.remove(&id).await.unwrap();
+}
+
 /// Whether anything runs cannot be said then, so it is not said that the change holds.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_container_engine_nothing_is_said_to_be_in_force() {

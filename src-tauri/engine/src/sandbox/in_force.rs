@@ -120,14 +120,29 @@ impl Engine {
 
     /// Its gateway goes by what it was told before. `None`: nothing runs that could.
     async fn hold(&self, id: &SandboxId, why: &Error) -> Option<Untold> {
-        let record = Record::load(&self.data().sandbox(id)).ok()??;
-        let became = self.make_stand_still(&record, why).await?;
+        let (name, became) = match Record::load(&self.data().sandbox(id)) {
+            Ok(None) => return None,
+            Ok(Some(record)) => {
+                let became = self.make_stand_still(&record, why).await?;
+                (record.name, became)
+            }
+            // Whose rules are not known has none.
+            Err(_) => match self.leave_without_gateway(id).await {
+                Ok(()) => return None,
+                Err(_) => (id.to_string(), Became::GoesOn),
+            },
+        };
         Some(Untold {
             id: id.clone(),
-            name: record.name,
+            name,
             why: why.to_string(),
             became,
         })
+    }
+
+    async fn leave_without_gateway(&self, id: &SandboxId) -> Result<()> {
+        let docker = self.docker().await?;
+        Ok(docker.remove_gateway(self.data().instance(), id).await?)
     }
 
     async fn make_stand_still(&self, record: &Record, why: &Error) -> Option<Became> {
