@@ -78,6 +78,29 @@ impl Page {
             .unwrap_or_else(|error| panic!("clicking {selector}: {error}"));
     }
 
+    /// Clicks where the terminal draws exactly this piece of text, as the pointer does: it is no control of the page.
+    pub async fn click_in_terminal(&self, words: &str) {
+        let find = format!(
+            "const piece = [...document.querySelectorAll(\"[data-testid='terminal'] .xterm-rows span\")]\
+               .find((one) => one.textContent === '{words}');\
+             const at = piece?.getBoundingClientRect();\
+             return at ? [at.x + at.width / 2, at.y + at.height / 2].map(Math.round) : null"
+        );
+        let until = Instant::now() + PATIENCE;
+        let at = loop {
+            let found = self.asked(&find).await;
+            if let [x, y] = found.as_array().map_or(&[][..], Vec::as_slice) {
+                break (x.as_i64().unwrap(), y.as_i64().unwrap());
+            }
+            assert!(Instant::now() < until, "the terminal does not draw {words}");
+            tokio::time::sleep(LOOK).await;
+        };
+        // It looks for links where the pointer moves.
+        let actions = self.driver.action_chain().move_to(at.0 - 1, at.1);
+        let actions = actions.move_to(at.0, at.1).click();
+        actions.perform().await.unwrap();
+    }
+
     /// Clicks what ends the window, which then may not answer any more.
     pub async fn click_last(&self, id: &str) {
         let _ = self.find(id).await.click().await;
@@ -218,6 +241,11 @@ impl Page {
         self.taken += 1;
         let path = self.pictures.join(format!("{:02}-{name}.png", self.taken));
         self.driver.screenshot(&path).await.unwrap();
+    }
+
+    /// Forgets a window that cannot answer any more.
+    pub async fn abandon(self) {
+        let _ = self.driver.quit().await;
     }
 
     /// Closes the window.

@@ -159,3 +159,33 @@ async fn a_page_of_a_sandbox_is_opened_in_the_browser_and_closed_with_it() {
     assert_eq!(page.text("[data-testid='preview-bar']").await, "");
     opened.page.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_in_a_terminal_is_asked_about_and_then_opened_in_the_browser() {
+    let stage = Stage::new();
+    browser(&stage);
+    stage.sandbox(&[]);
+    let mut opened = stage.open("e2e-link").await;
+    let page = &mut opened.page;
+    page.until_says(ROWS, "$").await;
+    // Its text names another place, and so does what stands before the host.
+    page.type_line(
+        r"clear; printf '\e]8;;https://bank.example@127.0.0.1:9/a\e\\https://bank.exam''ple\e]8;;\e\\\n'",
+    )
+    .await;
+    page.click_in_terminal("https://bank.example").await;
+    page.until_says("[role='dialog']", "https://127.0.0.1:9/a")
+        .await;
+    page.picture("asked").await;
+    let said = page.text("[role='dialog']").await;
+    assert!(!said.contains("bank.example"), "{said}");
+    assert!(!stage.path("went").exists(), "only when asked");
+    page.click_button("Open page").await;
+    page.until_gone("[role='dialog']").await;
+    assert_eq!(
+        until_written(&stage.path("went")),
+        "https://127.0.0.1:9/a",
+        "where it leads, as it was shown"
+    );
+    opened.page.close().await;
+}

@@ -25,6 +25,13 @@ pub struct Opened {
     _screen: Screen,
 }
 
+impl Opened {
+    /// Of a window that is no more.
+    pub async fn abandon(self) {
+        self.page.abandon().await;
+    }
+}
+
 impl Stage {
     pub fn new() -> Self {
         let temp = tempfile::tempdir().unwrap();
@@ -84,6 +91,23 @@ impl Stage {
 
     /// Likewise, with more in its environment.
     pub async fn open_with(&self, name: &str, more: &[(&str, &Path)]) -> Opened {
+        let opened = self.launch(name, more).await;
+        let page = &opened.page;
+        page.find_css("[data-testid='check-fence'][data-state='ok']")
+            .await;
+        page.click("continue").await;
+        page.find("more").await;
+        opened
+    }
+
+    /// Opens it once more: what was checked before is not checked again.
+    pub async fn open_again(&self, name: &str) -> Opened {
+        let opened = self.launch(name, &[]).await;
+        opened.page.find("more").await;
+        opened
+    }
+
+    async fn launch(&self, name: &str, more: &[(&str, &Path)]) -> Opened {
         let artifacts = crate::root().join("artifacts").join(name);
         fs::create_dir_all(&artifacts).unwrap();
         let screen = Screen::open();
@@ -98,10 +122,6 @@ impl Stage {
         let log = artifacts.join("window.log");
         let driver = Driver::start(&screen, &home, &environment, &log);
         let page = Page::open(&driver.address, &window(), artifacts).await;
-        page.find_css("[data-testid='check-fence'][data-state='ok']")
-            .await;
-        page.click("continue").await;
-        page.find("more").await;
         Opened {
             page,
             _driver: driver,
