@@ -223,6 +223,46 @@ async fn a_key_that_its_gateway_cannot_be_told_to_forget_is_used_no_more() {
 }
 
 /// One that somebody froze from outside takes what it is told once it goes on, so it goes on.
+/// Whoever changes the rules: the program that has the key in its memory, or another one that has not.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_that_change_leave_a_gateway_the_keys_that_are_kept() {
+    let house = House::new(guest());
+    let engine = &house.engine;
+    let id = house.sandbox(approved(), true).await;
+    let in_memory = NewKey {
+        place: Some(Place::Session),
+        ..key()
+    };
+    engine.set_key(in_memory).await.unwrap();
+    assert!(
+        asks_with_key(&house, &id).await.contains(" 404 "),
+        "nobody uses it"
+    );
+    engine
+        .use_keys(&id, vec!["openai".to_owned()])
+        .await
+        .unwrap();
+    let is_there = async || !asks_with_key(&house, &id).await.contains(" 404 ");
+    assert!(is_there().await);
+
+    let command = house.again(support::containers::search());
+    for other in [engine, &command] {
+        other.set_network(&id, &block()).await.unwrap();
+        assert!(refuses(&house, &id, SITE).await, "the rule is in force");
+        assert!(is_there().await, "and the key is there");
+        let forget = NetworkChange {
+            forget: vec![SITE.to_owned()],
+            ..NetworkChange::default()
+        };
+        other.set_network(&id, &forget).await.unwrap();
+        other.start(&id, &Operation::silent()).await.unwrap();
+        assert!(is_there().await, "also where it is started again");
+    }
+    engine.remove_key("openai").await.unwrap();
+    assert!(!is_there().await, "forgotten");
+    engine.remove(&id).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_somebody_froze_goes_on_and_is_told() {
     let house = House::new(guest());

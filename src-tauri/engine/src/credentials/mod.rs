@@ -27,6 +27,7 @@ use self::elsewhere::Announced;
 use self::keep::Files;
 use self::providers::{OWN, Provider};
 use crate::event::Event;
+use crate::sandbox::Keys;
 use crate::state::json_file;
 use crate::{Engine, Error, Result};
 
@@ -329,7 +330,8 @@ impl Engine {
             let users = self.key_users(record);
             users.iter().any(|one| one == provider)
         });
-        self.put_in_force(users.map(|record| record.id)).await
+        self.put_in_force(users.map(|record| record.id), Keys::Read)
+            .await
     }
 }
 

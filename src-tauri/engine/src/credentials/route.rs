@@ -68,6 +68,15 @@ impl Engine {
         routes
     }
 
+    /// Of the keys that are kept, those that the gateway has already.
+    pub(crate) fn routes_as_before(&self, record: &Record) -> Routes {
+        let kept = self.keys_for(record).into_iter();
+        Routes {
+            list: Vec::new(),
+            as_before: kept.map(|kept| kept.provider).collect(),
+        }
+    }
+
     fn key_not_read(&self, record: &Record, kept: &Kept, why: &str) {
         let name = kept.provider().map_or("", |provider| provider.name);
         let what = format!("The key of {name} could not be read");

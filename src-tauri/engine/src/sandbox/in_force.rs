@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{Engine, Working, network, proof, up};
+use super::{Engine, Keys, Working, network, proof, up};
 use crate::docker::lifecycle::ContainerState;
 use crate::network::link::Link;
 use crate::state::activity::ActivityKind;
@@ -62,9 +62,10 @@ impl Engine {
     pub(crate) async fn put_in_force(
         &self,
         ids: impl IntoIterator<Item = SandboxId>,
+        keys: Keys,
     ) -> Result<()> {
         // All at once: a gateway that does not answer keeps no other on the old rules.
-        let told = ids.into_iter().map(async |id| self.tell(&id).await);
+        let told = ids.into_iter().map(async |id| self.tell(&id, keys).await);
         let untold: Vec<Untold> = join_all(told).await.into_iter().flatten().collect();
         match untold.is_empty() {
             true => Ok(()),
@@ -72,24 +73,24 @@ impl Engine {
         }
     }
 
-    /// Likewise for all sandboxes, also one that is just being made.
+    /// The rules of all sandboxes, also of one that is just being made.
     pub(crate) async fn put_in_force_everywhere(&self) -> Result<()> {
-        self.put_in_force(self.data().ids()?).await
+        self.put_in_force(self.data().ids()?, Keys::AsBefore).await
     }
 
-    async fn tell(&self, id: &SandboxId) -> Option<Untold> {
-        let first = self.tell_gateway(id).await.err()?;
+    async fn tell(&self, id: &SandboxId, keys: Keys) -> Option<Untold> {
+        let first = self.tell_gateway(id, keys).await.err()?;
         tracing::warn!(error = %first, sandbox = %id, "a gateway is not told of a change; once more");
         let dir = self.data().sandbox(id);
         // A capture would let go on what is made to stand still beside it.
         match lock::exclusive_within(&dir.lock(), OTHERS).await {
             Ok(Some(lock)) => match self.locked(id, lock).await {
-                Ok(working) => working.tell_or_hold().await,
+                Ok(working) => working.tell_or_hold(keys).await,
                 // It is gone.
                 Err(Error::NotFound { .. }) => None,
                 Err(error) => self.hold(id, &error).await,
             },
-            _ => match self.tell_gateway(id).await {
+            _ => match self.tell_gateway(id, keys).await {
                 Ok(()) => None,
                 Err(error) => self.hold(id, &error).await,
             },
@@ -97,7 +98,7 @@ impl Engine {
     }
 
     /// Hands a sandbox's rules and keys to its gateway, where one runs.
-    async fn tell_gateway(&self, id: &SandboxId) -> Result<()> {
+    async fn tell_gateway(&self, id: &SandboxId, keys: Keys) -> Result<()> {
         let Some(record) = Record::load(&self.data().sandbox(id))? else {
             return Ok(());
         };
@@ -115,7 +116,7 @@ impl Engine {
             docker.unpause(&gateway.id).await?;
         }
         let mut link = Link::open(&docker, &gateway.id).await?;
-        network::hand_over(self, &docker, &record, &mut link).await
+        network::hand_over(self, &docker, &record, keys, &mut link).await
     }
 
     /// Its gateway goes by what it was told before. `None`: nothing runs that could.
@@ -173,27 +174,27 @@ impl Engine {
 
 impl Working {
     /// As [`Engine::put_in_force`], for who holds the sandbox.
-    pub(super) async fn put_in_force(&self) -> Result<()> {
-        match self.tell_or_hold().await {
+    pub(super) async fn put_in_force(&self, keys: Keys) -> Result<()> {
+        match self.tell_or_hold(keys).await {
             None => Ok(()),
             Some(untold) => Err(Error::NotInForce(vec![untold])),
         }
     }
 
-    async fn tell_or_hold(&self) -> Option<Untold> {
-        let error = self.tell_gateway().await.err()?;
+    async fn tell_or_hold(&self, keys: Keys) -> Option<Untold> {
+        let error = self.tell_gateway(keys).await.err()?;
         self.engine.hold(self.id(), &error).await
     }
 
     /// Also a gateway of before an update, which is made anew.
-    async fn tell_gateway(&self) -> Result<()> {
+    async fn tell_gateway(&self, keys: Keys) -> Result<()> {
         if self.record.network.mode == NetworkMode::Offline || !self.record.container_made {
             return Ok(());
         }
         let docker = self.engine.docker().await?;
         let instance = self.engine.data().instance();
         match docker.find_gateway(instance, self.id()).await? {
-            Some(found) if found.state.is_up() => network::bring_up(self, &docker).await,
+            Some(found) if found.state.is_up() => network::bring_up(self, &docker, keys).await,
             // It gets them when it starts.
             _ => Ok(()),
         }

@@ -3,12 +3,10 @@
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Engine, services};
+use super::{Engine, Keys, services};
 use crate::credentials::{self, Kept, Server};
 use crate::event::Event;
-use crate::network::link::Link;
 use crate::state::activity::ActivityKind;
-use crate::state::record::Record;
 use crate::{Error, Result, SandboxId};
 
 impl Engine {
@@ -24,7 +22,7 @@ impl Engine {
         let wanted = in_order(wanted);
         let mut working = self.work_on(id).await?;
         if working.record.keys == wanted {
-            return working.put_in_force().await;
+            return working.put_in_force(Keys::Read).await;
         }
         working.record.keys = wanted;
         working.record.save(&working.dir)?;
@@ -34,7 +32,7 @@ impl Engine {
         };
         self.note(id, ActivityKind::Network, "Keys changed", words, None);
         self.events().send(Event::Sandbox(id.clone()));
-        working.put_in_force().await
+        working.put_in_force(Keys::Read).await
     }
 
     /// Serves connections of a sandbox to this computer until what it gives is dropped: for a command without a
@@ -99,10 +97,4 @@ pub(super) fn in_order(mut wanted: Vec<String>) -> Vec<String> {
 /// See [`Engine::stand_by`].
 pub struct Standing {
     _task: AbortOnDropHandle<()>,
-}
-
-/// All keys of a sandbox, with what their connections are checked against.
-pub(super) async fn hand_over(engine: &Engine, record: &Record, link: &mut Link) -> Result<()> {
-    let routes = engine.routes_for(record).await;
-    Ok(link.routes(&engine.config().certificates, routes).await?)
 }

@@ -66,6 +66,7 @@ pub use in_force::{Became, Untold};
 pub use key_routes::Standing;
 pub use listing::{Row, State};
 pub use live::Live;
+pub(crate) use network::Keys;
 pub use pause::{PausedBy, is_paused_by_user, paused_by, why_paused};
 pub use ports::{Opened, Port};
 pub use purge::Purged;

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::decisions::{self, decision};
-use super::{Engine, Working, key_routes, proof, services};
+use super::{Engine, Working, proof, services};
 use crate::docker::Docker;
 use crate::event::Event;
 use crate::network::link::Link;
@@ -50,7 +50,7 @@ impl Engine {
         let after = change.applied_to(&before)?;
         if after == before {
             // It may be written down and not in force.
-            return working.put_in_force().await;
+            return working.put_in_force(Keys::AsBefore).await;
         }
         let fence_moves =
             (before.mode == NetworkMode::Offline) != (after.mode == NetworkMode::Offline);
@@ -72,7 +72,7 @@ impl Engine {
         working.record.network = after;
         working.record.save(&working.dir)?;
         self.network_changed(&working);
-        working.put_in_force().await
+        working.put_in_force(Keys::AsBefore).await
     }
 
     fn network_changed(&self, working: &Working) {
@@ -203,14 +203,26 @@ impl Engine {
 }
 
 /// Makes the gateway run and hands it the policy; before the sandbox starts, so that the socket is there.
-pub(super) async fn bring_up(working: &Working, docker: &Docker) -> Result<()> {
+pub(super) async fn bring_up(working: &Working, docker: &Docker, keys: Keys) -> Result<()> {
     let engine = &working.engine;
     let instance = engine.data().instance();
+    let before = docker.find_gateway(instance, working.id()).await?;
     let gateway = docker
         .ensure_gateway(instance, working.id(), engine.config().guest)
         .await?;
+    let is_new = before.is_none_or(|before| before.id != gateway);
+    let keys = if is_new { Keys::Read } else { keys };
     let mut link = Link::open(docker, &gateway).await?;
-    hand_over(engine, docker, &working.record, &mut link).await
+    hand_over(engine, docker, &working.record, keys, &mut link).await
+}
+
+/// What becomes of the keys where rules are handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// They are read where they are kept: a keychain may ask the user for it.
+    Read,
+    /// The gateway goes on with those that it has, but for what is not kept any more.
+    AsBefore,
 }
 
 /// The rules and the keys of a sandbox, as they are written down.
@@ -221,6 +233,7 @@ pub(super) async fn hand_over(
     engine: &Engine,
     docker: &Docker,
     record: &Record,
+    keys: Keys,
     link: &mut Link,
 ) -> Result<()> {
     let dir = engine.data().sandbox(&record.id);
@@ -240,7 +253,11 @@ pub(super) async fn hand_over(
     let approved = proof::site_to_try(&grant);
     grant.tests = docker.gateway_tests(approved.as_deref()).await;
     link.grant(&grant).await?;
-    key_routes::hand_over(engine, record, link).await
+    let routes = match keys {
+        Keys::Read => engine.routes_for(record).await,
+        Keys::AsBefore => engine.routes_as_before(record),
+    };
+    Ok(link.routes(&engine.config().certificates, routes).await?)
 }
 
 /// Until the sandbox stops, is offline, or is gone. A gateway that ended is brought back, and the fence is
