@@ -78,7 +78,8 @@ pub struct LogInState {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct KeySet {
     pub provider: String,
-    /// Absent: a server that wants none.
+    /// Absent: the server wants none (`nowhere`), or the one that is kept stays, with its address; only the model
+    /// changes then.
     pub key: Option<String>,
     pub place: KeyPlace,
     pub server: Option<String>,

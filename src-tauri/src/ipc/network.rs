@@ -17,6 +17,9 @@ pub struct SiteAsk {
     pub claim: Option<String>,
     /// `Python packages`; absent: on no list.
     pub known_for: Option<String>,
+    /// Seconds that a connection waits for the answer.
+    #[ts(type = "number")]
+    pub patience: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -43,6 +46,8 @@ pub struct SitePreset {
     pub what: String,
     pub hosts: Vec<String>,
     pub on: bool,
+    /// A new sandbox with approved sites has it.
+    pub usual: bool,
 }
 
 /// What a sandbox may reach.

@@ -366,6 +366,7 @@ pub fn wire_ask(id: &SandboxId, ask: &sandbox_engine::network::Ask) -> SiteAsk {
         port: ask.port,
         claim: ask.claim.clone(),
         known_for: presets::known_for(&ask.host).map(str::to_owned),
+        patience: sandbox_engine::network::PATIENCE,
     }
 }
 

@@ -97,6 +97,15 @@ impl Engine {
         Ok(all)
     }
 
+    fn kept(&self, provider: &str) -> Result<Kept> {
+        let mut all = self.keys()?.into_iter();
+        let kept = all.find(|one| one.provider == provider);
+        kept.ok_or_else(|| Error::NotFound {
+            what: "key",
+            name: provider.to_owned(),
+        })
+    }
+
     fn written_keys(&self) -> Result<Vec<Kept>> {
         let written: Option<Vec<Kept>> = json_file::read(&self.data().root().join(LIST))?;
         Ok(written.unwrap_or_default())
@@ -199,6 +208,27 @@ impl Engine {
         Ok(kept)
     }
 
+    /// Changes the model that a kept key's server is asked for. The key stays, and where it is, and whom it goes to.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where no key of it is kept, [`Error::InvalidRequest`] where the key is listed and not
+    /// there any more, [`Error::NotSupported`] where its keychain does not answer: all is as before then.
+    pub async fn set_model(&self, provider: &str, model: Option<String>) -> Result<Kept> {
+        let kept = self.kept(provider)?;
+        let key = self.key_of(&kept).await?;
+        if key.is_none() && kept.place != Place::Nowhere {
+            return Err(missing("the key again: it is not where it was kept"));
+        }
+        self.set_key(NewKey {
+            provider: kept.provider,
+            key,
+            place: Some(kept.place),
+            server: kept.server,
+            model,
+        })
+        .await
+    }
+
     async fn put_key(&self, kept: &Kept, key: Option<Secret>) -> Result<()> {
         let id = kept.provider.clone();
         let before = self
@@ -240,14 +270,7 @@ impl Engine {
     /// [`Error::NotInForce`]: it is forgotten here, and a gateway cannot be told, which has it as long as it runs; its
     /// sandbox stands still.
     pub async fn remove_key(&self, provider: &str) -> Result<()> {
-        let kept = self
-            .keys()?
-            .into_iter()
-            .find(|one| one.provider == provider);
-        let kept = kept.ok_or_else(|| Error::NotFound {
-            what: "key",
-            name: provider.to_owned(),
-        })?;
+        let kept = self.kept(provider)?;
         self.not_elsewhere(provider)?;
         self.forget_at(provider, kept.place).await?;
         self.session().remove(provider);

@@ -293,6 +293,49 @@ async fn what_makes_no_sense_is_refused() {
     assert_eq!(kept.place, Place::Nowhere);
 }
 
+#[tokio::test]
+async fn a_model_is_changed_beside_its_key() {
+    for place in [Place::Keychain, Place::File, Place::Session] {
+        let folder = tempfile::tempdir().unwrap();
+        let drawer = Arc::new(Drawer::default());
+        let engine = engine(folder.path(), Some(drawer.clone()));
+        let server = Some("https://models.office.example/v1".to_owned());
+        let first = NewKey {
+            server: server.clone(),
+            model: Some("first".to_owned()),
+            ..new(OWN, place)
+        };
+        engine.set_key(first).await.unwrap();
+        let changed = engine.set_model(OWN, Some("second".to_owned())).await;
+        let changed = changed.unwrap();
+        assert_eq!(changed.model.as_deref(), Some("second"));
+        assert_eq!((changed.place, &changed.server), (place, &server));
+        assert_eq!(engine.keys().unwrap(), [changed.clone()]);
+        let key = engine.key_of(&changed).await.unwrap();
+        assert_eq!(key.unwrap().expose(), KEY, "{place:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_gone_is_not_taken_for_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let drawer = Arc::new(Drawer::default());
+    let engine = engine(folder.path(), Some(drawer.clone()));
+    assert!(matches!(
+        engine.set_model(OWN, None).await,
+        Err(Error::NotFound { .. })
+    ));
+    let first = NewKey {
+        server: Some("https://models.office.example/v1".to_owned()),
+        ..new(OWN, Place::Keychain)
+    };
+    let before = engine.set_key(first).await.unwrap();
+    drawer.kept.lock().unwrap().clear();
+    let changed = engine.set_model(OWN, Some("second".to_owned())).await;
+    assert!(matches!(changed, Err(Error::InvalidRequest { .. })));
+    assert_eq!(engine.keys().unwrap(), [before]);
+}
+
 fn kept(provider: &str) -> Kept {
     Kept {
         provider: provider.to_owned(),

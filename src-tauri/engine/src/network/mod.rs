@@ -7,7 +7,7 @@ pub mod rules;
 pub(crate) mod streams;
 pub mod upstream;
 
-pub use sandbox_protocol::egress::{Answer, Ask};
+pub use sandbox_protocol::egress::{Answer, Ask, PATIENCE};
 pub use sandbox_protocol::policy::UNSEEN_PORT;
 
 pub use here::near;

@@ -29,6 +29,10 @@ pub async fn keys(desk: State<'_, Desk>) -> Answer<KeyList> {
 
 #[tauri::command]
 pub async fn set_key(key: KeySet, desk: State<'_, Desk>) -> Answer<KeyList> {
+    if key.key.is_none() && key.place != KeyPlace::Nowhere {
+        desk.engine().set_model(&key.provider, key.model).await?;
+        return keys(desk).await;
+    }
     let secret = key.key.map(|text| {
         Secret::new(text.trim().to_owned()).ok_or_else(|| {
             WireError::said(

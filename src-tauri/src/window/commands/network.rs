@@ -107,6 +107,7 @@ pub async fn site_rules(sandbox: &str, desk: State<'_, Desk>) -> Answer<SiteRule
             what: preset.what.to_owned(),
             hosts: preset.hosts.iter().map(|host| (*host).to_owned()).collect(),
             on: network.presets.iter().any(|on| on == preset.id),
+            usual: presets::USUAL.contains(&preset.id),
         })
         .collect();
     Ok(SiteRules {

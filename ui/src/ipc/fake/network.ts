@@ -1,7 +1,11 @@
 /** What sandboxes may reach: the lists, the rules, and a question in the states that show one. */
 import type { ProxyState, SiteAsk, SiteRules, SitesForAll } from '../index';
+import { unread } from './keys';
 import type { Part } from './part';
 import type { World } from './world';
+
+/** As the engine's connections. */
+const patience = 60;
 
 const PRESETS = [
   { id: 'python', name: 'Python packages', what: 'pip and uv install from PyPI', hosts: ['pypi.org'] },
@@ -29,10 +33,12 @@ export function fakeNetwork(world: World): Part<Names> {
   let asks: SiteAsk[] =
     row && world.is('site-prompt', 'site-prompts')
       ? [
-          { id: 1, sandbox: row.id, host: 'holidays.example', port: 443, claim: 'curl/8.14.1', known_for: null },
-          { id: 2, sandbox: row.id, host: 'crates.io', port: 443, claim: 'cargo 1.95', known_for: 'Rust crates' },
-          { id: 3, sandbox: row.id, host: 'fonts.example', port: 443, claim: null, known_for: null },
-        ].slice(0, world.is('site-prompts') ? 3 : 1)
+          { id: 1, host: 'holidays.example', claim: 'curl/8.14.1', known_for: null },
+          { id: 2, host: 'crates.io', claim: 'cargo 1.95', known_for: 'Rust crates' },
+          { id: 3, host: 'fonts.example', claim: null, known_for: null },
+        ]
+          .slice(0, world.is('site-prompts') ? 3 : 1)
+          .map((ask) => ({ ...ask, sandbox: row.id, port: 443, patience }))
       : [];
   let used: string | null = null;
   const proxy = (): Promise<ProxyState> =>
@@ -56,7 +62,8 @@ export function fakeNetwork(world: World): Part<Names> {
       world.emit({ type: 'ask_ended', sandbox, ask });
       return world.answer(undefined);
     },
-    siteRules: (sandbox) => world.answer(rulesOf(sandbox)),
+    siteRules: (sandbox) =>
+      world.is('lists-fail') && sandbox === world.rows[1]?.id ? unread(world) : world.answer(rulesOf(sandbox)),
     sitesForAll: () => world.answer(everywhere),
     forgetSiteForAll: (rule) => {
       everywhere.allow = everywhere.allow.filter((one) => one !== rule);
@@ -87,7 +94,7 @@ function startingRules(world: World, sandbox: string): SiteRules {
   const first = row === world.rows[0];
   return {
     mode: row?.network ?? 'approved',
-    presets: PRESETS.map((preset, at) => ({ ...preset, on: at < 2 })),
+    presets: PRESETS.map((preset, at) => ({ ...preset, on: at < 2, usual: at < 2 })),
     allow: first ? ['html-validate.org'] : [],
     block: first ? ['fonts.gstatic.com'] : [],
     services: [],

@@ -1,6 +1,6 @@
 /**
  * The fake in a browser, steered by the address:
- * `?screen=review&theme=dark&state=large&latency=80&overlay=palette&sandbox=flour-stock&path=js/hours.js&page=disk&text=200`.
+ * `?screen=review&theme=dark&state=large&latency=80&overlay=palette&sandbox=flour-stock&path=js/hours.js&page=disk&text=200&asks`.
  */
 import type { Backend } from '../backend';
 import { setBackend } from '../current';
@@ -35,6 +35,9 @@ function waiting(backend: Backend): Backend {
     'compare',
     'activity',
     'diskUse',
+    'sitesForAll',
+    'keys',
+    'logIns',
     'preflight',
   ];
   return { ...backend, ...Object.fromEntries(names.map((name) => [name, never])) };
@@ -48,6 +51,9 @@ export function startFake(): boolean {
   const { backend, world } = fakeBackend({ state, latency: Number(asked.get('latency') ?? 60) });
   void asAsked(backend, asked);
   setBackend(state.endsWith('slow') ? waiting(backend) : backend);
+  // As of a program that asks at this moment: then it is known since when it waits.
+  if (asked.has('asks'))
+    void backend.siteAsks().then((asks) => asks.forEach((ask) => world.emit({ type: 'ask', ask })));
   // For a look from the browser's console.
   Object.assign(window, { fake: world });
   const screen = asked.get('screen');

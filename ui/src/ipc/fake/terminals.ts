@@ -13,6 +13,14 @@ interface FakeTerminal {
   listeners: Set<(chunk: Uint8Array, done: () => void) => void>;
 }
 
+/** As Aider asks for a key that it was not given. */
+const LOG_IN = [
+  'Opening https://openrouter.example/auth?callback_url=http://localhost:8484/callback/aider',
+  '',
+  'Waiting up to 5 minutes for you to finish in the browser…',
+  '',
+].join('\r\n');
+
 const PROMPT = '\x1b[32magent\x1b[0m:\x1b[34m/workspace\x1b[0m$ ';
 
 export function fakeTerminals(world: World): Part<Names> {
@@ -78,6 +86,7 @@ function begin(world: World, sandbox: string): FakeTerminal[] {
   const agent = make(1, row?.agent_name ?? 'Agent', true, sandbox === RYE ? AGENT_SCREEN : PROMPT);
   agent.row.bell = row?.status === 'waiting';
   agent.row.working = row?.status === 'working';
+  if (world.is('log-in', 'port-taken')) agent.text = LOG_IN;
   if (world.is('engine-stopped')) {
     agent.row.running = shell.row.running = false;
     agent.text = `${AGENT_SCREEN.slice(0, AGENT_SCREEN.indexOf('\x1b[34m✻'))}\x1b[2m— Docker stopped at 14:46 —\x1b[0m\r\n`;

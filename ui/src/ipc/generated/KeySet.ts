@@ -6,6 +6,7 @@ import type { KeyPlace } from "./KeyPlace";
  */
 export type KeySet = { provider: string, 
 /**
- * Absent: a server that wants none.
+ * Absent: the server wants none (`nowhere`), or the one that is kept stays, with its address; only the model
+ * changes then.
  */
 key: string | null, place: KeyPlace, server: string | null, model: string | null, };

@@ -11,4 +11,8 @@ claim: string | null,
 /**
  * `Python packages`; absent: on no list.
  */
-known_for: string | null, };
+known_for: string | null, 
+/**
+ * Seconds that a connection waits for the answer.
+ */
+patience: number, };

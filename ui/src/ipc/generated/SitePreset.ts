@@ -3,4 +3,8 @@
 /**
  * A list of sites that can be allowed together.
  */
-export type SitePreset = { id: string, name: string, what: string, hosts: Array<string>, on: boolean, };
+export type SitePreset = { id: string, name: string, what: string, hosts: Array<string>, on: boolean, 
+/**
+ * A new sandbox with approved sites has it.
+ */
+usual: boolean, };
