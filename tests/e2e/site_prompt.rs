@@ -60,6 +60,12 @@ async fn a_site_is_asked_for_in_the_real_window() {
 
     page.type_line("curl -sS http://example.com/; echo do''ne-2")
         .await;
+    // Seen in the review too, and led to from there.
+    page.click("tab-review").await;
+    page.until_says("[data-testid='ask-line']", "asks for example.com")
+        .await;
+    page.picture("asked-in-the-review").await;
+    page.click("show-ask").await;
     page.until_says("[data-testid='site-prompt']", "example.com")
         .await;
     page.click("site-block").await;

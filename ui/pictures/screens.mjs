@@ -17,6 +17,17 @@ const comment = async (page) => {
     'toISOString gives the date in UTC. The shop is in Vienna, so around midnight this reads the wrong day. Use the local date.',
   );
 };
+/** Follows the link that the terminal's first line begins with. */
+const follow = async (page) => {
+  await page.mouse.move(420, 100);
+  await page.waitForTimeout(300);
+  await page.mouse.click(420, 100);
+  await page.waitForSelector('[role="dialog"]');
+};
+const openFully = async (page) => {
+  await page.click('[data-testid="network"]');
+  await page.click('[role="dialog"] button:text-is("Open")');
+};
 const SOURDOUGH = 'screen=review&path=images/sourdough.jpg';
 
 export const screens = [
@@ -33,6 +44,7 @@ export const screens = [
     query: 'state=empty',
     act: (page) => page.evaluate(() => window.dispatchEvent(new DragEvent('dragover', { cancelable: true }))),
   },
+  { name: '02c-asked', query: 'screen=empty&state=site-prompt&asks' },
   { name: '03-hand-over', query: 'state=empty&overlay=hand-over' },
   {
     name: '03b-hand-over-moved',
@@ -56,6 +68,14 @@ export const screens = [
       await page.click('button:has-text("Environment")');
       await page.selectOption('select[aria-label="Environment"]', 'folder:dockerfile');
       await page.locator('text=before the fence').scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: '03i-hand-over-open',
+    query: 'state=empty&overlay=hand-over',
+    act: async (page) => {
+      await page.click('[data-testid="network-open"]');
+      await page.click('[data-testid="start"]');
     },
   },
   { name: '03h-looking', query: 'state=empty-slow&overlay=hand-over', loading: true },
@@ -111,7 +131,40 @@ export const screens = [
     query: 'screen=work&state=site-prompts',
     act: (page) => page.click('button:has-text("2 more")'),
   },
+  { name: '04n2-asked-elsewhere', query: 'screen=work&sandbox=spring-menu&state=site-prompts&asks' },
+  {
+    name: '04n3-enter',
+    query: 'screen=work&state=site-prompt',
+    act: async (page) => {
+      await page.focus('[data-testid="site-once"]');
+      await page.keyboard.press('Enter');
+    },
+  },
   { name: '04o-network', query: 'screen=work&state=site-prompt', act: (page) => page.click('[data-testid="network"]') },
+  {
+    name: '04o1-network-own-lists',
+    query: 'screen=work',
+    act: async (page) => {
+      await page.click('[data-testid="network"]');
+      await page.click('[role="switch"][aria-label^="GitHub"]');
+    },
+  },
+  { name: '04o1b-open-fully', query: 'screen=work', act: openFully },
+  { name: '04o1c-log-in-link', query: 'screen=work&state=log-in', act: follow },
+  {
+    name: '04o1d-log-in-no-way-back',
+    query: 'screen=work&state=port-taken',
+    act: async (page) => {
+      await follow(page);
+      await page.click('[data-testid="open-page"]');
+    },
+  },
+  {
+    name: '04o2b-preview-opening',
+    query: 'screen=work&state=preview-slow',
+    act: (page) => page.click('[data-testid="open-preview"]'),
+    loading: true,
+  },
   { name: '04o2-preview', query: 'screen=work&state=preview' },
   {
     name: '04o3-preview-ports',
@@ -183,6 +236,8 @@ export const screens = [
     query: 'screen=review',
     act: (page) => page.click('[aria-label="More filters"]'),
   },
+  { name: '05x-asked', query: 'screen=review&path=js/hours.js&state=site-prompts&asks', settle: 600 },
+  { name: '05x2-asked-text-200', query: 'screen=review&path=js/hours.js&state=site-prompts&asks&text=200' },
   { name: '06-conflict', query: 'screen=conflict&path=data/opening-hours.json', settle: 600 },
   { name: '07-snapshots', query: 'screen=snapshots' },
   {
@@ -208,6 +263,7 @@ export const screens = [
     },
   },
   { name: '07c-only-baseline', query: 'screen=snapshots&state=no-snapshots' },
+  { name: '07f-asked', query: 'screen=snapshots&state=site-prompt&asks' },
   { name: '08-activity', query: 'screen=activity&state=site-prompt' },
   { name: '08b-empty', query: 'screen=activity&state=no-activity' },
   { name: '08c-large', query: 'screen=activity&state=large' },
@@ -222,6 +278,7 @@ export const screens = [
     },
   },
   { name: '09-settings', query: 'screen=settings' },
+  { name: '09a-asked', query: 'screen=settings&state=site-prompts&asks' },
   { name: '09b-agents', query: 'screen=settings&page=agents' },
   {
     name: '09b2-agent-updated',
@@ -229,6 +286,24 @@ export const screens = [
     act: (page) => page.click('[data-testid="update-claude"]'),
   },
   { name: '09c-network', query: 'screen=settings&page=network' },
+  { name: '09c2-network-unread', query: 'screen=settings&page=network&state=lists-fail' },
+  { name: '09c3-network-loading', query: 'screen=settings&page=network&state=slow', loading: true },
+  { name: '09b3-agents-unread', query: 'screen=settings&page=agents&state=lists-fail' },
+  {
+    name: '09b4-first-key',
+    query: 'screen=settings&page=agents',
+    act: (page) => page.click('[aria-label="Add a key of OpenAI"]'),
+  },
+  {
+    name: '09b5-own-server-kept',
+    query: 'screen=settings&page=agents&state=keys-kept',
+    act: (page) => page.click('[aria-label="Replace the key of Own model server"]'),
+  },
+  {
+    name: '09b6-key-elsewhere',
+    query: 'screen=settings&page=agents&state=keys-kept',
+    act: (page) => page.click('[aria-label="Replace the key of OpenAI"]'),
+  },
   { name: '09d-limits', query: 'screen=settings&page=limits' },
   { name: '09e-snapshots', query: 'screen=settings&page=snapshots' },
   { name: '09f-disk', query: 'screen=settings&page=disk' },

@@ -40,7 +40,8 @@ class App {
   /** What failed before the window had anything to show. */
   failure = $state<unknown>(null);
 
-  #askedAt = new Map<string, number>();
+  /** `told`: it came as news, so it is known since when it waits. */
+  #asked = new Map<string, { at: number; told: boolean }>();
   #justMade = new Set<string>();
   #seq: number | null = null;
   #stop: Stop | null = null;
@@ -127,15 +128,23 @@ class App {
 
   /** When the question was first seen here. */
   askedAt(ask: SiteAsk): number {
-    return this.#askedAt.get(askKey(ask.sandbox, ask.id)) ?? Date.now();
+    return this.#asked.get(askKey(ask.sandbox, ask.id))?.at ?? Date.now();
   }
 
-  #setAsks(asks: SiteAsk[]): void {
-    const before = this.#askedAt;
-    this.#askedAt = new Map(
+  /** Seconds until its first connection gives up; null where that is not known, or others wait for it still. */
+  secondsLeft(ask: SiteAsk, now: number): number | null {
+    const asked = this.#asked.get(askKey(ask.sandbox, ask.id));
+    if (!asked?.told) return null;
+    const left = Math.ceil(ask.patience - (now - asked.at) / 1000);
+    return left > 0 ? Math.min(left, ask.patience) : null;
+  }
+
+  #setAsks(asks: SiteAsk[], told: SiteAsk | null = null): void {
+    const before = this.#asked;
+    this.#asked = new Map(
       asks.map((ask) => {
         const key = askKey(ask.sandbox, ask.id);
-        return [key, before.get(key) ?? Date.now()];
+        return [key, before.get(key) ?? { at: Date.now(), told: ask === told }];
       }),
     );
     this.asks = asks;
@@ -208,10 +217,10 @@ class App {
         this.dropTerminal(event.sandbox, event.terminal);
         break;
       case 'ask':
-        this.#setAsks([
-          ...this.asks.filter((ask) => ask.sandbox !== event.ask.sandbox || ask.id !== event.ask.id),
+        this.#setAsks(
+          [...this.asks.filter((ask) => ask.sandbox !== event.ask.sandbox || ask.id !== event.ask.id), event.ask],
           event.ask,
-        ]);
+        );
         break;
       case 'ask_ended':
         this.#setAsks(this.asks.filter((ask) => ask.sandbox !== event.sandbox || ask.id !== event.ask));

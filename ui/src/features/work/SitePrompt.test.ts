@@ -1,6 +1,6 @@
 import { cleanup, render, screen, waitFor } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fakeBackend } from '../../ipc/fake';
 import { backend, setBackend } from '../../ipc/current';
 import { app } from '../../state/app.svelte';
@@ -28,7 +28,7 @@ describe('the site prompt', () => {
     expect(prompt.textContent).toContain('holidays.example');
     expect(prompt.textContent).toContain('curl/8.14.1');
     expect(prompt.contains(document.activeElement)).toBe(false);
-    expect(screen.getByRole('status').textContent).toContain('and 2 more wait');
+    expect(screen.getAllByRole('status')[0]?.textContent).toContain('and 2 more wait');
     await userEvent.click(screen.getByText('2 more'));
     expect(screen.getAllByTestId('site-prompt').map((one) => one.textContent)).toHaveLength(3);
     await userEvent.click(screen.getByText('show one'));
@@ -59,7 +59,7 @@ describe('the site prompt', () => {
     render(SitePrompt, { sandbox });
     expect((await screen.findByTestId('site-prompt')).textContent).not.toContain('inspectable');
     cleanup();
-    const ask = { id: 9, sandbox, host: 'code.example', port: 22, claim: null, known_for: null };
+    const ask = { id: 9, sandbox, host: 'code.example', port: 22, claim: null, known_for: null, patience: 60 };
     render(SiteAskRow, { ask, waited: 1 });
     expect(screen.getByTestId('site-prompt').textContent).toContain('port 22, not inspectable');
     cleanup();
@@ -85,28 +85,30 @@ describe('the site prompt', () => {
     expect((await screen.findByText('spy.example:22')).closest('.line')?.textContent).not.toContain('not inspectable');
   });
 
+  it('gives Block the focus of the panel, and Enter never allows', async () => {
+    const sandbox = await start();
+    const answer = vi.spyOn(backend(), 'answerSite');
+    render(SitePrompt, { sandbox });
+    await screen.findByTestId('site-prompt');
+    const panel = screen.getByRole('region', { name: 'Sites that are asked for' });
+    expect(panel.querySelector('[data-panel-focus]')).toBe(screen.getByTestId('site-block'));
+    for (const allow of ['site-once', 'site-always']) {
+      screen.getByTestId(allow).focus();
+      await userEvent.keyboard('{Enter}');
+      expect(answer).not.toHaveBeenCalled();
+    }
+    expect(screen.getByTestId('site-prompt').textContent).toContain('Enter does not allow');
+    await userEvent.keyboard(' ');
+    expect(answer).toHaveBeenLastCalledWith(sandbox, 1, 'always', false);
+    await waitFor(() => expect(screen.getByTestId('site-prompt').textContent).toContain('crates.io'));
+    screen.getByTestId('site-block').focus();
+    await userEvent.keyboard('{Enter}');
+    expect(answer).toHaveBeenLastCalledWith(sandbox, 2, 'block', false);
+  });
+
   it('belongs to its sandbox only', async () => {
     await start();
     render(SitePrompt, { sandbox: 'another' });
     expect(screen.queryByTestId('site-prompt')).toBeNull();
-  });
-});
-
-describe('the network sheet', () => {
-  it('adds a rule, says what is none, and takes one back', async () => {
-    const id = await start();
-    const sandbox = app.sandboxes.find((row) => row.id === id);
-    if (!sandbox) throw new Error('no sandbox');
-    render(NetworkSheet, { sandbox, onclose: () => undefined });
-    const field = await screen.findByLabelText('Site');
-    await userEvent.type(field, 'http://x');
-    await userEvent.click(screen.getByText('Allow'));
-    expect((await screen.findByRole('alert')).textContent).toContain('is no site');
-    await userEvent.clear(field);
-    await userEvent.type(field, 'docs.rs');
-    await userEvent.click(screen.getByText('Allow'));
-    await screen.findByText('docs.rs');
-    await userEvent.click(screen.getByLabelText('Take back the rule for docs.rs'));
-    await waitFor(() => expect(screen.queryByText('docs.rs')).toBeNull());
   });
 });
