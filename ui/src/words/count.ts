@@ -16,3 +16,9 @@ export function short(value: number): string {
 export function number(value: number): string {
   return value.toLocaleString('en-US');
 }
+
+/** `a`, `a and b`, `a, b and c`. */
+export function list(names: readonly string[]): string {
+  const last = names.at(-1) ?? '';
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`;
+}

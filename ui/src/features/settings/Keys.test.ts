@@ -1,6 +1,6 @@
 import { cleanup, render, screen, waitFor } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fakeBackend } from '../../ipc/fake';
 import { backend, setBackend } from '../../ipc/current';
 import Keys from './Keys.svelte';
@@ -35,5 +35,68 @@ describe('the keys', () => {
       const own = (await backend().keys()).rows.find((row) => row.provider === 'own');
       expect(own?.kept).toMatchObject({ place: 'nowhere', server: 'http://localhost:11434/v1' });
     });
+  });
+
+  it('stay where only the model of one’s own server changes; not to another address', async () => {
+    setBackend(fakeBackend({ state: 'keys-kept' }).backend);
+    const sent = vi.spyOn(backend(), 'setKey');
+    render(Keys);
+    await userEvent.click(await screen.findByLabelText('Replace the key of Own model server'));
+    expect(screen.getByRole('checkbox')).toBeChecked();
+    const model = screen.getByLabelText('Model', { selector: 'input' });
+    await userEvent.clear(model);
+    await userEvent.type(model, 'qwen3:8b');
+
+    const server = screen.getByLabelText('Address', { selector: 'input' });
+    await userEvent.type(server, '/x');
+    expect(screen.getByText('Keep the key').closest('button')).toBeDisabled();
+    expect(document.body.textContent).toContain('type the key of that server');
+    await userEvent.type(server, '{Backspace}{Backspace}');
+
+    await userEvent.click(screen.getByText('Use this server'));
+    const address = 'https://models.office.example/v1';
+    const wanted = { provider: 'own', key: null, place: 'keychain', server: address, model: 'qwen3:8b' };
+    await waitFor(() => expect(sent).toHaveBeenCalledWith(wanted));
+    const own = (await backend().keys()).rows.find((row) => row.provider === 'own');
+    expect(own?.kept).toMatchObject({ place: 'keychain', server: address, model: 'qwen3:8b' });
+  });
+
+  it('are forgotten where the server is said to want none any more', async () => {
+    setBackend(fakeBackend({ state: 'keys-kept' }).backend);
+    render(Keys);
+    await userEvent.click(await screen.findByLabelText('Replace the key of Own model server'));
+    await userEvent.click(screen.getByRole('checkbox'));
+    await userEvent.click(screen.getByText('Use this server'));
+    await waitFor(async () => {
+      const own = (await backend().keys()).rows.find((row) => row.provider === 'own');
+      expect(own?.kept?.place).toBe('nowhere');
+    });
+  });
+
+  it('go on to the server that stands in a provider’s place, when one is replaced', async () => {
+    setBackend(fakeBackend({ state: 'keys-kept' }).backend);
+    const sent = vi.spyOn(backend(), 'setKey');
+    render(Keys);
+    await userEvent.click(await screen.findByLabelText('Replace the key of OpenAI'));
+    expect(document.body.textContent).toContain('It goes to https://models.office.example/openai');
+    await userEvent.type(screen.getByLabelText('Key', { selector: 'input' }), 'sk-canary-0123456789');
+    await userEvent.click(screen.getByText('Keep the key'));
+    await waitFor(() =>
+      expect(sent.mock.lastCall?.[0]).toMatchObject({
+        place: 'file',
+        server: 'https://models.office.example/openai',
+      }),
+    );
+  });
+
+  it('that cannot be read are not said to be read for ever', async () => {
+    const { backend: fake, world } = fakeBackend({ state: 'lists-fail' });
+    setBackend(fake);
+    render(Keys);
+    expect((await screen.findByRole('alert')).textContent).toContain('The kept keys could not be read');
+    world.options.state = '';
+    await userEvent.click(screen.getByLabelText('Read again: The kept keys'));
+    await screen.findByLabelText('Add a key of OpenAI');
+    expect(screen.queryByRole('alert')).toBeNull();
   });
 });

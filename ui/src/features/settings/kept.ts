@@ -1,5 +1,6 @@
-/** Where a key is kept, in words. */
-import type { KeyKept, KeyPlace } from '../../ipc';
+/** Keys in words: where one is kept, and what it means for the agents that use it. */
+import type { AgentCard, KeyKept, KeyPlace, KeyRow, SandboxRow } from '../../ipc';
+import { list } from '../../words/count';
 import { date } from '../../words/time';
 
 export const PLACE_WORDS: Record<KeyPlace, string> = {
@@ -23,4 +24,31 @@ export function keyProblem(key: string): string | null {
   if (text.length < 8) return 'That is too short to be a key.';
   if (!/^[\x21-\x7e]+$/.test(text)) return 'A key has no spaces and only plain letters, digits and signs.';
   return null;
+}
+
+/** Agents that use a provider's key by themselves. */
+export function usersOf(provider: string, agents: readonly AgentCard[]): string[] {
+  return agents.filter((agent) => agent.keys.includes(provider)).map((agent) => agent.name);
+}
+
+const UP: SandboxRow['status'][] = ['working', 'waiting', 'idle', 'paused'];
+
+/**
+ * What a first key does to agents that may run by a log-in of their own (a subscription): the key is used instead,
+ * at once. Null where nothing changes for any.
+ */
+export function keyMeaning(row: KeyRow, agents: readonly AgentCard[], sandboxes: readonly SandboxRow[]): string | null {
+  const names = usersOf(row.provider, agents);
+  if (row.provider === 'own' || row.kept !== null || names.length === 0) return null;
+  const ids = agents.filter((agent) => agent.keys.includes(row.provider)).map((agent) => agent.id);
+  const now = sandboxes.filter(
+    (one) =>
+      UP.includes(one.status) &&
+      one.network !== 'offline' &&
+      (ids.includes(one.agent) || one.keys.includes(row.provider)),
+  );
+  const use = `${list(names)} ${names.length === 1 ? 'uses' : 'use'} this key instead of a log-in of ${names.length === 1 ? 'its' : 'their'} own, a subscription for instance; the key’s account pays then.`;
+  if (now.length === 0) return use;
+  const where = list(now.map((one) => one.name));
+  return `${use} At once in ${where}: what an agent there is sending by its log-in is cut off. Start it again in a new terminal: that has the key.`;
 }
