@@ -21,6 +21,22 @@ describe('a log-in for several sandboxes', () => {
   });
 });
 
+describe('the log-ins that are kept', () => {
+  it('are not said to be none while they are read, nor where they cannot be', async () => {
+    const { backend: fake, world } = fakeBackend({ state: 'lists-fail', latency: 20 });
+    setBackend(fake);
+    render(LogIns);
+    expect(screen.queryByText('None')).toBeNull();
+    expect(screen.getByText('The list is being read.')).toBeInTheDocument();
+    expect((await screen.findByRole('alert')).textContent).toContain('The kept log-ins could not be read');
+    expect(screen.queryByText('None')).toBeNull();
+    world.options.state = '';
+    await userEvent.click(screen.getByText('Try again'));
+    await screen.findByText('None');
+    expect(screen.queryByRole('alert')).toBeNull();
+  });
+});
+
 describe('the proxy of the network', () => {
   it('is offered, taken only by a click, and says whose check the addresses are then', async () => {
     setBackend(fakeBackend().backend);
