@@ -3,6 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fakeBackend } from '../../ipc/fake';
 import { setBackend } from '../../ipc/current';
+import { agentUpdates } from '../../state/agent-updates.svelte';
 import { app } from '../../state/app.svelte';
 import { toasts } from '../../state/toasts.svelte';
 import Agents from './Agents.svelte';
@@ -39,5 +40,23 @@ describe('the agents', () => {
     await waitFor(() => expect(screen.getByLabelText('Update Aider')).toBeEnabled());
     expect(screen.getByTestId('version-aider').textContent).toBe('2.1.3');
     expect(shown).not.toHaveBeenCalled();
+  });
+
+  it('are updated on after the settings are left, once at a time, and can be stopped when one comes back', async () => {
+    fake.world.options.latency = 30;
+    const asked = vi.spyOn(fake.backend, 'updateAgent');
+    const { unmount } = render(Agents);
+    await userEvent.click(screen.getByLabelText('Update Aider'));
+    unmount();
+    render(Agents);
+    expect(await screen.findByText('Installing Aider')).toBeInTheDocument();
+    expect(screen.queryByLabelText('Update Aider')).toBeNull();
+    const aider = app.agents.find(({ id }) => id === 'aider');
+    if (!aider) throw new Error('no Aider');
+    await agentUpdates.start(aider);
+    expect(asked).toHaveBeenCalledTimes(1);
+    await userEvent.click(screen.getByLabelText('Cancel the update of Aider'));
+    await waitFor(() => expect(screen.getByLabelText('Update Aider')).toBeEnabled());
+    expect(screen.getByTestId('version-aider').textContent).toBe('2.1.3');
   });
 });
