@@ -20,14 +20,17 @@ export const CHANGE_WORDS: Record<ChangeStatus | 'conflict', { letter: string; w
   conflict: { letter: 'C', word: 'Conflict' },
 };
 
-export const NETWORK_WORDS: Record<NetworkMode, { name: string; sentence: string }> = {
-  offline: { name: 'Offline', sentence: 'Nothing goes in or out.' },
+/** `preset`: the choice in one word, as of a phone's settings; *Balanced* is approved sites with the usual lists. */
+export const NETWORK_WORDS: Record<NetworkMode, { name: string; preset: string; sentence: string }> = {
+  offline: { name: 'Offline', preset: 'Locked down', sentence: 'Nothing goes in or out.' },
   approved: {
     name: 'Approved sites',
+    preset: 'Balanced',
     sentence: 'The agent’s own service, package lists and sites you allow; you are asked about others.',
   },
   open: {
     name: 'Open',
+    preset: 'Open',
     sentence: 'Any public site by its name, but nothing on your own network. You are asked about SSH (port 22).',
   },
 };

@@ -2,7 +2,7 @@ import { cleanup, render, screen, waitFor } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { fakeBackend } from '../../ipc/fake';
-import { setBackend } from '../../ipc/current';
+import { backend, setBackend } from '../../ipc/current';
 import { app } from '../../state/app.svelte';
 import { router } from '../../state/router.svelte';
 import { HandOver as HandOverState } from './hand-over.svelte';
@@ -143,5 +143,37 @@ describe('the memory of a new sandbox', () => {
     expect(choose('shell')).toBe(GB);
     if (handOver.limits) handOver.limits.memory = 1.5 * GB;
     expect(choose('codex')).toBe(1.5 * GB);
+  });
+
+  it('asks once before it starts with a fully open network, and the safe answer has the focus', async () => {
+    const made = vi.spyOn(fake.backend, 'createSandbox');
+    const user = await open();
+    await waitFor(() => expect(screen.getByTestId('start')).toBeEnabled());
+    expect(screen.getByTestId('network-offline').textContent).toContain('Locked down');
+    expect(screen.getByTestId('network-approved').textContent).toContain('Balanced');
+    await user.click(screen.getByTestId('network-open'));
+    await user.click(screen.getByTestId('start'));
+    await waitFor(() => expect(screen.getByTestId('keep-network')).toHaveFocus());
+    expect(made).not.toHaveBeenCalled();
+    await user.keyboard('{Enter}');
+    expect(screen.getByTestId('network-approved')).toHaveAttribute('aria-checked', 'true');
+    expect(made).not.toHaveBeenCalled();
+    await user.click(screen.getByTestId('network-open'));
+    await user.click(screen.getByTestId('start'));
+    await user.click(await screen.findByTestId('open-network'));
+    await waitFor(() => expect(made.mock.lastCall?.[0].network).toBe('open'));
+  });
+
+  it('does not ask where the settings open every new sandbox', async () => {
+    const before = fake.backend.preflight;
+    const usually = { default_network: 'open' as const };
+    setBackend({ ...fake.backend, preflight: async (...asked) => ({ ...(await before(...asked)), ...usually }) });
+    const made = vi.spyOn(backend(), 'createSandbox');
+    const user = await open();
+    await waitFor(() => expect(screen.getByTestId('start')).toBeEnabled());
+    expect(screen.getByTestId('network-open')).toHaveAttribute('aria-checked', 'true');
+    await user.click(screen.getByTestId('start'));
+    expect(screen.queryByTestId('keep-network')).toBeNull();
+    await waitFor(() => expect(made.mock.lastCall?.[0].network).toBe('open'));
   });
 });

@@ -66,6 +66,11 @@ export class HandOver {
     return this.preflight !== null && named && (this.agent !== 'own' || this.command.trim() !== '');
   }
 
+  /** Its network is open, and not because the settings say so of every new one. */
+  get opensWide(): boolean {
+    return this.network === 'open' && this.preflight?.default_network !== 'open';
+  }
+
   get environments(): Choice[] {
     return environments(this.preflight?.folder_images ?? [], this.images, app.settings?.image ?? null);
   }
