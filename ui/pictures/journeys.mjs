@@ -226,6 +226,26 @@ const journeys = {
     if (width < 310) throw new Error(`the file panel is ${width} wide again`);
     return page;
   },
+  'a site that is asked for, from the review': async () => {
+    const page = await open('screen=review&state=site-prompts&asks');
+    await has(page, 'asks for');
+    await press(page, 'Control+Shift+A');
+    await focused(page, 'Block');
+    await ringed(page);
+    // The terminal beside it opens, and leaves the focus where it is.
+    await page.waitForSelector('.xterm-rows');
+    await page.waitForTimeout(500);
+    await focused(page, 'Block');
+    await press(page, 'Shift+Tab', 'Enter');
+    await has(page, 'holidays.example');
+    await press(page, 'Tab', 'Enter');
+    await page.waitForFunction(() => !document.querySelector('[data-question]').textContent.includes('holidays'));
+    // By F6 from the terminal, too.
+    await page.click('.xterm');
+    for (let tried = 0; tried < 8 && (await focus(page)) !== 'Block'; tried += 1) await press(page, 'F6');
+    await focused(page, 'Block');
+    return page;
+  },
 };
 
 let failed = 0;

@@ -7,8 +7,13 @@ import { router, type Tab } from './router.svelte';
 const SEEN_IN: Tab[] = ['work', 'activity'];
 
 class Questions {
-  /** The sandbox whose question takes the focus once it is drawn: the person asked to see it. */
-  wanted = $state<string | null>(null);
+  /** The question that takes the focus once it is drawn: the person asked to see it. */
+  wanted = $state.raw<Pick<SiteAsk, 'sandbox' | 'id'> | null>(null);
+
+  /** Where a question has the focus, a terminal that opens beside it does not take it away. */
+  get focused(): boolean {
+    return document.activeElement?.closest('[data-question]') != null;
+  }
 
   /** Oldest first. */
   get unseen(): SiteAsk[] {
@@ -19,7 +24,7 @@ class Questions {
 
   /** Goes to where it is answered. */
   show(ask: SiteAsk): void {
-    this.wanted = ask.sandbox;
+    this.wanted = { sandbox: ask.sandbox, id: ask.id };
     const { screen, sandbox, tab } = router.route;
     if (screen !== 'sandbox' || sandbox !== ask.sandbox || tab !== 'work') router.openSandbox(ask.sandbox);
   }

@@ -69,9 +69,22 @@ describe('a site that is asked for', () => {
     render(SitePrompt, { sandbox: RYE });
     await waitFor(() => expect(screen.getByTestId('site-block')).toHaveFocus());
 
+    expect(questions.focused, 'a terminal that opens leaves it there').toBe(true);
+
     router.openSettings();
     commands.all.find(({ id }) => id === 'question')?.run();
     expect(router.route).toMatchObject({ screen: 'sandbox', sandbox: RYE, tab: 'work' });
+  });
+
+  it('gives the focus to no other question than the one that was meant', async () => {
+    const [first] = app.asks;
+    if (!first) throw new Error('no question');
+    questions.show(first);
+    await backend().answerSite(first.sandbox, first.id, 'block', false);
+    render(SitePrompt, { sandbox: RYE });
+    await waitFor(() => expect(screen.getByTestId('site-prompt').textContent).toContain('crates.io'));
+    expect(questions.wanted).toBeNull();
+    expect(screen.getByTestId('site-block')).not.toHaveFocus();
   });
 
   it('says the seconds that are left where it is known since when it waits, and none where others wait on', async () => {
