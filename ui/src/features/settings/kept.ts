@@ -42,10 +42,7 @@ export function keyMeaning(row: KeyRow, agents: readonly AgentCard[], sandboxes:
   if (row.provider === 'own' || row.kept !== null || names.length === 0) return null;
   const ids = agents.filter((agent) => agent.keys.includes(row.provider)).map((agent) => agent.id);
   const now = sandboxes.filter(
-    (one) =>
-      UP.includes(one.status) &&
-      one.network !== 'offline' &&
-      (ids.includes(one.agent) || one.keys.includes(row.provider)),
+    (one) => UP.includes(one.status) && one.network !== 'offline' && ids.includes(one.agent),
   );
   const use = `${list(names)} ${names.length === 1 ? 'uses' : 'use'} this key instead of a log-in of ${names.length === 1 ? 'its' : 'their'} own, a subscription for instance; the key’s account pays then.`;
   if (now.length === 0) return use;
