@@ -212,9 +212,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NotFound`] where no key of it is kept, [`Error::InvalidRequest`] where the key is listed and not
-    /// there any more, [`Error::NotSupported`] where its keychain does not answer: all is as before then.
+    /// there any more, [`Error::NotSupported`] where its keychain does not answer or it is in the memory of another
+    /// program: all is as before then.
     pub async fn set_model(&self, provider: &str, model: Option<String>) -> Result<Kept> {
         let kept = self.kept(provider)?;
+        self.not_elsewhere(provider)?;
         let key = self.key_of(&kept).await?;
         if key.is_none() && kept.place != Place::Nowhere {
             return Err(missing("the key again: it is not where it was kept"));

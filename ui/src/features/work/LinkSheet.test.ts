@@ -22,8 +22,8 @@ function show(url: string, state = '') {
   });
   vi.spyOn(b, 'openLink').mockImplementation(async (href) => void calls.push(href));
   const onclose = vi.fn();
-  render(LinkSheet, { url, sandbox: RYE, onclose });
-  return { calls, onclose };
+  const { unmount } = render(LinkSheet, { url, sandbox: RYE, onclose });
+  return { calls, onclose, unmount };
 }
 
 describe('a link of a terminal', () => {
@@ -48,6 +48,20 @@ describe('a link of a terminal', () => {
     await userEvent.click(screen.getByText('Open page without it'));
     await waitFor(() => expect(calls.at(-1)).toBe(LOG_IN));
     expect(calls.filter((call) => call.startsWith('way back'))).toHaveLength(1);
+  });
+
+  it('that was closed while its way back was opened stays closed, and so does the way', async () => {
+    const { calls, unmount } = show(LOG_IN);
+    let opened = (): void => undefined;
+    const b = backend();
+    vi.spyOn(b, 'awaitLogIn').mockImplementation(() => new Promise((resolve) => (opened = resolve)));
+    const ended = vi.spyOn(b, 'closePreview').mockResolvedValue(undefined);
+    await userEvent.click(screen.getByTestId('open-page'));
+    expect(screen.getByTestId('open-page').textContent).toContain('Opening the way back');
+    unmount();
+    opened();
+    await waitFor(() => expect(ended).toHaveBeenCalledWith(RYE, 8484));
+    expect(calls).toEqual([]);
   });
 
   it('that is an ordinary page opens nothing else', async () => {
