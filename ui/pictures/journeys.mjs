@@ -135,10 +135,13 @@ const journeys = {
     await page.waitForSelector('.xterm-helper-textarea:focus');
     if ((await focus(page)).includes('Allow')) throw new Error('the question took the focus');
     await press(page, 'F6');
-    await tabTo(page, 'Allow once', 4);
-    await focused(page, 'Allow once');
+    await focused(page, 'Block');
     await ringed(page);
+    await press(page, 'Shift+Tab', 'Shift+Tab');
+    await focused(page, 'Allow once');
     await press(page, 'Enter');
+    await has(page, 'Enter does not allow');
+    await press(page, 'Space');
     await has(page, 'crates.io');
     return page;
   },
