@@ -213,7 +213,7 @@ impl Engine {
     /// # Errors
     /// [`Error::NotFound`] where no key of it is kept, [`Error::InvalidRequest`] where the key is listed and not
     /// there any more, [`Error::NotSupported`] where its keychain does not answer or it is in the memory of another
-    /// program: all is as before then.
+    /// program: all is as before then. [`Error::NotInForce`] as of [`Self::set_key`].
     pub async fn set_model(&self, provider: &str, model: Option<String>) -> Result<Kept> {
         let kept = self.kept(provider)?;
         self.not_elsewhere(provider)?;
