@@ -30,6 +30,7 @@ fn export(to: &Path) {
         event::Dropped,
         event::Numbered,
         handover::AgentCard,
+        handover::AgentProblem,
         handover::CreateRequest,
         handover::Preflight,
         keys::KeyList,

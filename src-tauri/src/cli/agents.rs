@@ -77,12 +77,13 @@ fn list(engine: &Engine) -> (Value, String) {
         );
     }
     for problem in &recipes.problems {
-        text += &format!("Passed over: {problem}\n");
+        text += &format!("Passed over: {problem}. {}\n", problem.fix);
     }
+    let problems: Vec<String> = recipes.problems.iter().map(ToString::to_string).collect();
     let file = engine.data().root().join(OWN_FILE);
     text += &format!("Your own agents: {}\n", file.display());
     (
-        json!({ "agents": rows, "problems": recipes.problems, "file": file.to_string_lossy() }),
+        json!({ "agents": rows, "problems": problems, "file": file.to_string_lossy() }),
         text,
     )
 }

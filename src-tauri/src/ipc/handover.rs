@@ -125,6 +125,19 @@ pub struct AgentCard {
     pub keys: Vec<String>,
 }
 
+/// Why agents of the user's own are not as they were written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct AgentProblem {
+    /// The file: `/home/mira/.local/share/agent-sandbox/agents.toml`.
+    pub path: String,
+    /// Where in it, from 1; absent: all of it.
+    pub line: Option<u32>,
+    /// `the agent mine: "latest" is no version, for instance 1.2.3`.
+    pub what: String,
+    /// What to do.
+    pub fix: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct CreateRequest {
     /// Made by the window; progress events carry it, `cancel_operation` takes it.

@@ -15,9 +15,18 @@ pub struct TerminalRow {
     pub exit_code: Option<i32>,
     /// True for the agent's own terminal.
     pub agent: bool,
-    /// Output in the last seconds.
-    pub working: bool,
-    pub bell: bool,
+    pub doing: Doing,
+}
+
+/// What the program in a terminal does, as far as it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Doing {
+    Working,
+    /// For the user; agents only.
+    Waiting,
+    Idle,
+    Finished,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]

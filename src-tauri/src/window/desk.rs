@@ -11,9 +11,10 @@ use agent_sandbox::ipc::from::sentence;
 use agent_sandbox::ipc::handover::ProgressReport;
 use agent_sandbox::ipc::network::SiteAsk;
 use agent_sandbox::ipc::sandbox::{Attention, NetworkMode, SandboxRow, SandboxStatus};
+use sandbox_engine::agents::doing::Doing;
 use sandbox_engine::network::presets;
 use sandbox_engine::sandbox::{PausedBy, State, Watching, paused_by, why_paused};
-use sandbox_engine::terminal::TerminalHub;
+use sandbox_engine::terminal::{TerminalHub, TerminalState};
 use sandbox_engine::{Code, Engine, Error, Operation, Phase as EnginePhase, SandboxId};
 use sandbox_workspace::{Cancel, Step};
 use tauri::async_runtime::JoinHandle;
@@ -195,13 +196,7 @@ impl Desk {
         let status = match row.state {
             // Whatever works meanwhile: a connection waits for the user.
             State::Running if !self.engine().asks(id).is_empty() => SandboxStatus::Waiting,
-            State::Running if terminals.iter().any(|t| t.exit.is_none() && t.working) => {
-                SandboxStatus::Working
-            }
-            State::Running if terminals.iter().any(|t| t.agent && t.bells + t.notices > 0) => {
-                SandboxStatus::Waiting
-            }
-            State::Running => SandboxStatus::Idle,
+            State::Running => agent_status(&terminals),
             State::Paused if attention.is_some() => SandboxStatus::Attention,
             State::Paused => SandboxStatus::Paused,
             State::Stopped if attention.is_some() => SandboxStatus::Attention,
@@ -376,6 +371,70 @@ pub fn opens(error: &Error) -> Option<String> {
     Some(app.name.to_owned())
 }
 
+/// What its agent does, in however many terminals. One that waits needs somebody, whatever the others do. What runs
+/// in a shell is the user's own work, not the agent's.
+fn agent_status(terminals: &[(TerminalState, Doing)]) -> SandboxStatus {
+    let one = |wanted| {
+        terminals
+            .iter()
+            .any(|(state, doing)| state.agent && *doing == wanted)
+    };
+    match () {
+        () if one(Doing::Waiting) => SandboxStatus::Waiting,
+        () if one(Doing::Working) => SandboxStatus::Working,
+        () => SandboxStatus::Idle,
+    }
+}
+
 fn is_up(status: SandboxStatus) -> bool {
     !matches!(status, SandboxStatus::Stopped | SandboxStatus::Attention)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terminal(agent: bool, doing: Doing) -> (TerminalState, Doing) {
+        let state = TerminalState {
+            id: 1,
+            name: String::new(),
+            title: None,
+            cols: 80,
+            rows: 24,
+            exit: None,
+            working: true,
+            bells: 1,
+            notices: 0,
+            notice: None,
+            agent,
+            full_screen: false,
+        };
+        (state, doing)
+    }
+
+    #[test]
+    fn the_agents_terminals_alone_make_the_status_and_the_one_that_waits_comes_first() {
+        use Doing::{Finished, Idle, Waiting, Working};
+        let (shell, agent) = (false, true);
+        for (terminals, status) in [
+            (vec![], SandboxStatus::Idle),
+            (vec![(shell, Working)], SandboxStatus::Idle),
+            (vec![(agent, Idle), (shell, Working)], SandboxStatus::Idle),
+            (vec![(agent, Finished(0))], SandboxStatus::Idle),
+            (
+                vec![(agent, Finished(1)), (agent, Working)],
+                SandboxStatus::Working,
+            ),
+            (
+                vec![(agent, Working), (agent, Waiting)],
+                SandboxStatus::Waiting,
+            ),
+        ] {
+            let all: Vec<_> = terminals
+                .iter()
+                .map(|(agent, doing)| terminal(*agent, *doing))
+                .collect();
+            assert_eq!(agent_status(&all), status, "{terminals:?}");
+        }
+    }
 }

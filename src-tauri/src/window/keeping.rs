@@ -90,10 +90,10 @@ impl Desk {
             }
             Told::Terminal(id, terminal) => {
                 let known = self.engine().known_terminals(&id);
-                if let Some(state) = known.iter().find(|state| state.id == terminal) {
+                if let Some(known) = known.iter().find(|(state, _)| state.id == terminal) {
                     feed.tell(Event::Terminal {
                         sandbox: id.to_string(),
-                        terminal: state.into(),
+                        terminal: known.into(),
                     });
                 }
                 self.tell_row_soon(&id);
@@ -101,6 +101,7 @@ impl Desk {
             Told::TerminalClosed(id, terminal) => {
                 let sandbox = id.to_string();
                 feed.tell(Event::TerminalClosed { sandbox, terminal });
+                self.tell_row_soon(&id);
             }
             Told::Activity(id, entries) => feed.tell(Event::Activity {
                 sandbox: id.to_string(),

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use sandbox_engine::SandboxId;
+use sandbox_engine::agents::doing::Doing;
 use sandbox_engine::event::Event;
 use sandbox_engine::state::settings::Settings;
 use sandbox_engine::terminal::TerminalState;
@@ -14,13 +15,6 @@ use tokio::sync::broadcast::error::RecvError;
 use super::desk::Desk;
 use super::open::MAIN;
 
-/// What was last seen of an agent's terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Seen {
-    ended: bool,
-    calls: u32,
-}
-
 /// What a terminal's change is worth.
 #[derive(Debug, PartialEq, Eq)]
 enum Notice {
@@ -28,27 +22,19 @@ enum Notice {
     Waits,
 }
 
-impl Seen {
-    fn of(state: &TerminalState) -> Self {
-        Self {
-            ended: state.exit.is_some(),
-            calls: state.bells.saturating_add(state.notices),
-        }
-    }
-
-    fn then(self, now: Self, exit: Option<i32>) -> Option<Notice> {
-        match exit {
-            Some(exit) if !self.ended => Some(Notice::Finished(exit)),
-            None if now.calls > self.calls => Some(Notice::Waits),
-            _ => None,
-        }
+fn notice(before: Doing, now: Doing) -> Option<Notice> {
+    match now {
+        _ if before == now => None,
+        Doing::Finished(exit) => Some(Notice::Finished(exit)),
+        Doing::Waiting => Some(Notice::Waits),
+        Doing::Working | Doing::Idle => None,
     }
 }
 
 /// For ever.
 pub async fn give<R: Runtime>(app: AppHandle<R>, desk: Desk) {
     let mut told = desk.engine().events().subscribe();
-    let mut seen: HashMap<(SandboxId, u32), Seen> = HashMap::new();
+    let mut seen: HashMap<(SandboxId, u32), Doing> = HashMap::new();
     loop {
         let event = match told.recv().await {
             Ok(numbered) => numbered.event,
@@ -61,13 +47,13 @@ pub async fn give<R: Runtime>(app: AppHandle<R>, desk: Desk) {
         match event {
             Event::Terminal(id, terminal) => {
                 let known = desk.engine().known_terminals(&id);
-                let Some(state) = known.iter().find(|state| state.id == terminal) else {
+                let Some((state, now)) = known.iter().find(|(state, _)| state.id == terminal)
+                else {
                     continue;
                 };
-                let now = Seen::of(state);
                 // One that was there before the window is not news.
-                let before = seen.insert((id.clone(), terminal), now).unwrap_or(now);
-                if let Some(notice) = before.then(now, state.exit).filter(|_| state.agent) {
+                let before = seen.insert((id.clone(), terminal), *now).unwrap_or(*now);
+                if let Some(notice) = notice(before, *now).filter(|_| state.agent) {
                     tell_of_agent(&app, &desk, &id, &notice, state, &settings);
                 }
             }
@@ -146,18 +132,12 @@ mod tests {
 
     #[test]
     fn an_end_and_a_new_call_are_news_once() {
-        let quiet = Seen::default();
-        let called = Seen {
-            ended: false,
-            calls: 1,
-        };
-        let ended = Seen {
-            ended: true,
-            calls: 1,
-        };
-        assert_eq!(quiet.then(called, None), Some(Notice::Waits));
-        assert_eq!(called.then(called, None), None);
-        assert_eq!(called.then(ended, Some(0)), Some(Notice::Finished(0)));
-        assert_eq!(ended.then(ended, Some(0)), None);
+        use Doing::{Finished, Idle, Waiting, Working};
+        assert_eq!(notice(Working, Waiting), Some(Notice::Waits));
+        assert_eq!(notice(Waiting, Waiting), None);
+        assert_eq!(notice(Waiting, Idle), None, "its user typed");
+        assert_eq!(notice(Idle, Working), None);
+        assert_eq!(notice(Waiting, Finished(2)), Some(Notice::Finished(2)));
+        assert_eq!(notice(Finished(2), Finished(2)), None);
     }
 }

@@ -101,6 +101,18 @@ function gemini(body) {
   ];
 }
 
+/** Asked aside, for instance which model fits: whatever it wants to know, in one answer. */
+const ASIDE = JSON.stringify({
+  candidates: [{
+    index: 0, finishReason: 'STOP',
+    content: {
+      role: 'model',
+      parts: [{ text: JSON.stringify({ reasoning: '', model_choice: 'flash', complexity_reasoning: '', complexity_score: 1 }) }],
+    },
+  }],
+  usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 1, totalTokenCount: 2 },
+});
+
 /** What is wrong with how a request proves whose it is. */
 function wrong({ method, url, headers }, body) {
   const credentials = [headers.authorization, headers['x-api-key'], headers['x-goog-api-key']].filter(Boolean);
@@ -123,6 +135,10 @@ const server = createServer(async (request, response) => {
   const path = request.url.split('?')[0];
   const fault = wrong(request, text);
   console.log(`${fault ?? 'right'} ${request.method} ${path}`);
+  if (!fault && path.endsWith(':generateContent')) {
+    response.writeHead(200, { 'content-type': 'application/json', 'x-echo': KEY }).end(ASIDE);
+    return;
+  }
   const speak = request.method === 'POST' ? speaker(path) : undefined;
   if (fault || !speak) {
     response.writeHead(fault ? 401 : 404, { 'x-echo': KEY }).end(`no: ${KEY}`);

@@ -8,6 +8,7 @@
 import type { ActivityKind } from './generated/ActivityKind';
 import type { ActivityPage } from './generated/ActivityPage';
 import type { AgentCard } from './generated/AgentCard';
+import type { AgentProblem } from './generated/AgentProblem';
 import type { AppInfo } from './generated/AppInfo';
 import type { AtLogin } from './generated/AtLogin';
 import type { BroughtIn } from './generated/BroughtIn';
@@ -111,6 +112,8 @@ export interface Backend {
   sampleProject(): Promise<string>;
   preflight(project: string, choices: HandOverChoices): Promise<Preflight>;
   agents(): Promise<AgentCard[]>;
+  /** What of the user's own agents could not be taken. */
+  agentProblems(): Promise<AgentProblem[]>;
   /** The newest version, taken once it is installed; sandboxes get it when they start the next time. */
   updateAgent(agent: string, operation: string): Promise<AgentCard[]>;
   /** Back to the version that was tried with this app. */

@@ -3,6 +3,7 @@ export type { ActivityEntry } from './generated/ActivityEntry';
 export type { ActivityKind } from './generated/ActivityKind';
 export type { ActivityPage } from './generated/ActivityPage';
 export type { AgentCard } from './generated/AgentCard';
+export type { AgentProblem } from './generated/AgentProblem';
 export type { AppInfo } from './generated/AppInfo';
 export type { AtLogin } from './generated/AtLogin';
 export type { Attention } from './generated/Attention';

@@ -73,6 +73,7 @@ export function tauriBackend(): Backend {
     sampleProject: () => invoke('sample_project'),
     preflight: (project, choices) => invoke('preflight', { project, choices }),
     agents: () => invoke('agents'),
+    agentProblems: () => invoke('agent_problems'),
     updateAgent: (agent, operation) => invoke('update_agent', { agent, operation }),
     useTriedAgent: (agent) => invoke('use_tried_agent', { agent }),
     createSandbox: (request) => invoke('create_sandbox', { request }),

@@ -47,6 +47,15 @@ pub enum RecipeError {
     /// Absolute, or stepping out, or too many.
     #[error("its log-in files lie below the home folder; there are four at most")]
     LoginFile,
+    /// Absolute, or stepping out, or too many, or too long.
+    #[error("the files that it puts lie below the home folder; there are four at most, of 4 KB")]
+    HomeFile,
+    /// Absolute, or stepping out, or not of ordinary names and `*`.
+    #[error("its conversations lie below the home folder")]
+    Conversations,
+    /// Empty, or too many.
+    #[error("its signs are beginnings of a title, 32 at most")]
+    Sign,
     /// No provider that keys can be kept for.
     #[error("{0:?} is no provider; there are {known}", known = PROVIDERS.map(|provider| provider.id).join(", "))]
     Provider(String),
@@ -82,6 +91,8 @@ pub fn recipe(recipe: &Recipe) -> Result<(), RecipeError> {
     }
     variables(recipe)?;
     files(recipe)?;
+    home(recipe)?;
+    signs(recipe)?;
     let known = |id: &String| PROVIDERS.iter().any(|provider| provider.id == id);
     match recipe.keys.keys().find(|id| !known(id)) {
         Some(id) => Err(RecipeError::Provider(id.clone())),
@@ -138,6 +149,26 @@ fn variables(recipe: &Recipe) -> Result<(), RecipeError> {
         }
     }
     Ok(())
+}
+
+fn home(recipe: &Recipe) -> Result<(), RecipeError> {
+    let fits = |(path, text): (&String, &String)| is_login_path(path) && text.len() <= FILE_MOST;
+    if recipe.home.len() > LOGIN_FILES || !recipe.home.iter().all(fits) {
+        return Err(RecipeError::HomeFile);
+    }
+    let conversations = &recipe.conversations;
+    match conversations.is_empty() || is_login_path(&conversations.replace('*', "x")) {
+        true => Ok(()),
+        false => Err(RecipeError::Conversations),
+    }
+}
+
+fn signs(recipe: &Recipe) -> Result<(), RecipeError> {
+    let mut signs = recipe.signs.working.iter().chain(&recipe.signs.waiting);
+    match signs.clone().count() <= 32 && signs.all(|sign| !sign.is_empty()) {
+        true => Ok(()),
+        false => Err(RecipeError::Sign),
+    }
 }
 
 fn files(recipe: &Recipe) -> Result<(), RecipeError> {

@@ -1,15 +1,17 @@
 //! Agents: what each is, how it is installed and started. Data; what is done with it is elsewhere.
 
 mod check;
+pub mod doing;
 pub mod layer;
 mod newest;
 mod recipe;
 pub mod start;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -29,14 +31,16 @@ const VERSIONS: &str = "agent-versions.json";
 /// Longest file of a person's own.
 const MOST: u64 = 256 * 1024;
 
-static RECIPES: LazyLock<Vec<Recipe>> =
-    LazyLock::new(|| read(BUILT_IN, false).map_or_else(|_| Vec::new(), |read| read.0));
+static RECIPES: LazyLock<Vec<Recipe>> = LazyLock::new(|| {
+    let read = read(BUILT_IN, false).unwrap_or_default();
+    read.0.into_iter().map(|(_, recipe)| recipe).collect()
+});
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    agent: Vec<toml::Value>,
+    agent: Vec<toml::Spanned<toml::Value>>,
 }
 
 /// Those that come with the app, as they were tried.
@@ -49,9 +53,37 @@ pub fn built_in() -> &'static [Recipe] {
 pub struct Recipes {
     /// In the order in which they are shown.
     pub list: Vec<Recipe>,
-    /// What of the person's own file could not be taken, in words.
-    pub problems: Vec<String>,
+    /// What of the person's own file could not be taken, and what to do.
+    pub problems: Vec<RecipeProblem>,
 }
+
+/// What is wrong with a file of agents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecipeProblem {
+    /// The file.
+    pub path: PathBuf,
+    /// Where in it, from 1; `None`: all of it.
+    pub line: Option<usize>,
+    /// What is wrong, in words.
+    pub what: String,
+    /// What to do about it.
+    pub fix: &'static str,
+}
+
+impl fmt::Display for RecipeProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+const MEND: &str = "Mend it there; the other agents are not concerned";
+const MEND_ALL: &str = "Mend the file there; until then none of your own agents is offered";
+const CHOOSE_AGAIN: &str =
+    "Update the agents again; until then they are in the versions that were tried with this app";
 
 impl Recipes {
     /// The recipe of that id.
@@ -73,21 +105,30 @@ impl Recipes {
     fn load(data: &DataDir) -> Self {
         let mut list = RECIPES.clone();
         let mut problems = Vec::new();
-        match own(&data.root().join(OWN_FILE)) {
+        let path = data.root().join(OWN_FILE);
+        let problem = |line: Option<usize>, what: String, fix| RecipeProblem {
+            path: path.clone(),
+            line,
+            what,
+            fix,
+        };
+        match own(&path) {
             Ok((own, wrong)) => {
-                problems = wrong;
-                for recipe in own {
+                problems.extend(
+                    wrong
+                        .into_iter()
+                        .map(|(line, why)| problem(Some(line), why, MEND)),
+                );
+                for (line, recipe) in own {
                     if list.iter().any(|known| known.id == recipe.id) {
-                        problems.push(format!(
-                            "{OWN_FILE}: there is an agent {} already",
-                            recipe.id
-                        ));
+                        let what = format!("there is an agent {} already", recipe.id);
+                        problems.push(problem(Some(line), what, MEND));
                         continue;
                     }
                     list.insert(list.len() - 1, recipe);
                 }
             }
-            Err(error) => problems.push(error.to_string()),
+            Err((line, what)) => problems.push(problem(line, what, MEND_ALL)),
         }
         match versions(data) {
             Ok(chosen) => {
@@ -99,43 +140,57 @@ impl Recipes {
                     }
                 }
             }
-            Err(error) => problems.push(error.to_string()),
+            Err(error) => problems.push(RecipeProblem {
+                path: data.root().join(VERSIONS),
+                line: None,
+                what: error.to_string(),
+                fix: CHOOSE_AGAIN,
+            }),
         }
         Self { list, problems }
     }
 }
 
-fn own(path: &Path) -> Result<(Vec<Recipe>, Vec<String>)> {
+/// With the line that each stands in, from 1.
+type Read = (Vec<(usize, Recipe)>, Vec<(usize, String)>);
+
+/// What a person's own file has, or why it cannot be read, and where.
+fn own(path: &Path) -> Result<Read, (Option<usize>, String)> {
     let text = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
         Ok(found) if found.len() <= MOST => fs::read_to_string(path),
-        Ok(_) => Err(io::Error::other("it is too long")),
+        Ok(_) => Err(io::Error::other("it is longer than 256 KB")),
         Err(error) => Err(error),
     };
-    let text = text.map_err(|source| Error::io("read", path, source))?;
-    read(&text, true).map_err(|error| Error::Damaged {
-        path: path.to_owned(),
-        reason: error.to_string(),
+    let text = text.map_err(|error| (None, format!("it cannot be read: {error}")))?;
+    read(&text, true).map_err(|error| {
+        let line = error.span().map(|span| line_of(&text, span.start));
+        (line, error.message().to_owned())
     })
 }
 
+fn line_of(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
 /// Those that can be taken, and what is wrong with the others.
-fn read(text: &str, is_own: bool) -> Result<(Vec<Recipe>, Vec<String>), toml::de::Error> {
+fn read(text: &str, is_own: bool) -> Result<Read, toml::de::Error> {
     let file: File = toml::from_str(text)?;
-    let mut list: Vec<Recipe> = Vec::new();
+    let mut list = Vec::new();
     let mut wrong = Vec::new();
-    for (at, value) in file.agent.into_iter().enumerate() {
-        let read = recipe::Written::deserialize(value)
-            .map_err(|error| error.to_string())
+    for value in file.agent {
+        let line = line_of(text, value.span().start);
+        let read = recipe::Written::deserialize(value.into_inner())
+            .map_err(|error| error.message().to_owned())
             .and_then(|written| {
                 let id = written.id.clone();
-                written
-                    .checked(is_own)
-                    .map_err(|why| format!("{id}: {why}"))
+                let checked = written.checked(is_own);
+                checked.map_err(|why| format!("the agent {id}: {why}"))
             });
         match read {
-            Ok(recipe) => list.push(recipe),
-            Err(why) => wrong.push(format!("{OWN_FILE}, agent {}: {}", at + 1, why.trim())),
+            Ok(recipe) => list.push((line, recipe)),
+            Err(why) => wrong.push((line, why.trim().to_owned())),
         }
     }
     Ok((list, wrong))
@@ -192,11 +247,13 @@ mod tests {
     #[test]
     fn our_own_recipes_read() {
         let (list, wrong) = read(BUILT_IN, false).unwrap();
-        assert_eq!(wrong, Vec::<String>::new());
+        assert_eq!(wrong, Vec::new());
         assert!(list.len() >= 7);
-        for recipe in &list {
+        for (_, recipe) in &list {
             assert_eq!(
-                list.iter().filter(|other| other.id == recipe.id).count(),
+                list.iter()
+                    .filter(|(_, other)| other.id == recipe.id)
+                    .count(),
                 1,
                 "twice: {}",
                 recipe.id
@@ -217,7 +274,7 @@ mod tests {
     fn a_persons_own_is_taken_and_what_is_wrong_is_named() {
         let temp = tempfile::tempdir().unwrap();
         let data = DataDir::open(temp.path()).unwrap();
-        assert_eq!(Recipes::load(&data).problems, Vec::<String>::new());
+        assert_eq!(Recipes::load(&data).problems, Vec::new());
         let good = "[[agent]]\nid = \"mine\"\nname = \"Mine\"\nnpm = \"mine\"\nversion = \"1.0\"\nprogram = \"mine\"\nstart = \"mine -y\"\n";
         for (bad, why) in [
             ("[[agent]]\nid = \"claude\"\nname = \"X\"\n", "already"),
@@ -251,6 +308,18 @@ mod tests {
                 "[[agent]]\nid = \"a\"\nname = \"X\"\nlogin_files = [\"../x\"]\n",
                 "home folder",
             ),
+            (
+                "[[agent]]\nid = \"a\"\nname = \"X\"\nhome = { \"../x\" = \"\" }\n",
+                "home folder",
+            ),
+            (
+                "[[agent]]\nid = \"a\"\nname = \"X\"\nconversations = \"x; id\"\n",
+                "home folder",
+            ),
+            (
+                "[[agent]]\nid = \"a\"\nname = \"X\"\nsigns = { waiting = [\"\"] }\n",
+                "beginnings",
+            ),
         ] {
             fs::write(temp.path().join(OWN_FILE), format!("{good}{bad}")).unwrap();
             let all = Recipes::load(&data);
@@ -259,13 +328,27 @@ mod tests {
                 "one that is wrong spoils no other: {bad}"
             );
             assert!(
-                all.problems.iter().any(|problem| problem.contains(why)),
+                matches!(all.problems.as_slice(), [one] if one.what.contains(why) && one.line == Some(8)),
                 "{bad}: {:?}",
                 all.problems
             );
+            assert!(
+                all.problems[0]
+                    .to_string()
+                    .contains("agents.toml, line 8: ")
+            );
         }
-        fs::write(temp.path().join(OWN_FILE), "[[agent").unwrap();
-        let all = Recipes::load(&data);
-        assert!(all.find("claude").is_some() && all.problems.len() == 1);
+        for (text, line) in [
+            ("id = 1\n[[agent", 2),
+            ("[[agent]]\nid = \"a\"\n\nnot toml\n", 4),
+        ] {
+            fs::write(temp.path().join(OWN_FILE), text).unwrap();
+            let all = Recipes::load(&data);
+            assert!(all.find("claude").is_some() && all.problems.len() == 1);
+            assert_eq!(all.problems[0].line, Some(line), "{:?}", all.problems);
+            assert_eq!(all.problems[0].fix, MEND_ALL);
+        }
+        fs::write(temp.path().join(OWN_FILE), "x".repeat(300_000)).unwrap();
+        assert_eq!(Recipes::load(&data).problems[0].line, None);
     }
 }

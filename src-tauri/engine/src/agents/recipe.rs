@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::check::{self, RecipeError};
+use super::doing::Signs;
 
 /// How an agent gets into an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,8 +84,11 @@ pub struct Recipe {
     pub program: String,
     /// The line that starts it in a terminal; empty: a shell, or the user's own command.
     pub start: String,
-    /// The line that goes on with its last conversation; empty: it has none.
+    /// The line that goes on with its last conversation, and begins a new one where there is none; empty: none goes on.
     pub resume: String,
+    /// The files below the home folder that its conversations lie in, with `*` for parts of names: `resume` is run
+    /// only where there is one. Empty: it finds out by itself.
+    pub conversations: String,
     /// Set where it runs.
     pub env: BTreeMap<String, String>,
     /// Its own service and its log-in: approved with *Approved sites*.
@@ -97,6 +101,11 @@ pub struct Recipe {
     pub login_files: Vec<String>,
     /// Files beside its program, in `/opt/agents`, by name: what can be said to it in no other way.
     pub files: BTreeMap<String, String>,
+    /// Files below the home folder, by path, that are put there where they are absent once it has a key or a
+    /// log-in: answers to what it asks at its first start.
+    pub home: BTreeMap<String, String>,
+    /// How its terminal tells what it does.
+    pub signs: Signs,
     /// The user's own, from `agents.toml`.
     pub is_own: bool,
 }
@@ -128,6 +137,8 @@ pub(super) struct Written {
     #[serde(default)]
     resume: String,
     #[serde(default)]
+    conversations: String,
+    #[serde(default)]
     env: BTreeMap<String, String>,
     #[serde(default)]
     hosts: Vec<String>,
@@ -139,6 +150,10 @@ pub(super) struct Written {
     login_files: Vec<String>,
     #[serde(default)]
     files: BTreeMap<String, String>,
+    #[serde(default)]
+    home: BTreeMap<String, String>,
+    #[serde(default)]
+    signs: Signs,
 }
 
 impl Written {
@@ -165,12 +180,15 @@ impl Written {
             program: self.program,
             start: self.start,
             resume: self.resume,
+            conversations: self.conversations,
             env: self.env,
             hosts: self.hosts,
             keys: self.keys,
             memory: self.memory_mb << 20,
             login_files: self.login_files,
             files: self.files,
+            home: self.home,
+            signs: self.signs,
             is_own,
         };
         check::recipe(&recipe).map(|()| recipe)

@@ -19,7 +19,9 @@ use zeroize::Zeroizing;
 pub use keep::{Keychain, Place, Unanswered};
 pub use log_ins::KeptLogIn;
 pub(crate) use log_ins::SessionLogIns;
-pub(crate) use route::{by_rank, filled};
+#[cfg(test)]
+pub(crate) use route::environment;
+pub(crate) use route::{by_rank, filled_for_shell, joined};
 pub use sandbox_protocol::routes::{PLACEHOLDER, Secret};
 pub use server::Server;
 

@@ -133,13 +133,43 @@ impl Engine {
     }
 }
 
-/// Fills in what stands in braces.
+/// Fills in what stands in braces, for a variable: in one that is JSON the model's name stands within quotes.
 pub(crate) fn filled(template: &str, kept: &Kept) -> String {
+    let model = model(kept);
+    let is_json = template.starts_with('{');
+    filled_with(
+        template,
+        kept,
+        &if is_json {
+            escaped(model)
+        } else {
+            model.to_owned()
+        },
+    )
+}
+
+/// The same for a line of the shell: there the name stands within double quotes (JSON's or TOML's) that are within
+/// single ones (the shell's).
+pub(crate) fn filled_for_shell(template: &str, kept: &Kept) -> String {
+    filled_with(template, kept, &escaped(model(kept)).replace('\'', r"'\''"))
+}
+
+fn model(kept: &Kept) -> &str {
+    kept.model.as_deref().unwrap_or("default")
+}
+
+fn escaped(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// The model last: what a name holds is never filled in.
+fn filled_with(template: &str, kept: &Kept, model: &str) -> String {
     let base = format!("http://127.0.0.1:{PROXY_PORT}{ROUTE_PATH}{}", kept.provider);
     template
         .replace("{base}", &base)
         .replace("{placeholder}", PLACEHOLDER)
-        .replace("{model}", kept.model.as_deref().unwrap_or("default"))
+        .replace("{model}", model)
 }
 
 /// A server of the user's own before the others: who states one means it.
@@ -149,7 +179,7 @@ pub(crate) fn by_rank(keys: &[Kept]) -> Vec<&Kept> {
     own.into_iter().chain(others).collect()
 }
 
-pub(super) fn environment(recipe: Option<&Recipe>, keys: &[Kept]) -> Vec<(String, String)> {
+pub(crate) fn environment(recipe: Option<&Recipe>, keys: &[Kept]) -> Vec<(String, String)> {
     let mut env: BTreeMap<String, String> = BTreeMap::new();
     for kept in by_rank(keys) {
         let own = recipe.and_then(|recipe| recipe.keys.get(&kept.provider));
@@ -178,7 +208,7 @@ pub(super) fn environment(recipe: Option<&Recipe>, keys: &[Kept]) -> Vec<(String
 }
 
 /// Two JSON objects become one; of anything else the first stays.
-fn joined(first: &str, second: &str) -> String {
+pub(crate) fn joined(first: &str, second: &str) -> String {
     use serde_json::Value;
 
     fn join(into: &mut Value, from: Value) {

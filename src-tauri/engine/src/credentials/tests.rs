@@ -355,7 +355,7 @@ fn programs_are_told_of_the_route_and_given_a_stand_in() {
     let recipes = engine(temp.path(), None).recipes();
     let told = |agent: &str, providers: &[&str]| -> HashMap<String, String> {
         let keys: Vec<Kept> = providers.iter().map(|id| kept(id)).collect();
-        route::environment(recipes.find(agent), &keys)
+        environment(recipes.find(agent), &keys)
             .into_iter()
             .collect()
     };

@@ -117,11 +117,6 @@ impl Working {
         let away = self.put_copier_away(&docker).await;
         let failed = written?;
         away?;
-        if to.begun {
-            self.engine.agent_started(self.id());
-        } else {
-            self.engine.agent_begins_anew(self.id());
-        }
         Ok(failed)
     }
 
@@ -160,7 +155,6 @@ impl Working {
         Home {
             tree: now.id,
             bytes: now.tree.totals().1,
-            begun: self.engine.agent_has_begun(self.id()),
         }
     }
 

@@ -155,13 +155,22 @@ fn refused(path: &str, why: &str) -> Error {
     }
 }
 
-async fn read(docker: &Docker, container: &str, paths: &[String]) -> Result<Vec<LoginFile>> {
+/// What there is at each path, as the guest says: in a home the agent made what lies there.
+pub(super) async fn look(
+    docker: &Docker,
+    container: &str,
+    paths: &[String],
+) -> Result<Vec<LoginSaid>> {
     let mut command = guest("read");
     command.extend_from_slice(paths);
     let mut running = docker.exec(container, command, Vec::new()).await?;
     running.input = None;
+    answers(running).await
+}
+
+async fn read(docker: &Docker, container: &str, paths: &[String]) -> Result<Vec<LoginFile>> {
     let mut files = Vec::new();
-    for said in answers(running).await? {
+    for said in look(docker, container, paths).await? {
         match said {
             LoginSaid::Found { file } if paths.contains(&file.path) => files.push(file),
             LoginSaid::Missing { .. } => {}
@@ -172,7 +181,8 @@ async fn read(docker: &Docker, container: &str, paths: &[String]) -> Result<Vec<
     Ok(files)
 }
 
-async fn write(docker: &Docker, container: &str, files: &[LoginFile]) -> Result<()> {
+/// Puts them there, in the place of what there was.
+pub(super) async fn write(docker: &Docker, container: &str, files: &[LoginFile]) -> Result<()> {
     let mut text = Zeroizing::new(Vec::new());
     for file in files {
         serde_json::to_writer(&mut *text, file).map_err(|_| nonsense())?;

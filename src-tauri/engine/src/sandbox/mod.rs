@@ -19,6 +19,7 @@ mod files;
 mod filters;
 mod for_all;
 mod home;
+mod home_files;
 mod in_force;
 mod key_routes;
 mod listing;

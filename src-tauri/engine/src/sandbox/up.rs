@@ -6,7 +6,7 @@ use tokio::task::block_in_place;
 
 use super::environment::unless_cancelled;
 use super::proof::Agent;
-use super::{Engine, Keys, Working, log_ins, network, pause, proof};
+use super::{Engine, Keys, Working, home_files, log_ins, network, pause, proof};
 use crate::agents::Recipe;
 use crate::docker::container::ContainerSpec;
 use crate::docker::images::Personal;
@@ -198,6 +198,7 @@ async fn try_bring_up(working: &mut Working, op: &Operation) -> Result<()> {
     };
     proof::prove(&engine, &docker, &working.record, &container, agent).await?;
     log_ins::put_in(working, &docker, &container).await;
+    home_files::put_in(working, &docker, &container).await;
     Ok(())
 }
 

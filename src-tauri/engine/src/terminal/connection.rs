@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use sandbox_protocol::{Decoder, Event, MAX_TERMINALS, Reply, TerminalState, ToEngine, ToGuest};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -10,6 +11,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::attachment::{Attachment, Feed, Piece, Waiting};
 use super::{TerminalError, TerminalEvent, TerminalId};
+use crate::agents::doing::{Doing, Signs, Watched};
 
 const PIECE: usize = 64 * 1024;
 
@@ -26,6 +28,9 @@ pub(super) struct State {
     pub(super) askers: HashMap<u32, Asker>,
     pub(super) next_request: u32,
     pub(super) terminals: HashMap<TerminalId, TerminalState>,
+    /// How the sandbox's agent tells what it does.
+    pub(super) signs: Signs,
+    watched: HashMap<TerminalId, Watched>,
     feeds: HashMap<TerminalId, Feed>,
     newest: HashMap<TerminalId, Arc<AtomicU32>>,
 }
@@ -34,6 +39,59 @@ pub(super) struct State {
 pub(super) struct Shared {
     state: Mutex<State>,
     pub(super) events: broadcast::Sender<TerminalEvent>,
+}
+
+impl State {
+    /// It was told how a terminal is now.
+    fn saw(&mut self, terminal: &TerminalState) {
+        let now = Instant::now();
+        let watched = self.watched.entry(terminal.id);
+        let watched = watched.or_insert_with(|| Watched::new(now));
+        watched.see(&self.signs, terminal, now);
+    }
+
+    /// What there was before anybody looked.
+    pub(super) fn found(&mut self, terminals: &[TerminalState]) {
+        let now = Instant::now();
+        for terminal in terminals {
+            let found = || Watched::found(&self.signs, terminal, now);
+            self.watched.entry(terminal.id).or_insert_with(found);
+        }
+        self.watched
+            .retain(|id, _| terminals.iter().any(|terminal| terminal.id == *id));
+    }
+
+    pub(super) fn opened(&mut self, terminal: &TerminalState) {
+        self.saw(terminal);
+        self.terminals.insert(terminal.id, terminal.clone());
+    }
+
+    /// Its user typed. Gives its state where that made another thing of what it does.
+    pub(super) fn typed(&mut self, id: TerminalId) -> Option<TerminalState> {
+        let state = self.terminals.get(&id)?;
+        let watched = self.watched.get_mut(&id)?;
+        let before = watched.doing(state);
+        watched.typed();
+        (watched.doing(state) != before).then(|| state.clone())
+    }
+
+    /// When [`Self::look`] may find that a terminal has been quiet for long enough.
+    pub(super) fn quiet_at(&self, id: TerminalId) -> Option<Instant> {
+        self.watched.get(&id)?.quiet_at(&self.signs)
+    }
+
+    /// Whether it waits from now on, for it has been quiet.
+    pub(super) fn look(&mut self, id: TerminalId) -> bool {
+        let watched = self.watched.get_mut(&id);
+        watched.is_some_and(|watched| watched.look(&self.signs, Instant::now()))
+    }
+
+    pub(super) fn doing(&self, terminal: &TerminalState) -> Doing {
+        match self.watched.get(&terminal.id) {
+            Some(watched) => watched.doing(terminal),
+            None => Watched::new(Instant::now()).doing(terminal),
+        }
+    }
 }
 
 impl Shared {
@@ -192,13 +250,14 @@ impl Shared {
                 if !known && state.terminals.len() >= 2 * MAX_TERMINALS {
                     return;
                 }
-                state.terminals.insert(terminal.id, terminal.clone());
+                state.opened(&terminal);
                 TerminalEvent::Changed(terminal)
             }
             Event::Closed { terminal } => {
                 state.terminals.remove(&terminal);
                 state.feeds.remove(&terminal);
                 state.newest.remove(&terminal);
+                state.watched.remove(&terminal);
                 TerminalEvent::Closed(terminal)
             }
             Event::Ended {

@@ -1,7 +1,7 @@
 //! All terminals of one sandbox.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sandbox_protocol::{
     GuestReport, Hello, MAX_DATA, MAX_TERMINALS, MAX_WINDOW, OpenTerminal, Reply, Request,
@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::attachment::Attachment;
 use super::connection::{Asker, Incoming, Shared, read, write};
 use super::{TerminalError, TerminalId};
+use crate::agents::doing::{Doing, Signs, is_typed};
 
 /// For an answer. A paused sandbox gives none.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -80,10 +81,7 @@ impl TerminalHub {
         {
             Reply::Opened { terminal } => {
                 let terminal = terminal.cleaned();
-                self.shared
-                    .state()
-                    .terminals
-                    .insert(terminal.id, terminal.clone());
+                self.shared.state().opened(&terminal);
                 Ok(terminal)
             }
             _ => Err(TerminalError::Unfitting("open a terminal")),
@@ -106,7 +104,10 @@ impl TerminalHub {
             .iter()
             .map(|terminal| (terminal.id, terminal.clone()))
             .collect();
-        self.shared.state().terminals = known;
+        let mut state = self.shared.state();
+        state.found(&terminals);
+        state.terminals = known;
+        drop(state);
         Ok(terminals)
     }
 
@@ -115,6 +116,36 @@ impl TerminalHub {
         let mut terminals: Vec<_> = self.shared.state().terminals.values().cloned().collect();
         terminals.sort_by_key(|terminal| terminal.id);
         terminals
+    }
+
+    /// From now on these tell what the sandbox's agent does; also of what was there before.
+    pub fn tell_by(&self, signs: Signs) {
+        let mut state = self.shared.state();
+        state.signs = signs;
+        let terminals: Vec<_> = state.terminals.values().cloned().collect();
+        state.found(&[]);
+        state.found(&terminals);
+    }
+
+    /// What each does, as last told, without asking.
+    pub fn doing(&self) -> Vec<(TerminalState, Doing)> {
+        let known = self.known();
+        let state = self.shared.state();
+        let with = |terminal: TerminalState| {
+            let doing = state.doing(&terminal);
+            (terminal, doing)
+        };
+        known.into_iter().map(with).collect()
+    }
+
+    /// When a terminal will have been quiet for so long that its agent waits; `None`: it does not depend on that.
+    pub(crate) fn quiet_at(&self, terminal: TerminalId) -> Option<Instant> {
+        self.shared.state().quiet_at(terminal)
+    }
+
+    /// Whether it has been, just now.
+    pub(crate) fn has_fallen_quiet(&self, terminal: TerminalId) -> bool {
+        self.shared.state().look(terminal)
     }
 
     /// Begins to read a terminal: its screen first, then its output. An earlier reader of the same
@@ -140,6 +171,12 @@ impl TerminalHub {
 
     /// Types or pastes. Waits while the stream is full.
     pub async fn input(&self, terminal: TerminalId, bytes: &[u8]) -> Result<(), TerminalError> {
+        if is_typed(bytes) {
+            let changed = self.shared.state().typed(terminal);
+            if let Some(state) = changed {
+                let _ = self.shared.events.send(TerminalEvent::Changed(state));
+            }
+        }
         for piece in bytes.chunks(MAX_DATA) {
             self.send(ToGuest::Input {
                 terminal,

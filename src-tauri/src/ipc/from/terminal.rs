@@ -1,11 +1,12 @@
 //! Terminals as the guest describes them.
 
+use sandbox_engine::agents::doing::Doing as Does;
 use sandbox_engine::terminal::TerminalState;
 
-use crate::ipc::terminal::TerminalRow;
+use crate::ipc::terminal::{Doing, TerminalRow};
 
-impl From<&TerminalState> for TerminalRow {
-    fn from(state: &TerminalState) -> Self {
+impl From<&(TerminalState, Does)> for TerminalRow {
+    fn from((state, does): &(TerminalState, Does)) -> Self {
         Self {
             id: state.id,
             name: state.name.clone(),
@@ -13,8 +14,18 @@ impl From<&TerminalState> for TerminalRow {
             running: state.exit.is_none(),
             exit_code: state.exit,
             agent: state.agent,
-            working: state.working,
-            bell: state.bells > 0,
+            doing: (*does).into(),
+        }
+    }
+}
+
+impl From<Does> for Doing {
+    fn from(does: Does) -> Self {
+        match does {
+            Does::Working => Self::Working,
+            Does::Waiting => Self::Waiting,
+            Does::Idle => Self::Idle,
+            Does::Finished(_) => Self::Finished,
         }
     }
 }

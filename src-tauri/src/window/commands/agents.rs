@@ -1,7 +1,7 @@
 //! The agents, and which version of each is taken.
 
-use agent_sandbox::ipc::handover::AgentCard;
-use sandbox_engine::agents::{self as recipes, Recipe};
+use agent_sandbox::ipc::handover::{AgentCard, AgentProblem};
+use sandbox_engine::agents::{self as recipes, Recipe, RecipeProblem};
 use tauri::State;
 use tokio::task::block_in_place;
 
@@ -11,6 +11,19 @@ use crate::operations::Operations;
 #[tauri::command]
 pub async fn agents(desk: State<'_, Desk>) -> Answer<Vec<AgentCard>> {
     Ok(cards(&desk))
+}
+
+/// What of the user's own file could not be taken.
+#[tauri::command]
+pub fn agent_problems(desk: State<'_, Desk>) -> Vec<AgentProblem> {
+    let all = desk.engine().recipes();
+    let told = |problem: &RecipeProblem| AgentProblem {
+        path: problem.path.to_string_lossy().into_owned(),
+        line: problem.line.and_then(|line| u32::try_from(line).ok()),
+        what: problem.what.clone(),
+        fix: problem.fix.to_owned(),
+    };
+    all.problems.iter().map(told).collect()
 }
 
 /// Asks for the newest version of an agent and takes it once it is installed; cancelled, the one of before stays.
@@ -38,7 +51,7 @@ fn cards(desk: &Desk) -> Vec<AgentCard> {
     let engine = desk.engine();
     let all = block_in_place(|| engine.recipes());
     for problem in &all.problems {
-        tracing::warn!(problem, "an agent of your own was passed over");
+        tracing::warn!(%problem, "an agent of your own was passed over");
     }
     let version = |recipe: &Recipe| {
         let install = recipe.install.as_ref();

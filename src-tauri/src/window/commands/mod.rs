@@ -59,6 +59,7 @@ pub fn handler<R: tauri::Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         files::live_changes,
         files::read_file,
         agents::agents,
+        agents::agent_problems,
         agents::update_agent,
         agents::use_tried_agent,
         handover::choose_folder,

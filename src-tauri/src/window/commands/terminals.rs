@@ -4,11 +4,10 @@ use agent_sandbox::ipc::error::{ErrorCode, WireError};
 use agent_sandbox::ipc::terminal::{OpenTerminal, TerminalRow};
 use bytes::Bytes;
 use futures_util::stream;
+use sandbox_engine::agents::doing::Doing;
 use sandbox_engine::agents::start::AgentStart;
 use sandbox_engine::sandbox::State as Life;
-use sandbox_engine::terminal::{
-    Attachment, OpenTerminal as Wanted, Piece, TerminalFilter, TerminalId,
-};
+use sandbox_engine::terminal::{Attachment, Piece, TerminalFilter, TerminalId};
 use tauri::State;
 use tauri::ipc::{Channel, InvokeBody, InvokeResponseBody, Request};
 
@@ -29,7 +28,7 @@ pub async fn list_terminals(sandbox: &str, desk: State<'_, Desk>) -> Answer<Vec<
         return Ok(Vec::new());
     }
     let hub = desk.terminals(&id).await?;
-    Ok(hub.known().iter().map(TerminalRow::from).collect())
+    Ok(hub.doing().iter().map(TerminalRow::from).collect())
 }
 
 #[tauri::command]
@@ -50,21 +49,10 @@ pub async fn open_terminal(request: OpenTerminal, desk: State<'_, Desk>) -> Answ
     });
     let hub = desk.terminals(&id).await?;
     let opened = hub
-        .open(Wanted {
-            name: wanted.name,
-            command: vec!["/bin/sh".to_owned(), "-c".to_owned(), wanted.line],
-            env: wanted.env,
-            cwd: "/workspace".to_owned(),
-            cols: request.cols.max(2),
-            rows: request.rows.max(2),
-            agent: is_agent,
-        })
+        .open(wanted.in_terminal(is_agent, request.cols, request.rows))
         .await
         .map_err(sandbox_engine::Error::from)?;
-    if is_agent {
-        engine.agent_started(&id);
-    }
-    Ok((&opened).into())
+    Ok((&(opened, Doing::Idle)).into())
 }
 
 #[tauri::command]

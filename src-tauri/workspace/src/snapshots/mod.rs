@@ -129,9 +129,6 @@ pub struct Home {
     pub tree: TreeId,
     /// Bytes of all files.
     pub bytes: u64,
-    /// Whether an agent had a conversation there that it can go on with.
-    #[serde(default)]
-    pub begun: bool,
 }
 
 /// What is known when a snapshot is recorded.

@@ -59,4 +59,16 @@ describe('the agents', () => {
     await waitFor(() => expect(screen.getByLabelText('Update Aider')).toBeEnabled());
     expect(screen.getByTestId('version-aider').textContent).toBe('2.1.3');
   });
+
+  it('name what of the user’s own could not be taken: file, line, what to do', async () => {
+    render(Agents);
+    expect(screen.queryByTestId('agent-problem')).toBeNull();
+    cleanup();
+    fake = fakeBackend({ state: 'agent-problem' });
+    setBackend(fake.backend);
+    render(Agents);
+    const panel = await screen.findByTestId('agent-problem');
+    expect(panel).toHaveTextContent('agents.toml, line 12: the agent mine');
+    expect(panel).toHaveTextContent('Mend it there; the other agents are not concerned.');
+  });
 });

@@ -28,8 +28,7 @@ async function start(agent: string) {
     running: true,
     exit_code: null,
     agent: agent !== 'shell',
-    working: false,
-    bell: false,
+    doing: 'idle',
   });
   const what = (): string[] => opened.mock.calls.map(([request]) => request.what);
   return { sandbox, what };

@@ -1,6 +1,7 @@
 /** Preflight and creating. */
 import type {
   AgentCard,
+  AgentProblem,
   CreateRequest,
   HandOverChoices,
   Phase,
@@ -19,6 +20,7 @@ type Names =
   | 'sampleProject'
   | 'preflight'
   | 'agents'
+  | 'agentProblems'
   | 'updateAgent'
   | 'useTriedAgent'
   | 'createSandbox';
@@ -53,6 +55,15 @@ const AGENTS: readonly AgentCard[] = [
   card('opencode', 'OpenCode', 'Uses your Anthropic key'),
   card('aider', 'Aider', 'Uses your Anthropic key'),
   card('own', 'Own command', 'A command to run in the sandbox'),
+];
+
+const PROBLEMS: readonly AgentProblem[] = [
+  {
+    path: '/home/mira/.local/share/agent-sandbox/agents.toml',
+    line: 12,
+    what: 'the agent mine: "latest" is no version, for instance 1.2.3',
+    fix: 'Mend it there; the other agents are not concerned',
+  },
 ];
 
 let agents: AgentCard[] = [];
@@ -139,6 +150,7 @@ export function fakeHandOver(world: World): Part<Names> {
           })
         : world.answer(preflight(project, choices)),
     agents: () => world.answer(agents),
+    agentProblems: () => world.answer(world.is('agent-problem') ? [...PROBLEMS] : []),
     updateAgent: (agent, operation) => update(world, agent, operation),
     useTriedAgent: (agent) => world.answer(take(agent, agents.find(({ id }) => id === agent)?.tried ?? null, null)),
     createSandbox: (request) => create(world, request),

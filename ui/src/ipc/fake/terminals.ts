@@ -84,17 +84,17 @@ function begin(world: World, sandbox: string): FakeTerminal[] {
   const shell = make(2, 'Shell', false, PROMPT);
   if (row?.agent === 'shell') return [{ ...shell, row: { ...shell.row, id: 1 } }];
   const agent = make(1, row?.agent_name ?? 'Agent', true, sandbox === RYE ? AGENT_SCREEN : PROMPT);
-  agent.row.bell = row?.status === 'waiting';
-  agent.row.working = row?.status === 'working';
+  agent.row.doing = row?.status === 'waiting' || row?.status === 'working' ? row.status : 'idle';
   if (world.is('log-in', 'port-taken')) agent.text = LOG_IN;
   if (world.is('engine-stopped')) {
     agent.row.running = shell.row.running = false;
+    agent.row.doing = shell.row.doing = 'finished';
     agent.text = `${AGENT_SCREEN.slice(0, AGENT_SCREEN.indexOf('\x1b[34m✻'))}\x1b[2m— Docker stopped at 14:46 —\x1b[0m\r\n`;
   }
   return [agent, shell];
 }
 
 function make(id: number, name: string, agent: boolean, text: string): FakeTerminal {
-  const row = { id, name, title: null, running: true, exit_code: null, agent, working: false, bell: false };
+  const row: TerminalRow = { id, name, title: null, running: true, exit_code: null, agent, doing: 'idle' };
   return { row, text, listeners: new Set() };
 }
