@@ -2,6 +2,7 @@
 //! `AGENT_SANDBOX_PROGRAM` names the binary; `cargo xtask test` sets it.
 #![allow(clippy::unwrap_used)]
 
+mod agent_versions;
 mod agents;
 mod back;
 mod bad_input;
