@@ -8,6 +8,7 @@ use sandbox_engine::SandboxId;
 use sandbox_engine::agents::doing::Doing;
 use sandbox_engine::agents::{self, start::with_flags};
 use sandbox_engine::credentials::{Kept, Place};
+use sandbox_engine::network::presets;
 use sandbox_engine::terminal::{Attachment, Piece, TerminalHub, TerminalId};
 use support::containers::search;
 use tokio::time::Instant;
@@ -170,6 +171,7 @@ async fn in_a_terminal(agent: &str, provider: &str, ready: &str, again: Option<&
     let open = async || {
         let start = engine.agent_start(&id).unwrap().unwrap();
         let hub = engine.terminals(&id).await.unwrap();
+        engine.ready_agent(&id).await.unwrap();
         let opened = hub.open(start.in_terminal(true, 100, 30)).await.unwrap();
         Looked::at(hub, opened.id).await
     };
@@ -199,6 +201,12 @@ async fn in_a_terminal(agent: &str, provider: &str, ready: &str, again: Option<&
     type_("x").await;
     assert_ne!(terminal.doing(), Doing::Waiting);
     asked_rightly(&model);
+    // Nor was a question asked about a site, but for lists of packages, which a user has switched on as a rule.
+    let usual = presets::USUAL.iter().filter_map(|id| presets::find(id));
+    let usual: Vec<&str> = usual.flat_map(|preset| preset.hosts).copied().collect();
+    let asked = engine.asks(&id);
+    let mut asked = asked.iter().map(|ask| ask.host.as_str());
+    assert_eq!(asked.find(|host| !usual.contains(host)), None);
 
     terminal.hub.close(terminal.id).await.unwrap();
     if let Some(shown) = again {

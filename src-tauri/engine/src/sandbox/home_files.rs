@@ -3,29 +3,45 @@
 
 use sandbox_protocol::login::{LoginFile, LoginSaid};
 
-use super::{Working, log_ins};
-use crate::Result;
+use super::{Engine, log_ins, proof};
 use crate::agents::Recipe;
 use crate::docker::Docker;
 use crate::state::activity::ActivityKind;
+use crate::state::record::Record;
+use crate::{Result, SandboxId};
 
-/// Into a sandbox that was just started; its agent does not run yet. That it fails stops nothing: the agent asks.
-pub(super) async fn put_in(working: &Working, docker: &Docker, container: &str) {
-    if let Err(error) = try_put_in(working, docker, container).await {
-        let what = "Its agent may ask what it asks at a first start";
-        let why = error.to_string();
-        working
-            .engine
-            .note(working.id(), ActivityKind::Started, what, why, None);
+impl Engine {
+    /// Answers what a sandbox's agent would ask at its first start, before it is started: a key or a log-in may have
+    /// come since the sandbox was. That it fails stops nothing: the agent asks.
+    pub async fn ready_agent(&self, id: &SandboxId) -> Result<()> {
+        let (_, record) = self.load(id)?;
+        let docker = self.docker().await?;
+        let entry = proof::entry(self, &docker, &record).await?;
+        put_in(self, &record, &docker, &entry.container).await;
+        Ok(())
     }
 }
 
-async fn try_put_in(working: &Working, docker: &Docker, container: &str) -> Result<()> {
-    let recipes = working.engine.recipes();
-    let Some(recipe) = recipes.find(&working.record.agent) else {
+/// Into a sandbox that runs.
+pub(super) async fn put_in(engine: &Engine, record: &Record, docker: &Docker, container: &str) {
+    if let Err(error) = try_put_in(engine, record, docker, container).await {
+        let what = "Its agent may ask what it asks at a first start";
+        let why = error.to_string();
+        engine.note(&record.id, ActivityKind::Started, what, why, None);
+    }
+}
+
+async fn try_put_in(
+    engine: &Engine,
+    record: &Record,
+    docker: &Docker,
+    container: &str,
+) -> Result<()> {
+    let recipes = engine.recipes();
+    let Some(recipe) = recipes.find(&record.agent) else {
         return Ok(());
     };
-    if recipe.home.is_empty() || !is_known(working, recipe, docker, container).await? {
+    if recipe.home.is_empty() || !is_known(engine, record, recipe, docker, container).await? {
         return Ok(());
     }
     let paths: Vec<String> = recipe.home.keys().cloned().collect();
@@ -48,7 +64,8 @@ async fn try_put_in(working: &Working, docker: &Docker, container: &str) -> Resu
 
 /// Whether it has a key or a log-in. Without one its own first start leads to a log-in, and is left alone.
 async fn is_known(
-    working: &Working,
+    engine: &Engine,
+    record: &Record,
     recipe: &Recipe,
     docker: &Docker,
     container: &str,
@@ -56,7 +73,7 @@ async fn is_known(
     if recipe.keys.is_empty() && recipe.login_files.is_empty() {
         return Ok(true);
     }
-    if working.engine.agent_has_key(&working.record) {
+    if engine.agent_has_key(record) {
         return Ok(true);
     }
     let Some(token) = recipe.login_files.first() else {

@@ -198,7 +198,7 @@ async fn try_bring_up(working: &mut Working, op: &Operation) -> Result<()> {
     };
     proof::prove(&engine, &docker, &working.record, &container, agent).await?;
     log_ins::put_in(working, &docker, &container).await;
-    home_files::put_in(working, &docker, &container).await;
+    home_files::put_in(&engine, &working.record, &docker, &container).await;
     Ok(())
 }
 

@@ -48,6 +48,9 @@ pub async fn open_terminal(request: OpenTerminal, desk: State<'_, Desk>) -> Answ
         env: engine.key_environment(&record),
     });
     let hub = desk.terminals(&id).await?;
+    if is_agent {
+        engine.ready_agent(&id).await?;
+    }
     let opened = hub
         .open(wanted.in_terminal(is_agent, request.cols, request.rows))
         .await
