@@ -5,6 +5,7 @@ import { Terminal, type ILink, type ITerminalOptions } from '@xterm/xterm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { setBackend } from '../../ipc/current';
 import { fakeBackend } from '../../ipc/fake';
+import type { TerminalRow } from '../../ipc';
 import { app } from '../../state/app.svelte';
 import TerminalView from './TerminalView.svelte';
 import { targetOf } from './links';
@@ -157,7 +158,7 @@ function quiet(): ConstructorParameters<typeof TerminalScreen>[0] {
 /** As a person sees it: with the question that a link asks. */
 async function shown(): Promise<Terminal> {
   const terminal = { id: 1, name: 'Shell', title: null, running: true, exit_code: null };
-  const row = { ...terminal, agent: false, working: false, bell: false };
+  const row: TerminalRow = { ...terminal, agent: false, doing: 'idle' };
   render(TerminalView, { sandbox: 'a', terminal: row, visible: true, onagain: () => undefined });
   await waitFor(() => expect(print).not.toBeNull());
   const one = made.at(-1);
