@@ -176,6 +176,7 @@ const journeys = {
     await tabTo(page, 'Single keys', 60);
     await press(page, 'Space');
     await press(page, 'Control+k');
+    await focused(page, 'What to do');
     await page.keyboard.type('rye');
     await press(page, 'Enter');
     await page.waitForSelector('.xterm-helper-textarea:focus');
