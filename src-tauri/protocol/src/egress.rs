@@ -205,6 +205,8 @@ pub enum Refusal {
     Unapproved,
     /// The user said no.
     User,
+    /// With a key, for something else than its model.
+    BesideModel,
     /// The name leads to an address that is not public.
     LeadsInside,
     /// The TLS greeting is missing, or names another host.
@@ -226,7 +228,10 @@ pub enum Refusal {
 impl Refusal {
     /// Whether the rules let it through, and it failed behind them.
     pub fn passed_rules(self) -> bool {
-        !matches!(self, Self::Policy(_) | Self::Unapproved | Self::User)
+        !matches!(
+            self,
+            Self::Policy(_) | Self::Unapproved | Self::User | Self::BesideModel
+        )
     }
 }
 

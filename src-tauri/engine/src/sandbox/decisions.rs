@@ -205,6 +205,7 @@ fn refusal_words(refusal: Refusal) -> &'static str {
         Refusal::Policy(Reason::Port) => "approved, but not this port or kind of request",
         Refusal::Policy(Reason::TunnelToPlain) => "a tunnel to port 80",
         Refusal::Unapproved => "not approved, and nobody answered",
+        Refusal::BesideModel => "a key is used for its model only, and this was something else",
         Refusal::LeadsInside => "its name leads to an address on your own network",
         Refusal::Greeting => "the connection was not for that site",
         Refusal::NoName => "the name has no address",

@@ -350,6 +350,9 @@ pub fn words(refusal: Refusal, target: &str) -> (&'static str, String) {
         Refusal::Unapproved => unapproved(format!(
             "{target} was not reached: nobody has approved it for this sandbox. {TELL}"
         )),
+        Refusal::BesideModel => forbidden(format!(
+            "{target} was not asked: the user's key is used for its model only, and this path is something else of it."
+        )),
         Refusal::Greeting => forbidden(format!(
             "{target} was not reached: the connection does not speak TLS to that host."
         )),

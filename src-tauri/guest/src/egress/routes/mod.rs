@@ -137,13 +137,6 @@ fn find(
         let why = if out_of_reach { NOT_READ } else { NO_KEY };
         ("404 Not Found", why.to_owned())
     })?;
-    if ask.path != "/" && !ask.is_allowed(&route) {
-        let why = format!(
-            "the key for {} is used for its model only, and {} is something else of it.",
-            route.id, ask.path
-        );
-        return Err(("403 Forbidden", why));
-    }
     Ok((ask, route, target))
 }
 
@@ -167,6 +160,9 @@ async fn pass(gateway: &Gateway, client: &mut UnixStream, turn: &Turn<'_>, rest:
     let Turn {
         ask, route, target, ..
     } = turn;
+    if ask.path != "/" && !ask.is_allowed(route) {
+        return Ended::Failed(Failed::Refused(Refusal::BesideModel));
+    }
     let upstream = match upstream::connect(gateway, route, target).await {
         Ok(upstream) => upstream,
         Err(why) => return Ended::Failed(why),

@@ -525,6 +525,11 @@ async fn rules_go_before_keys_and_each_key_is_for_its_model() {
             _ => None,
         })
         .collect();
+    let beside = Some(Refusal::BesideModel);
+    assert!(
+        decided.contains(&("api.test".to_owned(), "POST+key".to_owned(), beside)),
+        "{decided:?}"
+    );
     assert!(
         decided.contains(&("api.test".to_owned(), "POST+key".to_owned(), None)),
         "{decided:?}"
