@@ -142,10 +142,8 @@ impl Engine {
         announced.write(self.data().root(), &self.own_session())
     }
 
-    fn not_elsewhere(&self, provider: &str) -> Result<()> {
-        let all = self.keys()?;
-        let kept = all.iter().find(|kept| kept.provider == provider);
-        match kept.is_some_and(|kept| self.is_elsewhere(kept)) {
+    fn not_elsewhere(&self, kept: &Kept) -> Result<()> {
+        match self.is_elsewhere(kept) {
             true => Err(Error::NotSupported {
                 message: "that key is in the memory of the window that is open, and only there. Nothing was changed. \
                     Remove or replace it in that window (Settings, Agents and keys), or close it"
@@ -181,7 +179,9 @@ impl Engine {
     /// is kept then, and nothing is put anywhere else. [`Error::NotInForce`]: it is kept, and a gateway cannot be told.
     pub async fn set_key(&self, new: NewKey) -> Result<Kept> {
         let provider = known(&new.provider)?;
-        self.not_elsewhere(provider.id)?;
+        if let Some(before) = self.keys()?.iter().find(|one| one.provider == provider.id) {
+            self.not_elsewhere(before)?;
+        }
         let server = match &new.server {
             Some(text) => Some(Server::parse(text).map(|_| text.trim().to_owned())?),
             None if provider.id == OWN => {
@@ -218,7 +218,7 @@ impl Engine {
     /// program: all is as before then. [`Error::NotInForce`] as of [`Self::set_key`].
     pub async fn set_model(&self, provider: &str, model: Option<String>) -> Result<Kept> {
         let kept = self.kept(provider)?;
-        self.not_elsewhere(provider)?;
+        self.not_elsewhere(&kept)?;
         let key = self.key_of(&kept).await?;
         if key.is_none() && kept.place != Place::Nowhere {
             return Err(missing("the key again: it is not where it was kept"));
@@ -275,7 +275,7 @@ impl Engine {
     /// sandbox stands still.
     pub async fn remove_key(&self, provider: &str) -> Result<()> {
         let kept = self.kept(provider)?;
-        self.not_elsewhere(provider)?;
+        self.not_elsewhere(&kept)?;
         self.forget_at(provider, kept.place).await?;
         self.session().remove(provider);
         self.announce()?;

@@ -58,9 +58,15 @@ impl Engine {
             }
             match self.route(&kept).await {
                 Ok(Some(route)) => routes.list.push(route),
-                Ok(None) => self.key_not_read(record, &kept, "it is not there any more"),
+                Ok(None) => {
+                    let why = "It is not where it was kept; give it again";
+                    self.key_not_read(record, &kept, why.to_owned());
+                }
                 Err(error) => {
-                    self.key_not_read(record, &kept, &error.to_string());
+                    let why = format!(
+                        "{error}. What the sandbox already had of it is used on; start the sandbox again once it can be read"
+                    );
+                    self.key_not_read(record, &kept, why);
                     routes.as_before.push(kept.provider);
                 }
             }
@@ -77,13 +83,10 @@ impl Engine {
         }
     }
 
-    fn key_not_read(&self, record: &Record, kept: &Kept, why: &str) {
+    fn key_not_read(&self, record: &Record, kept: &Kept, why: String) {
         let name = kept.provider().map_or("", |provider| provider.name);
         let what = format!("The key of {name} could not be read");
-        let detail = format!(
-            "{why}. What the sandbox already had of it is used on; start the sandbox again once it can be read"
-        );
-        self.note(&record.id, ActivityKind::Network, &what, detail, None);
+        self.note(&record.id, ActivityKind::Network, &what, why, None);
     }
 
     async fn route(&self, kept: &Kept) -> Result<Option<Route>> {

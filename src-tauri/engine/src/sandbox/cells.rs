@@ -2,8 +2,9 @@
 //! whoever waits, waits for that one sandbox. The map of all is locked to look one up, and never across an await.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use super::locked;
 use crate::{Result, SandboxId};
 
 /// See the module.
@@ -70,11 +71,6 @@ impl<T: Clone> Cell<T> {
     fn made(&self) -> Option<T> {
         locked(&self.made).clone()
     }
-}
-
-/// What is kept is replaced as a whole: a panic elsewhere leaves nothing half done.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sandbox_protocol::policy::TEST_SITE;
 use sandbox_workspace::Dir;
 
-use super::{Engine, proof};
+use super::{Engine, network};
 use crate::docker::Docker;
 use crate::docker::probe::{Fence, Hidden, ProbeNetwork};
 use crate::network::link::Link;
@@ -206,19 +206,11 @@ impl Engine {
             ..NetworkPolicy::default()
         };
         let sites = self.with_sites_for_all(&sites)?;
-        let mut grant = rules::grant(
-            &sites,
-            &[],
-            docker.refused_addresses((self.config().near)()).await?,
-        )?;
-        grant.upstream = self.settings()?.upstream_proxy.map(Into::into);
-        if let Some(proxy) = &mut grant.upstream {
-            proxy.log_in = self.proxy_log_in().await;
-        }
-        let approved = proof::site_to_try(&grant);
-        grant.tests = docker.gateway_tests(approved.as_deref()).await;
+        let refused = docker.refused_addresses((self.config().near)()).await?;
+        let mut rules = rules::grant(&sites, &[], refused)?;
+        rules.upstream = self.settings()?.upstream_proxy.map(Into::into);
         let mut link = Link::open(docker, &gateway).await?;
-        link.grant(&grant).await?;
+        let approved = network::grant(self, docker, rules, &mut link).await?;
         let relay = trial.relay_volume();
         Ok(docker
             .prove_gateway(instance, guest, owner, &relay, approved.as_deref())
@@ -246,25 +238,21 @@ fn engine_row(docker: &Docker) -> Check {
     let mut words = vec![format!("{} {}", info.product, info.version)];
     words.push(docker.endpoint().found_by.clone());
     words.extend(info.warnings.iter().cloned());
-    if info.unbounded {
-        return Check::bad(
-            "engine",
-            words.join("; ") + "; it cannot bound what a sandbox uses",
-            Some(
-                "Switch the computer to control groups of version 2, or use an engine that runs as root."
-                    .to_owned(),
-            ),
-        );
-    }
-    if info.unfiltered {
-        return Check::bad(
-            "engine",
-            words.join("; ") + "; it lets containers make every system call",
-            Some(
-                "Remove seccomp-profile=unconfined from the engine's configuration (daemon.json) and restart it."
-                    .to_owned(),
-            ),
-        );
+    let unfit = [
+        (
+            info.unbounded,
+            "it cannot bound what a sandbox uses",
+            "Switch the computer to control groups of version 2, or use an engine that runs as root.",
+        ),
+        (
+            info.unfiltered,
+            "it lets containers make every system call",
+            "Remove seccomp-profile=unconfined from the engine's configuration (daemon.json) and restart it.",
+        ),
+    ];
+    if let Some((_, what, fix)) = unfit.into_iter().find(|(is_so, ..)| *is_so) {
+        words.push(what.to_owned());
+        return Check::bad("engine", words.join("; "), Some(fix.to_owned()));
     }
     Check::good("engine", words.join("; "))
 }

@@ -194,7 +194,9 @@ impl Working {
         let docker = self.engine.docker().await?;
         let instance = self.engine.data().instance();
         match docker.find_gateway(instance, self.id()).await? {
-            Some(found) if found.state.is_up() => network::bring_up(self, &docker, keys).await,
+            Some(found) if found.state.is_up() => {
+                network::bring_up_from(self, &docker, Some(&found.id), keys).await
+            }
             // It gets them when it starts.
             _ => Ok(()),
         }

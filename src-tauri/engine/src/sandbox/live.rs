@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::io::{self, Cursor, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use sandbox_review::{Change, Changes};
 use sandbox_workspace::{
@@ -15,8 +15,8 @@ use sandbox_workspace::{
     TreeId, WorkspacePath, rescan, rules,
 };
 
-use super::Engine;
 use super::watching::look_again;
+use super::{Engine, locked};
 use crate::operation::Operation;
 use crate::state::data_dir::SandboxDir;
 use crate::state::record::Record;
@@ -271,11 +271,6 @@ fn widened(workspace: &Dir, seen: &Tree, hints: &[WorkspacePath]) -> Option<Vec<
         });
     }
     Some(places)
-}
-
-/// A panic elsewhere leaves what is kept whole: it is replaced, never changed.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Contents of the store, and of the workspace where the store has not got them.

@@ -226,7 +226,7 @@ impl Engine {
     }
 
     fn known_docker(&self) -> MutexGuard<'_, Option<Docker>> {
-        self.0.docker.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0.docker)
     }
 
     /// Starts a command in a running sandbox. Takes no lock: it may run for days. When memory runs out it ends before
@@ -325,10 +325,15 @@ impl Engine {
         }
     }
 
-    /// What happened in a sandbox, oldest first; see [`crate::state::activity::ActivityLog::read`] for what is not kept. Reads some megabytes at
-    /// most.
+    /// What happened in a sandbox, oldest first; see [`crate::state::activity::ActivityLog::read`] for what is not kept.
+    /// Reads some megabytes at most.
     pub fn activity(&self, id: &SandboxId) -> Result<Vec<ActivityEntry>> {
         let (dir, _) = self.load(id)?;
         block_in_place(|| dir.activity().read())
     }
+}
+
+/// Nothing that is kept under such a lock is half done where somebody panicked: it is replaced as a whole.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

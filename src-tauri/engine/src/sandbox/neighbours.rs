@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use sandbox_protocol::egress::Subnet;
 use sandbox_protocol::policy::is_public;
 
-use super::Engine;
+use super::{Engine, locked};
 use crate::Result;
 
 /// Who was next to this computer at the last look; `None`: there was none.
@@ -23,8 +23,7 @@ impl Engine {
     pub async fn guard_neighbours(&self) -> Result<bool> {
         let now = public((self.config().near)());
         let moved = {
-            let known = &self.0.neighbours;
-            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = locked(&self.0.neighbours);
             let before = known.replace(now);
             before.is_some_and(|before| Some(before) != *known)
         };

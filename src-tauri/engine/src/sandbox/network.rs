@@ -1,7 +1,7 @@
 //! What a sandbox may reach, and what it tried: the policy, the gateway, the user's answers.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sandbox_protocol::egress::{Answer, Ask, FromGateway, Grant, Subnet, ToGateway};
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::decisions::{self, decision};
-use super::{Engine, Working, proof, services};
+use super::{Engine, Working, locked, proof, services};
 use crate::docker::Docker;
 use crate::event::Event;
 use crate::network::link::Link;
@@ -203,15 +203,24 @@ impl Engine {
 }
 
 /// Makes the gateway run and hands it the policy; before the sandbox starts, so that the socket is there.
-pub(super) async fn bring_up(working: &Working, docker: &Docker, keys: Keys) -> Result<()> {
+pub(super) async fn bring_up(working: &Working, docker: &Docker) -> Result<()> {
+    bring_up_from(working, docker, None, Keys::Read).await
+}
+
+/// Likewise, where one was found that is up: it may be of before an update, and is made anew then, without any keys.
+pub(super) async fn bring_up_from(
+    working: &Working,
+    docker: &Docker,
+    found: Option<&str>,
+    keys: Keys,
+) -> Result<()> {
     let engine = &working.engine;
     let instance = engine.data().instance();
-    let before = docker.find_gateway(instance, working.id()).await?;
     let gateway = docker
         .ensure_gateway(instance, working.id(), engine.config().guest)
         .await?;
-    let is_new = before.is_none_or(|before| before.id != gateway);
-    let keys = if is_new { Keys::Read } else { keys };
+    let is_same = found == Some(gateway.as_str());
+    let keys = if is_same { keys } else { Keys::Read };
     let mut link = Link::open(docker, &gateway).await?;
     hand_over(engine, docker, &working.record, keys, &mut link).await
 }
@@ -246,18 +255,29 @@ pub(super) async fn hand_over(
     let record = newest.as_ref().unwrap_or(record);
     let near = (engine.config().near)();
     let refused = docker.refused_addresses(near).await?;
-    let mut grant = engine.grant_for(record, refused)?;
+    grant(engine, docker, engine.grant_for(record, refused)?, link).await?;
+    let routes = match keys {
+        Keys::Read => engine.routes_for(record).await,
+        Keys::AsBefore => engine.routes_as_before(record),
+    };
+    Ok(link.routes(&engine.config().certificates, routes).await?)
+}
+
+/// Puts a grant in force, with what no rule says: the log-in of the network's proxy, and what the self-test asks for.
+/// Gives the approved site among the latter.
+pub(super) async fn grant(
+    engine: &Engine,
+    docker: &Docker,
+    mut grant: Grant,
+    link: &mut Link,
+) -> Result<Option<String>> {
     if let Some(proxy) = &mut grant.upstream {
         proxy.log_in = engine.proxy_log_in().await;
     }
     let approved = proof::site_to_try(&grant);
     grant.tests = docker.gateway_tests(approved.as_deref()).await;
     link.grant(&grant).await?;
-    let routes = match keys {
-        Keys::Read => engine.routes_for(record).await,
-        Keys::AsBefore => engine.routes_as_before(record),
-    };
-    Ok(link.routes(&engine.config().certificates, routes).await?)
+    Ok(approved)
 }
 
 /// Until the sandbox stops, is offline, or is gone. A gateway that ended is brought back, and the fence is
@@ -370,8 +390,4 @@ fn in_words(policy: &NetworkPolicy) -> String {
             }
         }
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 //! decides nothing.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use sandbox_protocol::egress::PROXY_PORT;
@@ -10,7 +10,7 @@ use sandbox_protocol::policy::Policy;
 use sandbox_protocol::streams::{Inbound, PORTS_SOCKET, Streams};
 
 use super::cells::Cells;
-use super::{Engine, Inner, proof};
+use super::{Engine, Inner, locked, proof};
 use crate::docker::container::{GUEST, WORKSPACE};
 use crate::event::Event;
 use crate::network::streams::{self, Joined};
@@ -57,11 +57,11 @@ pub struct Opened {
 impl Engine {
     /// Ports of a sandbox that something listens on or that are open, ascending; none where it does not run.
     pub fn ports(&self, id: &SandboxId) -> Vec<Port> {
-        let listening = lock(&self.0.ports.reports)
+        let listening = locked(&self.0.ports.reports)
             .get(id)
             .map(|report| report.ports.clone())
             .unwrap_or_default();
-        let mut previews = lock(&self.0.ports.previews);
+        let mut previews = locked(&self.0.ports.previews);
         let open = previews.entry(id.clone()).or_default();
         open.retain(|preview| !preview.is_closed());
         let is = |number, kind| {
@@ -85,12 +85,12 @@ impl Engine {
 
     /// Space and ports as a sandbox's guest last reported them, without asking.
     pub fn last_report(&self, id: &SandboxId) -> Option<GuestReport> {
-        lock(&self.0.ports.reports).get(id).cloned()
+        locked(&self.0.ports.reports).get(id).cloned()
     }
 
     /// Free bytes of home folders, as guests report them.
     pub(super) fn reported(&self) -> Vec<(SandboxId, u64)> {
-        let reports = lock(&self.0.ports.reports);
+        let reports = locked(&self.0.ports.reports);
         let homes = reports.iter().filter_map(|(id, report)| {
             let home = report.home?;
             Some((id.clone(), home.free))
@@ -121,7 +121,7 @@ impl Engine {
         let opened = address(&preview)?;
         self.forget_when_over(id, &preview);
         {
-            let mut previews = lock(&self.0.ports.previews);
+            let mut previews = locked(&self.0.ports.previews);
             let open = previews.entry(id.clone()).or_default();
             open.retain(|preview| !preview.is_closed());
             if open.len() >= MAX_PREVIEWS {
@@ -149,7 +149,7 @@ impl Engine {
     /// Closes what is open to a port; nothing is fine.
     pub fn close_preview(&self, id: &SandboxId, port: u16) {
         let closed: Vec<Preview> = {
-            let mut previews = lock(&self.0.ports.previews);
+            let mut previews = locked(&self.0.ports.previews);
             let open = previews.entry(id.clone()).or_default();
             open.extract_if(.., |preview| preview.port() == port)
                 .collect()
@@ -162,7 +162,7 @@ impl Engine {
 
     /// Comes back when a preview is over; at once where there is none.
     pub async fn preview_ended(&self, id: &SandboxId, port: u16, kind: Kind) {
-        let ended = lock(&self.0.ports.previews).get(id).and_then(|open| {
+        let ended = locked(&self.0.ports.previews).get(id).and_then(|open| {
             let found = open
                 .iter()
                 .find(|preview| preview.port() == port && preview.kind() == kind);
@@ -174,7 +174,7 @@ impl Engine {
     }
 
     fn opened(&self, id: &SandboxId, port: u16, kind: Kind) -> Result<Option<Opened>> {
-        let previews = lock(&self.0.ports.previews);
+        let previews = locked(&self.0.ports.previews);
         let found = previews.get(id).and_then(|open| {
             open.iter().find(|preview| {
                 preview.port() == port && preview.kind() == kind && !preview.is_closed()
@@ -259,7 +259,7 @@ impl Ports {
     /// What led to a container that runs no more.
     pub(super) fn forget(&self, id: &SandboxId) {
         self.joined.forget(id);
-        lock(&self.reports).remove(id);
+        locked(&self.reports).remove(id);
     }
 
     /// Keeps what a guest answered. Gives whether something changed, and whether it was the last time.
@@ -268,7 +268,7 @@ impl Ports {
         id: &SandboxId,
         asked: Option<Result<GuestReport, TerminalError>>,
     ) -> (bool, bool) {
-        let mut reports = lock(&self.reports);
+        let mut reports = locked(&self.reports);
         match asked {
             Some(Ok(report)) => {
                 let before = reports.get(id).map(|report| report.ports.clone());
@@ -303,8 +303,4 @@ pub(super) async fn watch(engine: Weak<Inner>, id: SandboxId, hub: Weak<Terminal
         }
         tokio::time::sleep(ROUND).await;
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

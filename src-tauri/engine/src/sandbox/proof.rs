@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use sandbox_protocol::egress::Grant;
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Keys, network, pause, up};
+use super::{Engine, network, pause, up};
 use crate::docker::lifecycle::{ContainerState, Found};
 use crate::docker::probe::{Beside, Fence, Guard, Hidden, Patience};
 use crate::docker::{Docker, DockerError};
@@ -71,9 +71,9 @@ async fn prove_running(engine: &Engine, id: &SandboxId) -> Result<bool> {
     let runs = found.state == ContainerState::Running;
     let record = &working.record;
     if record.network.mode != NetworkMode::Offline {
-        let mut up = network::bring_up(&working, &docker, Keys::Read).await;
+        let mut up = network::bring_up(&working, &docker).await;
         if up.is_err() {
-            up = network::bring_up(&working, &docker, Keys::Read).await;
+            up = network::bring_up(&working, &docker).await;
         }
         if let Err(error) = up {
             let place = Place {

@@ -6,7 +6,7 @@ use tokio::task::block_in_place;
 
 use super::environment::unless_cancelled;
 use super::proof::Agent;
-use super::{Engine, Keys, Working, home_files, log_ins, network, pause, proof};
+use super::{Engine, Working, home_files, log_ins, network, pause, proof};
 use crate::agents::Recipe;
 use crate::docker::container::ContainerSpec;
 use crate::docker::images::Personal;
@@ -162,7 +162,7 @@ async fn try_bring_up(working: &mut Working, op: &Operation) -> Result<()> {
     if guarded {
         check_guest(&engine)?;
         will_be_made(working)?;
-        network::bring_up(working, &docker, Keys::Read).await?;
+        network::bring_up(working, &docker).await?;
     }
     let found = docker.find(instance, working.id()).await?;
     let container = match found {

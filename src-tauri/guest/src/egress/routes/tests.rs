@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sandbox_protocol::egress::{FromGateway, Grant, Refusal};
 use sandbox_protocol::policy::{Policy, Reach, Reason};
 use sandbox_protocol::routes::{Credential, PLACEHOLDER, Route, Routes, Secret, Upstream};
-use sandbox_protocol::streams::{End, Inbound, Wanted, join};
+use sandbox_protocol::streams::Wanted;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_rustls::TlsAcceptor;
@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::egress::connection::serve;
 use crate::egress::outside::{Outside, Soon};
 use crate::egress::state::Gateway;
+use crate::egress::tests::engine_of;
 
 const KEY: &str = "sk-canary-0123456789";
 const TRUST: &[u8] = include_bytes!("played/ca.pem");
@@ -615,13 +616,8 @@ async fn a_server_of_the_users_own_is_reached_by_the_computer_or_not_at_all() {
         "never in the clear: {said}"
     );
 
-    let (ours, theirs) = tokio::io::duplex(64 * 1024);
-    let (guest, _, driver) = join(theirs, End::Guest, Inbound::Refused);
-    tokio::spawn(driver);
-    stage.gateway.served_by(guest);
+    let (_engine, mut arrive) = engine_of(&stage.gateway);
     tokio::spawn(async move {
-        let (_engine, mut arrive, driver) = join(ours, End::Engine, Inbound::Taken);
-        tokio::spawn(driver);
         while let Some(mut there) = arrive.recv().await {
             assert_eq!(there.wanted().await.unwrap(), Wanted::Route("own".into()));
             there.answer(true).await.unwrap();

@@ -85,9 +85,7 @@ async fn a_connection_that_gives_up_takes_its_question_back() {
 }
 
 /// The next question that is told.
-async fn next_ask(
-    told: &mut tokio::sync::mpsc::Receiver<FromGateway>,
-) -> sandbox_protocol::egress::Ask {
+async fn next_ask(told: &mut mpsc::Receiver<FromGateway>) -> sandbox_protocol::egress::Ask {
     loop {
         let next = tokio::time::timeout(Duration::from_secs(20), told.recv());
         match next.await.unwrap().unwrap() {
@@ -98,10 +96,7 @@ async fn next_ask(
 }
 
 /// Asks for a tunnel to `good.test` that must wait for the user; gives it and the question.
-async fn waits(
-    stage: &Stage,
-    told: &mut tokio::sync::mpsc::Receiver<FromGateway>,
-) -> (UnixStream, u64) {
+async fn waits(stage: &Stage, told: &mut mpsc::Receiver<FromGateway>) -> (UnixStream, u64) {
     let mut client = stage.open();
     client
         .write_all(b"CONNECT good.test:443 HTTP/1.1\r\n\r\n")

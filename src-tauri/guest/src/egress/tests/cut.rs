@@ -98,12 +98,7 @@ async fn a_plain_request_is_cut_in_its_answer_and_in_its_body() {
 #[tokio::test]
 async fn a_service_that_is_closed_while_it_is_dialled_gets_nothing() {
     let stage = stage(Reach::Approved, &[], &[]).await;
-    let (engine, theirs) = UnixStream::pair().unwrap();
-    let (_engine, mut arrive, driver) = join(engine, End::Engine, Inbound::Taken);
-    tokio::spawn(driver);
-    let (streams, _, driver) = join(theirs, End::Guest, Inbound::Refused);
-    tokio::spawn(driver);
-    stage.gateway.served_by(streams);
+    let (_engine, mut arrive) = engine_of(&stage.gateway);
     let mut client = stage.open();
     client
         .write_all(b"CONNECT host.sandbox:11434 HTTP/1.1\r\n\r\nearly")

@@ -18,10 +18,10 @@ use sandbox_protocol::egress::{
     Answer, BLOCKED_HOST, Decided, FromGateway, Grant, Refusal, Subnet,
 };
 use sandbox_protocol::policy::{Policy, Reach, Reason};
-use sandbox_protocol::streams::{End, Inbound, join};
+use sandbox_protocol::streams::{End, Inbound, Stream, Streams, join};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 use super::connection::serve;
 use super::outside::{Outside, Soon};
@@ -70,6 +70,17 @@ pub(super) struct Stage {
     pub(super) world: Arc<World>,
     /// Bytes that the site behind has seen.
     pub(super) seen: Arc<AtomicUsize>,
+}
+
+/// An engine that serves a gateway: what comes from it. It ends with the first.
+pub(super) fn engine_of(gateway: &Gateway) -> (Streams, mpsc::Receiver<Stream>) {
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let (engine, arrive, driver) = join(ours, End::Engine, Inbound::Taken);
+    tokio::spawn(driver);
+    let (guest, _, driver) = join(theirs, End::Guest, Inbound::Refused);
+    tokio::spawn(driver);
+    gateway.served_by(guest);
+    (engine, arrive)
 }
 
 /// The site behind answers every piece with `pong`, and counts. What is asked of `/hold` it answers in part and goes on

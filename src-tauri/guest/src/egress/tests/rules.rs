@@ -177,12 +177,7 @@ async fn only_an_opened_port_leads_to_the_users_computer_and_only_through_the_en
         answer.starts_with("HTTP/1.1 403"),
         "nobody is there: {answer}"
     );
-    let (engine, theirs) = UnixStream::pair().unwrap();
-    let (_engine, mut arrive, driver) = join(engine, End::Engine, Inbound::Taken);
-    tokio::spawn(driver);
-    let (streams, _, driver) = join(theirs, End::Guest, Inbound::Refused);
-    tokio::spawn(driver);
-    stage.gateway.served_by(streams);
+    let (_engine, mut arrive) = engine_of(&stage.gateway);
     let (_, answer) = stage.connect("host.sandbox:22").await;
     assert!(answer.contains("has not opened it"), "{answer}");
 

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 
 use sandbox_protocol::egress::{Grant, Subnet};
 use sandbox_protocol::policy::{Policy, Reach};
-use sandbox_protocol::streams::{End, Inbound, UPSTREAM_PROXY, Wanted, join};
+use sandbox_protocol::streams::{UPSTREAM_PROXY, Wanted};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::egress::connection::serve;
 use crate::egress::outside::{Outside, Soon};
 use crate::egress::state::Gateway;
-use crate::egress::tests::{greeting, piece};
+use crate::egress::tests::{engine_of, greeting, piece};
 
 /// A network whose only way out is its proxy.
 struct Office {
@@ -308,12 +308,7 @@ async fn a_proxy_on_the_users_computer_is_reached_by_the_engine_only() {
     let stage = stage_of(here, YES, "").await;
     let (_, answer) = stage.ask(TUNNEL).await;
     assert!(answer.contains("does not answer"), "no engine: {answer}");
-    let (engine, theirs) = UnixStream::pair().unwrap();
-    let (_engine, mut arrive, driver) = join(engine, End::Engine, Inbound::Taken);
-    tokio::spawn(driver);
-    let (streams, _, driver) = join(theirs, End::Guest, Inbound::Refused);
-    tokio::spawn(driver);
-    stage.gateway.served_by(streams);
+    let (_engine, mut arrive) = engine_of(&stage.gateway);
     for (request, first) in [(TUNNEL, TUNNEL), (PLAIN, "GET http://good.test/a ")] {
         let asking = stage.ask(request);
         let answering = async {
